@@ -1,0 +1,285 @@
+"""Every setting of doneyet, once: the table that feeds environment variables, flags, `--help` and the docs.
+
+A setting `lease_s` is `DONEYET_LEASE_S` in the environment and `--lease-s` on a command line; the
+command line wins. Junk is refused at start with the name and the value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+DISCIPLINES = ("random", "distributed", "ordered", "synchronous")
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+
+HTTP_SERVER, WORKER = "http_server", "worker"
+BOTH = (HTTP_SERVER, WORKER)
+
+
+class SettingError(ValueError):
+    """Raised when a setting has a value it cannot have; the message names the setting and the value."""
+
+
+def _setting(
+    default: Any,
+    text: str,
+    *,
+    unit: str = "",
+    programs: tuple[str, ...] = BOTH,
+    minimum: float | None = None,
+    choices: tuple[str, ...] = (),
+    secret: bool = False,
+) -> Any:
+    """One row of the table; `secret` values never show in a `repr`."""
+    metadata = {
+        "help": text,
+        "unit": unit,
+        "programs": programs,
+        "minimum": minimum,
+        "choices": choices,
+        "secret": secret,
+    }
+    return field(default=default, metadata=metadata, repr=not secret)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked; build with `from_environment` or `from_command_line`."""
+
+    redis_url: str = _setting(
+        "redis://localhost:6379/0",
+        "where Redis or Valkey is: redis://, rediss:// (TLS) or unix://",
+        secret=True,
+    )
+    input_db: int = _setting(
+        1, "database of waiting inputs in the random discipline; keep it for doneyet alone", minimum=0
+    )
+    key_prefix: str = _setting("doneyet", "first part of every key")
+    discipline: str = _setting(
+        "random", "how waiting tasks are kept and picked", choices=DISCIPLINES
+    )
+    tasks: str = _setting("", "more modules with task types, comma separated")
+    input_ttl_s: float = _setting(
+        60.0, "how long asking once keeps a task wanted", unit="s", minimum=1
+    )
+    result_ttl_s: float = _setting(86400.0, "how long a result is kept", unit="s", minimum=1)
+    failure_ttl_s: float = _setting(
+        60.0, "how long a failure is kept before asking runs it again", unit="s", minimum=1
+    )
+    lease_s: float = _setting(
+        15.0, "how long an owner's claims stay valid without a renewal", unit="s", minimum=1
+    )
+    max_attempts: int = _setting(3, "claims of one task before it fails as deadly", minimum=1)
+    max_load: int = _setting(
+        100_000, "tasks waiting and running per type; above it new tasks get 503", minimum=1
+    )
+    log_level: str = _setting("info", "least severe message that is logged", choices=LOG_LEVELS)
+
+    host: str = _setting("127.0.0.1", "address the HTTP server listens on", programs=(HTTP_SERVER,))
+    port: int = _setting(8080, "port the HTTP server listens on", programs=(HTTP_SERVER,), minimum=0)
+    max_body_bytes: int = _setting(
+        8 * 1024 * 1024,
+        "largest request body; above it 413",
+        unit="bytes",
+        programs=(HTTP_SERVER,),
+        minimum=1,
+    )
+    max_wait_s: float = _setting(
+        30.0, "cap of `Prefer: wait`", unit="s", programs=(HTTP_SERVER,), minimum=0
+    )
+    max_waiting: int = _setting(
+        2048,
+        "requests held by `Prefer: wait` at once per server; beyond it they are answered at once",
+        programs=(HTTP_SERVER,),
+        minimum=0,
+    )
+    threads: int = _setting(
+        64,
+        "threads that answer requests that need not wait",
+        programs=(HTTP_SERVER,),
+        minimum=1,
+    )
+
+    types: str = _setting(
+        "", "task types this worker serves, comma separated; empty: all", programs=(WORKER,)
+    )
+    processes: int = _setting(1, "worker processes", programs=(WORKER,), minimum=1)
+    grace_s: float = _setting(
+        30.0, "how long running tasks may take to finish after SIGTERM", unit="s", minimum=0
+    )
+    lock: str = _setting(
+        "",
+        "name of a lock that workers share to take turns on one device; held while a batch runs",
+        programs=(WORKER,),
+    )
+
+    def __post_init__(self) -> None:
+        for row in dataclasses.fields(self):
+            _check(row, getattr(self, row.name))
+        scheme = self.redis_url.split("://", 1)[0]
+        if scheme not in ("redis", "rediss", "unix"):
+            raise SettingError(
+                f"{env_name('redis_url')} must begin with redis://, rediss:// or unix://, "
+                f"not {scheme!r}"
+            )
+        if not self.key_prefix or any(c in "{}" or c.isspace() for c in self.key_prefix):
+            raise SettingError(
+                f"{env_name('key_prefix')} must be non-empty without braces or spaces, "
+                f"not {self.key_prefix!r}"
+            )
+
+    @classmethod
+    def from_environment(
+        cls, environ: Mapping[str, str] | None = None, **overrides: Any
+    ) -> Settings:
+        """The settings that the environment gives, then `overrides` (already typed).
+
+        Raises:
+            SettingError: a variable holds junk, or a `DONEYET_` variable is no setting's name.
+        """
+        environ = os.environ if environ is None else environ
+        rows = {env_name(row.name): row for row in dataclasses.fields(cls)}
+        values: dict[str, Any] = {}
+        for name, text in environ.items():
+            if not name.startswith("DONEYET_"):
+                continue
+            if name not in rows:
+                raise SettingError(f"{name} is no setting; see --help for their names")
+            values[rows[name].name] = _parse(rows[name], text, name)
+        return cls(**{**values, **overrides})
+
+    @classmethod
+    def from_command_line(
+        cls,
+        program: str,
+        argv: Sequence[str] | None = None,
+        *,
+        description: str = "",
+        environ: Mapping[str, str] | None = None,
+    ) -> Settings:
+        """The settings that flags and environment give to `program`; exits with 2 on junk."""
+        parser = _parser(program, description)
+        given = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
+        try:
+            overrides = {
+                row.name: _parse(row, given[row.name], flag_name(row.name))
+                for row in dataclasses.fields(cls)
+                if row.name in given
+            }
+            settings = cls.from_environment(environ, **overrides)
+            return _with_seed_flags(settings, given)
+        except SettingError as error:
+            parser.error(str(error))
+
+    def to_environment(self) -> dict[str, str]:
+        """The environment variables from which `from_environment` makes these settings again."""
+        return {
+            env_name(row.name): str(getattr(self, row.name))
+            for row in dataclasses.fields(self)
+            if getattr(self, row.name) != row.default
+        }
+
+    @property
+    def redis_place(self) -> str:
+        """The Redis URL without its password, for messages and logs."""
+        return without_password(self.redis_url)
+
+
+def env_name(name: str) -> str:
+    """`lease_s` → `DONEYET_LEASE_S`."""
+    return "DONEYET_" + name.upper()
+
+
+def flag_name(name: str) -> str:
+    """`lease_s` → `--lease-s`."""
+    return "--" + name.replace("_", "-")
+
+
+def without_password(url: str) -> str:
+    """`url` with its user and password, if any, replaced by `***`."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rsplit("@", 1)[1]))
+
+
+def _parse(row: dataclasses.Field[Any], text: str, shown_name: str) -> Any:
+    if row.type == "str":
+        return text
+    kind = int if row.type == "int" else float
+    try:
+        return kind(text)
+    except ValueError:
+        wanted = "a whole number" if kind is int else "a number"
+        unit = f" of {row.metadata['unit']}" if row.metadata["unit"] else ""
+        raise SettingError(f"{shown_name} must be {wanted}{unit}, not {text!r}") from None
+
+
+def _check(row: dataclasses.Field[Any], value: Any) -> None:
+    minimum, choices = row.metadata["minimum"], row.metadata["choices"]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise SettingError(f"{env_name(row.name)} must be a finite number, not {value!r}")
+    if minimum is not None and value < minimum:
+        raise SettingError(f"{env_name(row.name)} must be at least {minimum}, not {value!r}")
+    if choices and value not in choices:
+        raise SettingError(
+            f"{env_name(row.name)} must be one of {', '.join(choices)}, not {value!r}"
+        )
+
+
+def _parser(program: str, description: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {program}", description=description, allow_abbrev=False
+    )
+    for row in dataclasses.fields(Settings):
+        if program not in row.metadata["programs"]:
+            continue
+        unit = f", {row.metadata['unit']}" if row.metadata["unit"] else ""
+        default = repr(row.default) if row.default == "" else row.default
+        parser.add_argument(
+            flag_name(row.name),
+            metavar=(str(row.type)).upper(),
+            help=f"{row.metadata['help']} [{env_name(row.name)}{unit}; default {default}]",
+        )
+    for discipline in DISCIPLINES[1:]:
+        if program == WORKER and discipline == "synchronous":
+            continue  # its worker is a thread of the HTTP server
+        parser.add_argument(
+            f"--{discipline}",
+            dest="discipline",
+            action="store_const",
+            const=discipline,
+            help=f"the same as --discipline {discipline}",
+        )
+    older = parser.add_argument_group("older names, kept working")
+    older.add_argument("--redis-host", help="host in --redis-url")
+    older.add_argument("--redis-port", help="port in --redis-url")
+    older.add_argument("--output-cache-db", help="database in --redis-url")
+    older.add_argument("--input-cache-db", dest="input_db", help="the same as --input-db")
+    if program == WORKER:
+        older.add_argument("--distributed-lock", dest="lock", help="the same as --lock")
+    return parser
+
+
+def _with_seed_flags(settings: Settings, given: Mapping[str, str]) -> Settings:
+    """`--redis-host`, `--redis-port` and `--output-cache-db` written into the Redis URL."""
+    if not given.keys() & {"redis_host", "redis_port", "output_cache_db"}:
+        return settings
+    parts = urlsplit(settings.redis_url)
+    if parts.scheme == "unix":
+        raise SettingError("--redis-host, --redis-port and --output-cache-db need a redis:// URL")
+    for name in ("redis_port", "output_cache_db"):
+        if not given.get(name, "0").isdigit():
+            raise SettingError(f"{flag_name(name)} must be a whole number, not {given[name]!r}")
+    host = given.get("redis_host", parts.hostname or "localhost")
+    port = given.get("redis_port", str(parts.port or 6379))
+    user = parts.netloc.rsplit("@", 1)[0] + "@" if "@" in parts.netloc else ""
+    path = "/" + given["output_cache_db"] if "output_cache_db" in given else parts.path
+    url = urlunsplit(parts._replace(netloc=f"{user}{host}:{port}", path=path))
+    return dataclasses.replace(settings, redis_url=url)

@@ -1,0 +1,37 @@
+"""What can go wrong in a task manager.
+
+    TaskManagerError
+    ├── UnavailableError        Redis cannot be reached, or is not ready to serve
+    ├── UnsupportedServerError  Redis is too old
+    ├── OverloadedError         a task type has as many tasks as it may have
+    └── AlreadyTerminalError    a task that has its answer cannot be cancelled
+"""
+
+from __future__ import annotations
+
+
+class TaskManagerError(Exception):
+    """Raised when a task manager cannot do what it was asked; the base of all its errors."""
+
+
+class UnavailableError(TaskManagerError):
+    """Raised when Redis cannot be reached, or refuses for now; the same call may work later."""
+
+
+class UnsupportedServerError(TaskManagerError):
+    """Raised when the server is older than Redis 6.2 and Valkey 7.2; says which was found."""
+
+
+class OverloadedError(TaskManagerError):
+    """Raised when a new task would take its type above `max_load`; polls are still answered."""
+
+    def __init__(self, type_name: str, load: int) -> None:
+        super().__init__(
+            f"{type_name} has {load} tasks waiting and running, which is all it may have; "
+            "ask again later"
+        )
+        self.type_name, self.load = type_name, load
+
+
+class AlreadyTerminalError(TaskManagerError):
+    """Raised when a task that is done, failed or cancelled should be cancelled."""

@@ -1,0 +1,272 @@
+"""The task manager: where tasks wait. This file is the specification of every discipline.
+
+Two halves. `Asking` is for the HTTP server: make tasks wanted, see how they are. `Answering` is
+for workers: claim tasks, finish them, keep the claims of living processes, hand back those of
+dead ones. Both speak of tasks, never of Redis.
+
+Every method that talks to Redis raises `UnavailableError` when Redis is away; the call then may or
+may not have happened, and repeating it is safe. Every method is safe to call from several threads.
+Times are Redis' own, as Unix milliseconds.
+
+What a discipline does not promise it declares in `Promises`; tests and docs read the same.
+"""
+
+from __future__ import annotations
+
+import enum
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Protocol
+
+from task_manager.errors import OverloadedError
+
+
+class State(enum.StrEnum):
+    """Where a task is; `done`, `failed`, `cancelled` are terminal. An expired task is unknown."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def terminal(self) -> bool:
+        return self not in (State.WAITING, State.RUNNING)
+
+
+class Limits(Protocol):
+    """What a manager must know of a task type; a `TaskType` of the registry has these."""
+
+    input_ttl_s: float | None
+    failure_ttl_s: float | None
+    max_attempts: int | None
+    max_load: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One input of one task type. `input` is canonical JSON; `id` is its hash with the type's."""
+
+    id: str
+    type: str
+    input: bytes
+
+
+@dataclass(slots=True)
+class Status:
+    """How a task is. `load` counts its type's waiting and running tasks at the time of the answer.
+
+    `body` is there once the task is done or failed: a JSON object of the echoed input fields,
+    then the output fields or one `error` object. `progress` is (fraction from 0 to 1, message).
+    """
+
+    id: str
+    type: str
+    state: State
+    load: int
+    body: bytes | None = None
+    progress: tuple[float, str] | None = None
+    attempts: int = 0
+    submitted_ms: int | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    expires_ms: int | None = None
+    """When a terminal task is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy one task type is."""
+
+    type: str
+    waiting: int
+    running: int
+    workers: int
+    """Owners whose lease is valid and which serve this type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A running task that an owner holds. `alone`: run it in a batch of its own, since a process
+    died with it before. `attempts` counts claims, this one included."""
+
+    id: str
+    type: str
+    input: bytes
+    attempts: int
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a claim: `body` as in `Status`, kept for `ttl_s` seconds."""
+
+    id: str
+    type: str
+    state: State
+    body: bytes
+    ttl_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a renewal told: `lost` owners had lapsed (their claims may be with others by now),
+    `dead` are other owners whose lease is over (call `recover`), and `cancelled` are ids of
+    running tasks that were cancelled, by owner."""
+
+    lost: frozenset[str]
+    dead: frozenset[str]
+    cancelled: Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What a discipline promises beyond the contract that all keep."""
+
+    uses_redis: bool = True
+    ordered: bool = False
+    """First come, first served."""
+    answering: bool = True
+    """Implements `Answering`; else its own worker does the work."""
+    answers_at_once: bool = False
+    """`submit` returns only when the task is terminal."""
+    progress: bool = True
+    """`progress` of a running task shows in its status."""
+    retries_alone: bool = True
+    """A task whose owner died is retried in a batch of its own."""
+
+
+class Watch(Protocol):
+    """A running subscription to finished tasks."""
+
+    def close(self) -> None: ...
+
+
+class Asking(ABC):
+    """The half for whoever asks."""
+
+    promises: ClassVar[Promises]
+
+    @abstractmethod
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        """Makes each task wanted for its type's `input_ttl_s` and tells how it is.
+
+        A finished task is answered from its result; a waiting or running one stays wanted;
+        any other (also a cancelled one) begins to wait. Never makes a duplicate. One round trip,
+        atomic per task type. `discard` first drops a done or failed result, so that the task
+        runs again.
+
+        Returns:
+            One item per task, in order; an `OverloadedError` where a new task met `max_load`.
+        """
+
+    @abstractmethod
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        """How a task is, without making it wanted; None when unknown or expired."""
+
+    @abstractmethod
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        """Cancels a waiting or running task, for everybody who asked; None when unknown.
+
+        It is `cancelled` from now on; the process that runs it is stopped within seconds.
+
+        Raises:
+            AlreadyTerminalError: it has its answer already.
+        """
+
+    @abstractmethod
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        """How busy each of the types is; O(1) in the number of tasks."""
+
+    @abstractmethod
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> Watch:
+        """Calls `on_finished` with the ids of tasks that became terminal or whose result was
+        discarded, from one thread, a few ms after the fact. `on_connected(False)` says that
+        such news may be missing until `on_connected(True)`."""
+
+    @abstractmethod
+    def ping(self) -> None:
+        """Returns when Redis answers within a second; raises `UnavailableError` otherwise."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Lets go of connections and threads; the manager cannot be used afterwards."""
+
+
+class Answering(ABC):
+    """The half for workers. An `owner` is one worker process' name, unique for ever."""
+
+    @abstractmethod
+    def claim(
+        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+    ) -> list[Claim]:
+        """Up to `limit` waiting tasks of `types`, now running and held by `owner`.
+
+        One round trip when tasks wait; else blocks up to `wait_s` seconds for one to come, and may
+        return earlier with nothing. `leave` tasks are left waiting (for idle workers). A task to
+        be retried alone comes alone. A task that nobody wants any more never comes. Atomic.
+        """
+
+    @abstractmethod
+    def finish(
+        self,
+        owner: str,
+        results: Sequence[Result],
+        types: Sequence[str] = (),
+        limit: int = 0,
+        leave: int = 0,
+    ) -> list[Claim]:
+        """Stores results, ends their claims, tells watchers; then claims like `claim`, all in one
+        round trip.
+
+        The first result wins: a later one changes nothing. Where `owner` lost the claim meanwhile,
+        a `done` result is kept if none exists, a failure is not.
+        """
+
+    @abstractmethod
+    def release(self, owner: str, claims: Sequence[Claim]) -> None:
+        """Gives claims back that were not begun: they wait again, this attempt not counted."""
+
+    @abstractmethod
+    def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
+        """Keeps all claims of each owner (mapped to the types it serves) for `lease_s` from now.
+
+        Also registers a new owner. Called by supervisors once a second, one round trip.
+        """
+
+    @abstractmethod
+    def recover(
+        self, owner: str, types: Sequence[str], running: Collection[str] | None = None
+    ) -> int:
+        """Ends an owner that died or stopped: its claims wait again at once.
+
+        Those whose ids are in `running` (None: all) count as an attempt and are retried alone;
+        at the type's `max_attempts` they fail instead, saying so. Those that nobody wants any
+        more are dropped. Safe to repeat and to race.
+
+        Returns:
+            How many claims were ended.
+        """
+
+    @abstractmethod
+    def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
+        """Shows how far running tasks are: id → (type, fraction 0..1, message). Ids that `owner`
+        does not hold are ignored."""
+
+    @abstractmethod
+    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
+        """Takes, or keeps for another `ttl_s`, the lock called `name`; False while another has it."""
+
+    @abstractmethod
+    def end_turn(self, name: str, owner: str) -> None:
+        """Lets go of the lock called `name` if `owner` has it."""
+
+
+class TaskManager(Asking, Answering):
+    """Both halves."""

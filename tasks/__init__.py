@@ -1,0 +1,9 @@
+"""What can be asked: the `TaskType` base class, the registry, one file per task type.
+
+Importing this package imports no model library; heavy imports live in `TaskType.load`.
+"""
+
+from tasks.base import TaskType
+from tasks.registry import Registry, TaskTypeError, load_registry
+
+__all__ = ["Registry", "TaskType", "TaskTypeError", "load_registry"]

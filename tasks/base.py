@@ -1,0 +1,117 @@
+"""What one kind of work declares: the `TaskType` base class."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
+
+from pydantic import BaseModel
+
+RESERVED_FIELDS = frozenset(
+    {"done", "load", "id", "status", "type", "progress", "error", "attempts"}
+    | {"submitted_at", "started_at", "finished_at"}
+)
+"""Names that the answer object uses itself; neither an input nor an output may take one."""
+
+TYPE_TAG_LENGTH = 8
+"""Hex digits at the start of a task id that name its type."""
+
+ProgressReport = Callable[[int, float, str], None]
+
+
+class TaskType:
+    """One kind of work with one queue of its own; subclass it in one file.
+
+    A subclass names itself, says what goes in and out, and runs batches:
+
+        class Factorization(TaskType):
+            name, endpoint, version = "factorization", "/factorize", "1"
+            class Input(BaseModel): number: int
+            class Output(BaseModel): factorization_str: str
+            def run(self, inputs): ...
+
+    `None` for a limit means the setting of the same name decides.
+    """
+
+    name: ClassVar[str] | str
+    """What the queue is called, as in `question-answering/roberta`."""
+    endpoint: ClassVar[str] | str
+    """Where it is asked, as in `/factorize`."""
+    version: ClassVar[str] | str = "1"
+    """Part of every task id: change it when the same input gets a different answer."""
+    description: ClassVar[str] | str = ""
+    """One sentence for the API reference; the class docstring's first line if empty."""
+    example: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    """An input that works: shown in the API reference, and used to warm a model up."""
+    text_field: ClassVar[str | None] | str | None = None
+    """The input field that a `text/plain` body fills, where the input is one text."""
+
+    Input: ClassVar[type[BaseModel]]
+    Output: ClassVar[type[BaseModel]]
+    echo: ClassVar[frozenset[str] | None] | frozenset[str] | None = None
+    """Input fields repeated in the answer; None: all."""
+
+    max_batch_size: int = 1
+    """Most inputs that one `run` gets."""
+    batch_wait_ms: float = 0.0
+    """How long a batch that is not full waits for more, ms from its first input."""
+    max_batch_cost: float | None = None
+    """Most `cost` that one batch may have, with its dearest input standing for each (padding)."""
+    timeout_s: float | None = None
+    """How long one `run` may take, s; after that its process is killed. None: no limit."""
+    input_ttl_s: float | None = None
+    result_ttl_s: float | None = None
+    failure_ttl_s: float | None = None
+    max_attempts: int | None = None
+    max_load: int | None = None
+
+    report_progress: ProgressReport | None = None
+    """Set by the worker while `run` runs; call `progress` instead."""
+
+    def load(self) -> None:
+        """Makes the type ready to run; called once per worker process. Heavy imports belong here."""
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """Answers `inputs` (validated `Input` objects).
+
+        Returns:
+            As many items in the same order, each an `Output`, or an exception where that one
+            input failed; its message is shown to whoever asked.
+
+        Raises:
+            Exception: the whole batch failed; it is then split until the guilty input is alone.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define run()")
+
+    def cost(self, item: Any) -> float:
+        """What one input weighs against `max_batch_cost` (for a text model: its tokens)."""
+        return 1.0
+
+    def progress(self, index: int, fraction: float, message: str = "") -> None:
+        """Tells whoever asks how far `inputs[index]` is: `fraction` from 0 to 1."""
+        if self.report_progress is not None:
+            self.report_progress(index, fraction, message)
+
+    def canonical(self, item: BaseModel) -> bytes:
+        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8."""
+        data = item.model_dump(mode="json")
+        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    def task_id(self, canonical_input: bytes) -> str:
+        """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
+        digest = hashlib.blake2b(digest_size=16)
+        for part in (self.name.encode(), self.version.encode(), canonical_input):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+        return type_tag(self.name) + digest.hexdigest()
+
+    def echo_fields(self, item: BaseModel) -> dict[str, Any]:
+        """The input fields that the answer repeats, JSON-ready."""
+        return item.model_dump(mode="json", include=set(self.echo) if self.echo is not None else None)
+
+
+def type_tag(name: str) -> str:
+    """The first `TYPE_TAG_LENGTH` characters of every id of the task type called `name`."""
+    return hashlib.blake2b(name.encode(), digest_size=TYPE_TAG_LENGTH // 2).hexdigest()

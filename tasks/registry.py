@@ -1,0 +1,158 @@
+"""Which task types there are: built-in ones, `--tasks` modules and installed entry points."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from pydantic import BaseModel
+
+from settings import Settings
+from tasks.base import RESERVED_FIELDS, TaskType, type_tag
+
+BUILT_IN = ("tasks.factorization",)
+ENTRY_POINT_GROUP = "doneyet.tasks"
+RESERVED_ENDPOINTS = frozenset(
+    {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}
+    | {"/metrics", "/openapi.json", "/docs", "/dashboard", "/static"}
+)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
+_ENDPOINT = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
+
+
+class TaskTypeError(Exception):
+    """Raised when a task type, or a module that should hold some, cannot be used; says why."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The task types of one process, by name; the first one of an endpoint is its default."""
+
+    types: dict[str, TaskType]
+
+    @cached_property
+    def endpoints(self) -> dict[str, list[TaskType]]:
+        """Task types by the endpoint that they are asked at."""
+        found: dict[str, list[TaskType]] = {}
+        for task_type in self.types.values():
+            found.setdefault(task_type.endpoint, []).append(task_type)
+        return found
+
+    @cached_property
+    def _by_tag(self) -> dict[str, TaskType]:
+        return {type_tag(name): task_type for name, task_type in self.types.items()}
+
+    def of_task(self, task_id: str) -> TaskType | None:
+        """The task type that `task_id` belongs to; None where no type here has such ids."""
+        return self._by_tag.get(task_id[: len(type_tag(""))])
+
+    def only(self, names: Iterable[str]) -> Registry:
+        """The registry restricted to `names`.
+
+        Raises:
+            TaskTypeError: a name that is not here.
+        """
+        chosen = list(names)
+        for name in chosen:
+            if name not in self.types:
+                raise TaskTypeError(
+                    f"there is no task type {name!r}; there are: {', '.join(self.types)}"
+                )
+        return Registry({name: self.types[name] for name in chosen})
+
+
+def load_registry(settings: Settings) -> Registry:
+    """All task types that `settings` and the installed packages name, ready but not loaded.
+
+    Raises:
+        TaskTypeError: a module cannot be imported, or a task type is not usable.
+    """
+    types: dict[str, TaskType] = {}
+    for module in _modules(settings):
+        for task_type in _types_in(module, settings):
+            _check(task_type)
+            if task_type.name in types:
+                raise TaskTypeError(f"two task types are called {task_type.name!r}")
+            types[task_type.name] = task_type
+            _fill_in(task_type, settings)
+    return Registry(types)
+
+
+def _modules(settings: Settings) -> Iterator[ModuleType]:
+    named = [name.strip() for name in settings.tasks.split(",") if name.strip()]
+    for name in (*BUILT_IN, *named):
+        try:
+            yield importlib.import_module(name)
+        except ImportError as error:
+            raise TaskTypeError(f"the task module {name!r} cannot be imported: {error}") from error
+    for point in entry_points(group=ENTRY_POINT_GROUP):
+        try:
+            yield point.load()
+        except ImportError as error:
+            raise TaskTypeError(
+                f"the entry point {point.name!r} cannot be imported: {error}"
+            ) from error
+
+
+def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:
+    """What the module's `task_types(settings)` gives, else one of each `TaskType` defined in it."""
+    if hasattr(module, "task_types"):
+        return list(module.task_types(settings))
+    classes = [
+        member
+        for member in vars(module).values()
+        if inspect.isclass(member)
+        and issubclass(member, TaskType)
+        and member.__module__ == module.__name__
+    ]
+    if not classes:
+        raise TaskTypeError(
+            f"the module {module.__name__!r} defines no TaskType and no task_types(settings)"
+        )
+    return [member() for member in classes]
+
+
+def _fill_in(task_type: TaskType, settings: Settings) -> None:
+    """Settings stand in for the limits that the type leaves open."""
+    for name in ("input_ttl_s", "result_ttl_s", "failure_ttl_s", "max_attempts", "max_load"):
+        if getattr(task_type, name) is None:
+            setattr(task_type, name, getattr(settings, name))
+    if not task_type.description:
+        task_type.description = (inspect.getdoc(type(task_type)) or "").split("\n", 1)[0]
+
+
+def _check(task_type: TaskType) -> None:
+    kind = type(task_type).__name__
+    for attribute in ("name", "endpoint", "version", "Input", "Output"):
+        if not hasattr(task_type, attribute):
+            raise TaskTypeError(f"{kind} must define {attribute}")
+    if not _NAME.fullmatch(task_type.name):
+        raise TaskTypeError(
+            f"{kind}.name must look like 'factorization' or 'question-answering/roberta', "
+            f"not {task_type.name!r}"
+        )
+    if not _ENDPOINT.fullmatch(task_type.endpoint):
+        raise TaskTypeError(f"{kind}.endpoint must look like '/factorize', not {task_type.endpoint!r}")
+    if "/" + task_type.endpoint.split("/")[1] in RESERVED_ENDPOINTS:
+        raise TaskTypeError(f"{kind}.endpoint {task_type.endpoint!r} is doneyet's own")
+    for model in (task_type.Input, task_type.Output):
+        if not issubclass(model, BaseModel):
+            raise TaskTypeError(f"{kind}.{model.__name__} must be a pydantic BaseModel")
+        if taken := RESERVED_FIELDS & model.model_fields.keys():
+            raise TaskTypeError(f"{kind}: the field name {min(taken)!r} is doneyet's own")
+    echoed = task_type.Input.model_fields.keys() if task_type.echo is None else task_type.echo
+    if unknown := echoed - task_type.Input.model_fields.keys():
+        raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is no input field")
+    if both := echoed & task_type.Output.model_fields.keys():
+        raise TaskTypeError(f"{kind}: {min(both)!r} is both an echoed input and an output")
+    if task_type.text_field is not None and task_type.text_field not in task_type.Input.model_fields:
+        raise TaskTypeError(f"{kind}.text_field {task_type.text_field!r} is no input field")
+    if task_type.max_batch_size < 1:
+        raise TaskTypeError(f"{kind}.max_batch_size must be at least 1")
