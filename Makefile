@@ -1,0 +1,102 @@
+# `make demo` shows doneyet at work; `make help` lists the rest. Needs Python 3.11 or newer and make.
+
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# The first of these that is new enough makes the virtual environment; choose with PYTHON=...
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
+
+# Two stamps, each as new as the pinned versions that it stands for: `run` is enough to watch
+# doneyet work, `dev` holds the tools and peers of the tests as well.
+RUN := $(VENV)/.installed-run
+DEV := $(VENV)/.installed-dev
+
+# Each extra (or several joined by a comma) that has a file of pinned versions: file=extras.
+LOCKS := dev=dev http=http worker=factorization client=client local=local
+UV := uv==0.13.8
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check lint format bench containers lock upgrade clean
+
+help: ## Lists these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+
+demo: $(RUN) ## Starts everything, asks for twenty factorizations until all are done, stops everything
+	@$(BIN)/python -m local demo $(ARGS)
+
+serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--port 8080 --distributed"
+	@$(BIN)/python -m local serve $(ARGS)
+
+test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client -k retry"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint test ## Lint, types and tests, exactly as continuous integration does
+
+lint: $(DEV) ## Lint and types only
+	@echo "Checking style and types ..."
+	@$(BIN)/ruff check -q .
+	@$(BIN)/ruff format -q --check . || \
+	  { echo "Not formatted: $$($(BIN)/ruff format --check . | sed -n 's/^Would reformat: //p' | tr '\n' ' ')(make format)"; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@if command -v luacheck >/dev/null; then luacheck -q --no-color task_manager/lua; \
+	  else echo "luacheck is not on PATH (Debian: lua-check): the Lua scripts are not linted"; fi
+
+format: $(DEV) ## Formats the code and sorts its imports
+	@$(BIN)/ruff check -q --fix --select I .
+	@$(BIN)/ruff format .
+
+bench: $(DEV) ## Measures doneyet beside its peers and writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+containers: $(DEV) ## Builds and runs the containers on the Docker engine that is there
+	@$(BIN)/python -m pytest -m containers $(ARGS)
+
+lock: $(VENV)-lock/bin/uv ## Pins what pyproject.toml asks for in requirements/, keeping pins that still fit
+	@for lock in $(LOCKS); do \
+	  file=requirements/$${lock%%=*}.txt; echo "Writing $$file ..."; \
+	  $< pip compile -q --universal --python-version 3.11 --no-annotate --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
+	    --extra $${lock#*=} $$([ $$file = requirements/dev.txt ] || echo "-c requirements/dev.txt") \
+	    pyproject.toml -o $$file || exit 1; \
+	done
+
+upgrade: ## Pins the newest versions that pyproject.toml allows
+	@rm -f requirements/*.txt
+	@$(MAKE) --no-print-directory lock UPGRADE=--upgrade
+
+clean: ## Removes the virtual environment and all caches
+	rm -rf $(VENV) $(VENV)-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(RUN): requirements/local.txt | $(BIN)/pip
+	@$(call install,requirements/local.txt,30)
+	@touch $@
+
+$(DEV): requirements/dev.txt | $(BIN)/pip
+	@$(call install,requirements/dev.txt,60)
+	@touch $@ $(RUN)
+
+$(VENV)-lock/bin/uv: | $(BIN)/pip
+	@$(BIN)/python -m venv $(VENV)-lock
+	@$(VENV)-lock/bin/pip install -q --disable-pip-version-check $(UV)
+
+# pip is the last thing that venv writes, so that an interrupted one is made again.
+$(BIN)/pip:
+	@for python in $(PYTHONS); do \
+	  command -v $$python >/dev/null && \
+	  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+	  if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then missing=$$python; continue; fi; \
+	  echo "Creating $(VENV) with $$($$python -V) ..."; \
+	  rm -rf $(VENV); $$python -m venv $(VENV) && exit 0 || exit 1; \
+	done; \
+	if [ "$$missing" ]; then \
+	  echo "$$missing lacks its venv module; install it (Debian, Ubuntu: apt install python3-venv)"; \
+	else \
+	  echo "No Python 3.11 or newer found (tried: $(PYTHONS)); install one, or name it: make PYTHON=/path/to/python3"; \
+	fi >&2; exit 1
+
+define install
+	echo "Installing $(1) into $(VENV) (about $(2) s) ..."; \
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input -r $(1)
+endef
