@@ -1,0 +1,118 @@
+"""The distributed discipline: per task type a sorted set, scored by when interest ends.
+
+A worker picks, at random, from its own types only: one container per model. All keys of a type
+share its hash tag.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from task_manager.interface import Load, Promises, Task
+from task_manager.keys import KEEP_MS
+from task_manager.redis_manager import RedisManager, deadly_failure, ms
+from task_manager.scripts import Call
+
+
+class DistributedManager(RedisManager):
+    """Waiting tasks of each type in a sorted set of their own."""
+
+    promises = Promises()
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        keys = self._keys
+        replies = self._run(
+            [
+                Call(
+                    "distributed/load",
+                    [keys.waiting(name), keys.running(name), keys.owners(name)],
+                    [],
+                )
+                for name in type_names
+            ]
+        )
+        return [Load(name, *counts) for name, counts in zip(type_names, replies, strict=True)]
+
+    def _submit_call(self, type_name: str, tasks: Sequence[Task], discard: bool) -> Call:
+        keys = self._keys
+        return Call(
+            "distributed/submit",
+            [
+                *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
+                *(keys.progress(type_name), keys.wake(type_name)),
+                *(keys.result(type_name, task.id) for task in tasks),
+            ],
+            [
+                ms(self._limit(type_name, "input_ttl_s")),
+                int(self._limit(type_name, "max_load")),
+                *(int(discard), keys.finished()),
+                *(task.id for task in tasks),
+                *(task.input for task in tasks),
+            ],
+        )
+
+    def _status_call(self, type_name: str, task_id: str) -> Call:
+        keys = self._keys
+        return Call(
+            "distributed/status",
+            [
+                *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
+                *(keys.progress(type_name), keys.result(type_name, task_id)),
+            ],
+            [task_id],
+        )
+
+    def _cancel_call(self, type_name: str, task_id: str) -> Call:
+        keys = self._keys
+        return Call(
+            "distributed/cancel",
+            [
+                *(keys.running(type_name), keys.progress(type_name), keys.cancelled(type_name)),
+                *(keys.waiting(type_name), keys.inputs(type_name)),
+                keys.result(type_name, task_id),
+            ],
+            [task_id, ms(self._limit(type_name, "failure_ttl_s")), keys.finished()],
+        )
+
+    def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call:
+        keys = self._keys
+        return Call(
+            "distributed/claim",
+            [
+                key
+                for name in types
+                for key in (
+                    *(keys.waiting(name), keys.inputs(name), keys.running(name)),
+                    *(keys.claims(name, owner), keys.retry(name), keys.wake(name)),
+                    keys.owners(name),
+                )
+            ],
+            [owner, limit, leave, KEEP_MS, *types],
+        )
+
+    def _return_call(
+        self, owner: str, type_name: str, ids: Sequence[str], counted: Collection[str]
+    ) -> Call:
+        keys = self._keys
+        return Call(
+            "distributed/return",
+            [
+                *(keys.running(type_name), keys.claims(type_name, owner)),
+                *(keys.progress(type_name), keys.waiting(type_name), keys.inputs(type_name)),
+                *(keys.retry(type_name), keys.wake(type_name)),
+                *(keys.result(type_name, task_id) for task_id in ids),
+            ],
+            [
+                *(owner, int(self._limit(type_name, "max_attempts"))),
+                *(ms(self._limit(type_name, "failure_ttl_s")), deadly_failure(), keys.finished()),
+                *(part for task_id in ids for part in (task_id, int(task_id in counted))),
+            ],
+        )
+
+    def _forget_call(self, type_name: str, ids: Sequence[str]) -> Call:
+        return Call(
+            "distributed/forget", [self._keys.waiting(type_name), self._keys.inputs(type_name)], ids
+        )
+
+    def _wake_keys(self, types: Sequence[str]) -> list[str]:
+        return [self._keys.wake(name) for name in types]

@@ -1,0 +1,88 @@
+"""Every key, and nothing else builds one.
+
+All keys of a task type share the hash tag `{type}`, so that in a Redis Cluster a type lives in one
+slot. All keys have a TTL: those below "kept" for `KEEP_MS` after the last renewal by a worker, the
+others as their docstrings say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KEEP_MS = 3_600_000
+"""How long records of running tasks outlive the last renewal of any worker, ms."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one deployment; `prefix` tells it from others on the same Redis."""
+
+    prefix: str
+
+    def result(self, type_name: str, task_id: str) -> str:
+        """String: "state times\\nbody" of a terminal task. TTL: the type's result or failure ttl."""
+        return f"{self.prefix}:{{{type_name}}}:result:{task_id}"
+
+    def running(self, type_name: str) -> str:
+        """Hash: id → "owner wanted_until_ms submitted_ms started_ms attempts". Kept."""
+        return f"{self.prefix}:{{{type_name}}}:running"
+
+    def claims(self, type_name: str, owner: str) -> str:
+        """Hash: id → input of the owner's running tasks. Kept."""
+        return f"{self.prefix}:{{{type_name}}}:claims:{owner}"
+
+    def owners(self, type_name: str) -> str:
+        """Sorted set: owners by the end of their lease, ms. Kept."""
+        return f"{self.prefix}:{{{type_name}}}:owners"
+
+    def cancelled(self, type_name: str) -> str:
+        """Hash: id → owner of cancelled tasks whose process is to be stopped. TTL: a minute."""
+        return f"{self.prefix}:{{{type_name}}}:cancelled"
+
+    def progress(self, type_name: str) -> str:
+        """Hash: id → "fraction message" of running tasks. Kept."""
+        return f"{self.prefix}:{{{type_name}}}:progress"
+
+    def lock(self, name: str) -> str:
+        """String: the owner whose turn it is. TTL: as the owner says."""
+        return f"{self.prefix}:lock:{name}"
+
+    def finished(self) -> str:
+        """Channel: comma-separated ids of tasks that became terminal or lost their result."""
+        return f"{self.prefix}:finished"
+
+    # The random discipline
+
+    def input(self, task_id: str) -> str:
+        """String in the input database: a waiting task. TTL: its interest."""
+        return f"{self.prefix}:input:{task_id}"
+
+    def wanted(self, type_name: str) -> str:
+        """Hash: second in which interest ends → waiting tasks. TTL: until the last such second."""
+        return f"{self.prefix}:{{{type_name}}}:wanted"
+
+    def pool_retry(self) -> str:
+        """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
+        return f"{self.prefix}:retry"
+
+    def pool_wake(self) -> str:
+        """List: one token for each idle worker to wake. TTL: the input ttl."""
+        return f"{self.prefix}:wake"
+
+    # The distributed discipline
+
+    def waiting(self, type_name: str) -> str:
+        """Sorted set: ids of waiting tasks by the end of their interest, ms. TTL: the longest."""
+        return f"{self.prefix}:{{{type_name}}}:waiting"
+
+    def inputs(self, type_name: str) -> str:
+        """Hash: id → "attempts submitted_ms\\ninput" of waiting tasks. TTL: like `waiting`."""
+        return f"{self.prefix}:{{{type_name}}}:inputs"
+
+    def retry(self, type_name: str) -> str:
+        """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
+        return f"{self.prefix}:{{{type_name}}}:retry"
+
+    def wake(self, type_name: str) -> str:
+        """List: one token for each idle worker to wake. TTL: the input ttl."""
+        return f"{self.prefix}:{{{type_name}}}:wake"

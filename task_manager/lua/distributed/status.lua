@@ -1,0 +1,23 @@
+-- Tells how a task is, without making it wanted.
+-- KEYS[1]  zset    waiting: id by the end of its interest, ms
+-- KEYS[2]  hash    inputs: id -> "attempts submitted_ms\ninput"
+-- KEYS[3]  hash    running: id -> "owner wanted_until_ms submitted_ms started_ms attempts"
+-- KEYS[4]  hash    progress: id -> "fraction message"
+-- KEYS[5]  string  result
+-- ARGV[1]  string  id
+-- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
+--          | "waiting attempts submitted_ms"
+local waiting, inputs, running, progress, result_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local id, t = ARGV[1], redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local load = redis.call('HLEN', running) + redis.call('ZCOUNT', waiting, now + 1, '+inf')
+local record = redis.call('GET', result_key)
+if record then return { load, record } end
+local held = redis.call('HGET', running, id)
+if held then
+  local done = redis.call('HGET', progress, id)
+  return { load, 'running ' .. held .. (done and '\n' .. done or '') }
+end
+local score, text = redis.call('ZSCORE', waiting, id), redis.call('HGET', inputs, id)
+if not score or not text or tonumber(score) <= now then return { load, false } end
+return { load, 'waiting ' .. text:match('^(%d+ %d+)\n') }

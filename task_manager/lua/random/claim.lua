@@ -1,0 +1,71 @@
+-- Moves random waiting tasks to running, held by one owner.
+-- KEYS[1]  list    retry: ids of waiting tasks to be claimed alone, first
+-- KEYS[2]  list    wake: a token for each worker to wake
+-- KEYS[3]  zset    owners of the first type: owner by the end of its lease, ms
+-- KEYS[4+] hash    for each type: running, claims of this owner, wanted
+-- ARGV[1]  int     main database
+-- ARGV[2]  int     input database
+-- ARGV[3]  string  owner
+-- ARGV[4]  count   limit
+-- ARGV[5]  count   leave: waiting tasks to leave to others
+-- ARGV[6]  ms      how long records of running tasks are kept without a renewal
+-- ARGV[7]  string  what input keys begin with, before the id
+-- ARGV[8+] string  the types
+-- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
+local retry, wake, owners = KEYS[1], KEYS[2], KEYS[3]
+local main_db, input_db, owner, keep_ms, input_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
+local limit, leave = tonumber(ARGV[4]), tonumber(ARGV[5])
+if not redis.call('ZSCORE', owners, owner) then return {} end
+local t, types, reply = redis.call('TIME'), {}, {}
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+for i = 8, #ARGV do
+  local k = 4 + (i - 8) * 3
+  types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
+end
+redis.call('SELECT', input_db)
+local waiting = redis.call('DBSIZE')
+redis.call('SELECT', main_db)
+local picks, tries = math.min(limit, waiting - leave), 0
+local alone_id = picks > 0 and redis.call('LPOP', retry)
+redis.call('SELECT', input_db)
+local ends_at = picks * 2 + 16 -- tries: some picks are of unknown types, expired, or to be alone
+while #reply < picks * 4 and tries < ends_at do
+  tries = tries + 1
+  local key = alone_id and input_prefix .. alone_id or redis.call('RANDOMKEY')
+  local text = key and key:sub(1, #input_prefix) == input_prefix and redis.call('GET', key)
+  if not text and not alone_id then
+    if not key then break end
+  elseif text then
+    local cut = text:find('\n', 1, true)
+    local attempts, submitted, name = text:sub(1, cut - 1):match('^(%d+) (%d+) (.*)$')
+    local kind, alone = types[name], attempts ~= '0'
+    local left = kind and not (alone and #reply > 0) and redis.call('PTTL', key) or 0
+    if left > 0 then
+      redis.call('DEL', key)
+      local id, input, second = key:sub(#input_prefix + 1), text:sub(cut + 1), math.floor((now + left) / 1000 + 0.5)
+      local run, held, n = kind.run, kind.held, #kind.run
+      attempts = attempts + 1
+      run[n + 1], held[n + 1] = id, id
+      run[n + 2] = owner .. ' ' .. second * 1000 .. ' ' .. submitted .. ' ' .. now .. ' ' .. attempts
+      held[n + 2] = input
+      kind.left[second] = (kind.left[second] or 0) + 1
+      n = #reply
+      reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
+      if alone then break end
+    end
+  end
+  alone_id = nil
+end
+redis.call('SELECT', main_db)
+
+if waiting == 0 then redis.call('DEL', wake) end
+for _, kind in pairs(types) do
+  if #kind.run > 0 then
+    redis.call('HSET', kind.running, unpack(kind.run))
+    redis.call('HSET', kind.claims, unpack(kind.held))
+    redis.call('PEXPIRE', kind.running, keep_ms)
+    redis.call('PEXPIRE', kind.claims, keep_ms)
+    for second, by in pairs(kind.left) do redis.call('HINCRBY', kind.wanted, second, -by) end
+  end
+end
+return reply

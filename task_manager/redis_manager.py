@@ -1,0 +1,292 @@
+"""What the random and the distributed discipline share: all but how tasks wait."""
+
+from __future__ import annotations
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
+from typing import Any, TypeVar
+
+from task_manager import scripts
+from task_manager.connection import Connection
+from task_manager.errors import AlreadyTerminalError, OverloadedError
+from task_manager.interface import (
+    Claim,
+    Limits,
+    Renewal,
+    Result,
+    Status,
+    Task,
+    TaskManager,
+    Watch,
+)
+from task_manager.keys import KEEP_MS, Keys
+from task_manager.records import OVERLOADED, read_status
+from task_manager.scripts import Call
+from task_manager.watch import FinishedWatch
+
+_Item = TypeVar("_Item", Claim, Result)
+
+_DEADLY = (
+    "The process that ran this task died each time, so it will not be tried again; "
+    "it may need more memory than there is, or crash a library."
+)
+
+
+class RedisManager(TaskManager):
+    """The TaskManager on Redis; a discipline adds the calls for waiting tasks."""
+
+    def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
+        self._connection = Connection(url)
+        self._limits = limits
+        self._keys = Keys(prefix)
+        self._registered: set[str] = set()
+
+    # What a discipline defines
+
+    @abstractmethod
+    def _submit_call(self, type_name: str, tasks: Sequence[Task], discard: bool) -> Call: ...
+
+    @abstractmethod
+    def _status_call(self, type_name: str, task_id: str) -> Call: ...
+
+    @abstractmethod
+    def _cancel_call(self, type_name: str, task_id: str) -> Call: ...
+
+    @abstractmethod
+    def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call: ...
+
+    @abstractmethod
+    def _return_call(
+        self, owner: str, type_name: str, ids: Sequence[str], counted: Collection[str]
+    ) -> Call: ...
+
+    @abstractmethod
+    def _forget_call(self, type_name: str, ids: Sequence[str]) -> Call: ...
+
+    @abstractmethod
+    def _wake_keys(self, types: Sequence[str]) -> list[str]: ...
+
+    # Asking
+
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        places: dict[str, list[int]] = {}
+        for place, task in enumerate(tasks):
+            places.setdefault(task.type, []).append(place)
+        groups = [[tasks[place] for place in group] for group in places.values()]
+        replies = self._run([self._submit_call(g[0].type, g, discard) for g in groups])
+        statuses: list[Any] = [None] * len(tasks)
+        for group, (load, *records) in zip(places.values(), replies, strict=True):
+            for place, record in zip(group, records, strict=True):
+                task = tasks[place]
+                statuses[place] = (
+                    OverloadedError(task.type, load)
+                    if record == OVERLOADED
+                    else read_status(task.type, task.id, load, record)
+                )
+        return statuses
+
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        load, record = self._run([self._status_call(type_name, task_id)])[0]
+        return None if record is None else read_status(type_name, task_id, load, record)
+
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        record, load = self._run(
+            [self._cancel_call(type_name, task_id), self._status_call(type_name, task_id)]
+        )
+        if record is None:
+            return None
+        if record == b"terminal":
+            raise AlreadyTerminalError(f"task {task_id} has its answer already")
+        return read_status(type_name, task_id, load[0], record)
+
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> Watch:
+        return FinishedWatch(self._connection, self._keys.finished(), on_finished, on_connected)
+
+    def ping(self) -> None:
+        with self._connection.client() as client:
+            client.ping()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # Answering
+
+    def claim(
+        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+    ) -> list[Claim]:
+        call = self._claim_call(owner, types, limit, leave)
+        claims = _read_claims(self._run([call])[0])
+        if claims or wait_s <= 0:
+            return claims
+        with self._connection.blocking_client() as client:
+            woken = client.blpop(self._wake_keys(types), timeout=wait_s)
+        return _read_claims(self._run([call])[0]) if woken else []
+
+    def finish(
+        self,
+        owner: str,
+        results: Sequence[Result],
+        types: Sequence[str] = (),
+        limit: int = 0,
+        leave: int = 0,
+    ) -> list[Claim]:
+        by_type = _grouped(results)
+        calls = [self._finish_call(owner, name, group) for name, group in by_type]
+        if limit > 0:
+            calls.append(self._claim_call(owner, types, limit, leave))
+        if not calls:
+            return []
+        replies = self._run(calls)
+        late = [
+            self._forget_call(name, [task_id.decode() for task_id in reply])
+            for (name, _), reply in zip(by_type, replies, strict=False)
+            if reply
+        ]
+        if late:
+            self._run(late)
+        return _read_claims(replies[-1]) if limit > 0 else []
+
+    def release(self, owner: str, claims: Sequence[Claim]) -> None:
+        if claims:
+            self._run(
+                [
+                    self._return_call(owner, name, [claim.id for claim in group], ())
+                    for name, group in _grouped(claims)
+                ]
+            )
+
+    def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
+        by_type: dict[str, list[str]] = {}
+        for owner, types in owners.items():
+            for name in types:
+                by_type.setdefault(name, []).append(owner)
+        if not by_type:
+            return Renewal(frozenset(), frozenset(), {})
+        replies = self._run(
+            [self._renew_call(name, group, lease_s) for name, group in by_type.items()]
+        )
+        new: set[str] = set()
+        dead: set[str] = set()
+        cancelled: dict[str, set[str]] = {}
+        for new_here, dead_here, told in replies:
+            new.update(name.decode() for name in new_here)
+            dead.update(name.decode() for name in dead_here)
+            for task_id, owner in zip(told[::2], told[1::2], strict=True):
+                cancelled.setdefault(owner.decode(), set()).add(task_id.decode())
+        lost = new & self._registered
+        self._registered.update(owners)
+        return Renewal(
+            frozenset(lost),
+            frozenset(dead - owners.keys()),
+            {owner: frozenset(ids) for owner, ids in cancelled.items()},
+        )
+
+    def recover(
+        self, owner: str, types: Sequence[str], running: Collection[str] | None = None
+    ) -> int:
+        # First nothing more can be claimed in this owner's name, then what it holds goes back.
+        with self._connection.client() as client:
+            pipeline = client.pipeline(transaction=False)
+            for name in types:
+                pipeline.zrem(self._keys.owners(name), owner)
+            for name in types:
+                pipeline.hkeys(self._keys.claims(name, owner))
+            held = pipeline.execute()[len(types) :]
+        calls = []
+        for name, fields in zip(types, held, strict=True):
+            ids = [field.decode() for field in fields]
+            for start in range(0, len(ids), 500):
+                part = ids[start : start + 500]
+                counted = part if running is None else running
+                calls.append(self._return_call(owner, name, part, counted))
+        self._registered.discard(owner)
+        return sum(self._run(calls)) if calls else 0
+
+    def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
+        by_type: dict[str, list[str]] = {}
+        for task_id, (name, fraction, message) in reports.items():
+            by_type.setdefault(name, []).extend((task_id, f"{fraction:.4f} {message}"))
+        self._run(
+            [
+                Call(
+                    "shared/progress",
+                    [self._keys.running(name), self._keys.progress(name)],
+                    [owner, KEEP_MS, *pairs],
+                )
+                for name, pairs in by_type.items()
+            ]
+        )
+
+    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
+        call = Call("shared/take_turn", [self._keys.lock(name)], [owner, ms(ttl_s)])
+        return bool(self._run([call])[0])
+
+    def end_turn(self, name: str, owner: str) -> None:
+        self._run([Call("shared/end_turn", [self._keys.lock(name)], [owner])])
+
+    # Parts
+
+    def _run(self, calls: Sequence[Call]) -> list[Any]:
+        with self._connection.client() as client:
+            return scripts.run(client, calls)
+
+    def _finish_call(self, owner: str, name: str, results: Sequence[Result]) -> Call:
+        keys = self._keys
+        args: list[scripts.Argument] = [owner, keys.finished()]
+        for result in results:
+            args += (result.id, result.state.value, ms(result.ttl_s), result.body)
+        return Call(
+            "shared/finish",
+            [
+                *(keys.running(name), keys.claims(name, owner), keys.progress(name)),
+                *(keys.result(name, result.id) for result in results),
+            ],
+            args,
+        )
+
+    def _renew_call(self, name: str, owners: Sequence[str], lease_s: float) -> Call:
+        keys = self._keys
+        return Call(
+            "shared/renew",
+            [
+                *(keys.owners(name), keys.running(name), keys.cancelled(name)),
+                *(keys.claims(name, owner) for owner in owners),
+            ],
+            [ms(lease_s), KEEP_MS, *owners],
+        )
+
+    def _limit(self, type_name: str, name: str) -> float:
+        value = getattr(self._limits[type_name], name)
+        if value is None:
+            raise ValueError(f"{type_name}.{name} is not set; take task types from the registry")
+        return float(value)
+
+
+def deadly_failure() -> str:
+    """The body of a task that failed because its process died at every attempt."""
+    return json.dumps({"error": {"code": "deadly", "detail": _DEADLY}})
+
+
+def ms(seconds: float) -> int:
+    """Whole milliseconds, at least one."""
+    return max(1, round(seconds * 1000))
+
+
+def _grouped(items: Sequence[_Item]) -> list[tuple[str, list[_Item]]]:
+    ordered = sorted(items, key=lambda item: item.type)
+    return [(name, list(group)) for name, group in groupby(ordered, key=lambda item: item.type)]
+
+
+def _read_claims(reply: Sequence[bytes]) -> list[Claim]:
+    claims = []
+    for at in range(0, len(reply), 4):
+        task_id, name, attempts, text = reply[at : at + 4]
+        count = int(attempts)
+        claims.append(Claim(task_id.decode(), name.decode(), text, count, alone=count > 1))
+    return claims
