@@ -1,0 +1,40 @@
+"""Asking politely: a client library and a command line for doneyet's HTTP API.
+
+from client import Client
+
+client = Client("http://localhost:8080")
+client.run("factorize", number=408216)["factorization_str"]  # '2^3 3^1 73^1 233^1'
+client.map("factorize", [{"number": n} for n in range(2, 1000)], progress=True)
+"""
+
+from client.asking import Client
+from client.errors import (
+    AlreadyTerminalError,
+    ClientError,
+    FieldError,
+    InvalidInputError,
+    NotDoneError,
+    NotFoundError,
+    ProblemError,
+    SomeFailedError,
+    TaskCancelledError,
+    TaskFailedError,
+    UnavailableError,
+    UnexpectedAnswerError,
+)
+
+__all__ = [
+    "AlreadyTerminalError",
+    "Client",
+    "ClientError",
+    "FieldError",
+    "InvalidInputError",
+    "NotDoneError",
+    "NotFoundError",
+    "ProblemError",
+    "SomeFailedError",
+    "TaskCancelledError",
+    "TaskFailedError",
+    "UnavailableError",
+    "UnexpectedAnswerError",
+]

@@ -1,0 +1,252 @@
+"""`Client`: asks a doneyet server, again and again, until the answer is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Literal
+
+from client.errors import (
+    Answer,
+    ClientError,
+    NotDoneError,
+    SomeFailedError,
+    TaskCancelledError,
+    TaskFailedError,
+    UnexpectedAnswerError,
+)
+from client.mapping import Mapper, Outcome
+from client.patience import Backoff, Deadline, patiently
+from client.progress import progress_display, total_of
+from client.transport import Reply, Transport, is_answer
+
+DEFAULT_URL = "http://localhost:8080"
+
+
+class Client:
+    """Asks the doneyet server at `url`. May be shared by threads.
+
+    Args:
+        url: where the server is, with the path it is mounted at if there is one.
+        patience_s: how long to try again while the server cannot be reached or cannot serve
+            (connection errors, 429, 502, 503, 504), counted from the last time that it could.
+        wait_s: how long one request asks to be held until the answer is there; 0: never.
+        headers: more headers for every request, as for an authenticating proxy.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        patience_s: float = 60.0,
+        wait_s: float = 20.0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.patience_s, self.wait_s = patience_s, wait_s
+        self._transport = Transport(url, headers or {})
+
+    def run(
+        self,
+        endpoint: str,
+        given: Mapping[str, Any] | None = None,
+        /,
+        *,
+        timeout_s: float | None = None,
+        on_pending: Callable[[Answer], None] | None = None,
+        **fields: Any,
+    ) -> Answer:
+        """The answer to one input, as soon as it is there: `run("factorize", number=408216)`.
+
+        The input is `given` with `fields` added; use `given` for fields that are called like an
+        argument. `on_pending` sees each answer that is not done yet (its `status`, `progress`).
+
+        Raises:
+            TaskFailedError: the task failed, or was cancelled (TaskCancelledError).
+            InvalidInputError: the input is wrong; the message says the fields.
+            NotFoundError: no task type is asked at `endpoint`.
+            NotDoneError: not done within `timeout_s`.
+            UnavailableError: the server could not serve for longer than the client's patience.
+        """
+        text, deadline, backoff = _one_input(given, fields), Deadline(timeout_s), Backoff()
+        while True:
+            reply = self._post(endpoint, text, deadline.cap(self.wait_s), deadline)
+            answer = _answer(reply)
+            if answer["done"]:
+                return finished(answer)
+            if deadline.timeout_s is not None and deadline.passed:
+                raise NotDoneError(answer, deadline.timeout_s)
+            if on_pending is not None:
+                on_pending(answer)
+            # A request that was held has waited already.
+            deadline.pause(backoff.next_s(reply.retry_after_s) - reply.took_s)
+
+    def ask(
+        self, endpoint: str, given: Mapping[str, Any] | None = None, /, **fields: Any
+    ) -> Answer:
+        """How the task is now: one request, answered at once, done or not.
+
+        A failed task is an answer too, with an `error` object in it.
+
+        Raises:
+            ProblemError: the server refuses, or cannot be reached; of the subclass that fits.
+        """
+        return _answer(self._transport.send("POST", endpoint, _one_input(given, fields)))
+
+    def map(
+        self,
+        endpoint: str,
+        inputs: Iterable[Any],
+        *,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+        timeout_s: float | None = None,
+    ) -> list[Outcome]:
+        """The answers to all inputs (mappings), in their order; see `imap` for the arguments.
+
+        Raises:
+            SomeFailedError: with `errors="raise"`, once everything else is answered. It has the
+                answers too.
+        """
+        outcomes = list(
+            self.imap(endpoint, inputs, errors="return", progress=progress, timeout_s=timeout_s)
+        )
+        if errors == "raise" and any(isinstance(item, ClientError) for item in outcomes):
+            raise SomeFailedError(outcomes)
+        return outcomes
+
+    def imap(
+        self,
+        endpoint: str,
+        inputs: Iterable[Any],
+        *,
+        errors: Literal["raise", "return"] = "raise",
+        progress: bool = False,
+        timeout_s: float | None = None,
+    ) -> Iterator[Outcome]:
+        """The answers to all inputs, one by one in their order, while later ones are still asked.
+
+        Reads a few thousand inputs ahead, so that `inputs` may be longer than memory. Stopping
+        half-way loses nothing: asked again, what is done is answered from the server's results.
+
+        Args:
+            endpoint: where the task type is asked, as in `factorize`.
+            inputs: one mapping per task.
+            errors: `raise` raises an input's error when its turn comes; `return` gives the
+                exception in the place of the answer.
+            progress: shows a bar on a terminal's standard error, else a line now and then.
+            timeout_s: inputs that are not answered by then become a `NotDoneError`.
+
+        Raises:
+            NotFoundError: no task type is asked at `endpoint`.
+            UnavailableError: the server could not serve for longer than the client's patience.
+        """
+        if errors not in ("raise", "return"):
+            raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}")
+        with progress_display(endpoint, total_of(inputs), shown=progress) as display:
+            for outcome in self.outcomes(
+                endpoint, map(_to_json, inputs), display.update, timeout_s
+            ):
+                if errors == "raise" and isinstance(outcome, ClientError):
+                    raise outcome
+                yield outcome
+
+    def outcomes(
+        self,
+        endpoint: str,
+        texts: Iterable[str],
+        on_progress: Callable[[int, int], None],
+        timeout_s: float | None = None,
+    ) -> Iterator[Outcome]:
+        """`imap` for inputs that are JSON already; `on_progress` gets (finished, failed) counts."""
+        deadline = Deadline(timeout_s)
+
+        def post(text: str, wait_s: float) -> Reply:
+            return self._post(endpoint, text, deadline.cap(wait_s), deadline)
+
+        mapper = Mapper(
+            post,
+            finished_or_error,
+            wait_s=self.wait_s,
+            patience_s=self.patience_s,
+            deadline=deadline,
+            on_progress=on_progress,
+        )
+        return mapper.run(texts)
+
+    def task(self, task_id: str) -> Answer:
+        """How a task is, by its id, without keeping it wanted.
+
+        Raises:
+            NotFoundError: it is unknown or expired.
+        """
+        return _answer(self._transport.send("GET", f"tasks/{task_id}"))
+
+    def cancel(self, task_id: str) -> Answer:
+        """Cancels a task for everybody who asked.
+
+        Raises:
+            NotFoundError: it is unknown or expired.
+            AlreadyTerminalError: it has its answer already.
+        """
+        return _answer(self._transport.send("DELETE", f"tasks/{task_id}"))
+
+    def load(self, task_type: str | None = None) -> Any:
+        """How many tasks wait and run, and how many workers there are, per type or for one."""
+        return self._transport.send("GET", f"load/{task_type}" if task_type else "load").body
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._transport.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _post(self, endpoint: str, text: str, wait_s: float, deadline: Deadline) -> Reply:
+        def request() -> Reply:
+            return self._transport.send("POST", endpoint, text, wait_s=deadline.cap(wait_s))
+
+        return patiently(request, self.patience_s, deadline)
+
+
+def finished(answer: Answer) -> Answer:
+    """`answer`, which is done, if the task succeeded.
+
+    Raises:
+        TaskFailedError: it failed, or was cancelled.
+    """
+    outcome = finished_or_error(answer)
+    if isinstance(outcome, ClientError):
+        raise outcome
+    return outcome
+
+
+def finished_or_error(answer: Answer) -> Outcome:
+    """`answer`, which is done, or the error that it tells of."""
+    if answer.get("status") == "cancelled":
+        return TaskCancelledError(answer)
+    return TaskFailedError(answer) if answer.get("error") is not None else answer
+
+
+def _one_input(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> str:
+    return _to_json({**(given or {}), **fields})
+
+
+def _to_json(item: Any) -> str:
+    """The body of a request; `NaN` is no JSON, so it is refused here."""
+    return json.dumps(item, allow_nan=False)
+
+
+def _answer(reply: Reply) -> Answer:
+    if not is_answer(reply.body):
+        raise UnexpectedAnswerError("the server's answer has no `done`; is doneyet there?")
+    answer: Answer = reply.body
+    return answer
