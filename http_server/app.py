@@ -1,0 +1,58 @@
+"""The application: every route of one server process, and what they share."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from flask import Flask
+
+from http_server.ask_routes import add_ask_routes
+from http_server.asking import Asker
+from http_server.docs_routes import add_docs_routes
+from http_server.error_handlers import add_error_handlers
+from http_server.health_routes import add_health_routes
+from http_server.lifecycle import drain_on_signal
+from http_server.load_routes import add_load_routes
+from http_server.managers import open_manager
+from http_server.shortcut import with_shortcut
+from http_server.task_routes import add_task_routes
+from settings import Settings
+from task_manager.interface import Asking
+from tasks import Registry, load_registry
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+
+
+def create_app(
+    settings: Settings, manager: Asking | None = None, registry: Registry | None = None
+) -> Flask:
+    """The WSGI application; begins to listen for news of finished tasks.
+
+    Its `extensions["doneyet"]` is the `Asker`, whose `close` ends what was begun here.
+    """
+    registry = registry or load_registry(settings)
+    asker = Asker(manager or open_manager(settings, registry), settings)
+    app = Flask("http_server", static_folder=None)
+    app.extensions["doneyet"] = asker
+    app.url_map.merge_slashes = False  # its redirects are HTML
+    add_ask_routes(app, registry, asker, settings)
+    add_task_routes(app, registry, asker)
+    add_load_routes(app, registry, asker)
+    add_health_routes(app, asker)
+    add_docs_routes(app, registry, settings)
+    add_error_handlers(app)
+    app.wsgi_app = with_shortcut(  # type: ignore[method-assign, assignment]
+        app.wsgi_app, asker.cache, registry.endpoints, settings.max_body_bytes
+    )
+    asker.start()
+    return app
+
+
+def app_for_server() -> Flask:
+    """The application of one granian worker process, from its environment's settings."""
+    settings = Settings.from_environment()
+    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT, level=settings.log_level.upper())
+    app = create_app(settings)
+    drain_on_signal(app.extensions["doneyet"].room)
+    return app

@@ -1,0 +1,126 @@
+"""Concurrent requests share one round trip.
+
+The first request thread to come leads: it submits for itself and for everybody who queued
+meanwhile, then hands the lead to one of those who came during its round trip. No thread is kept
+for it, and an idle server's request is submitted at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+
+from task_manager.errors import OverloadedError, UnavailableError
+from task_manager.interface import Asking, Status, Task
+
+MOST_PER_ROUND = 5000
+"""Tasks in one round trip: some tens of milliseconds of Redis' time."""
+
+PATIENCE_S = 1.8
+"""How long a request queues for others' round trips; answers are promised within 2 s."""
+
+Outcome = Status | OverloadedError
+
+
+class _Call:
+    """One request's part of a round."""
+
+    __slots__ = ("error", "leads", "outcomes", "tasks", "wake")
+
+    def __init__(self, tasks: Sequence[Task]) -> None:
+        self.tasks = tasks
+        self.outcomes: list[Outcome] | None = None
+        self.error: Exception | None = None
+        self.leads = False
+        self.wake = threading.Lock()
+        self.wake.acquire()
+
+
+class Combiner:
+    """`submit` for one request, in a round trip shared with those that come at the same time."""
+
+    def __init__(self, manager: Asking) -> None:
+        self._manager = manager
+        self._lock = threading.Lock()
+        self._queue: deque[_Call] = deque()
+        self._led = False
+
+    def submit(self, tasks: Sequence[Task]) -> list[Outcome]:
+        """As `Asking.submit`.
+
+        Raises:
+            UnavailableError: Redis is away, or earlier round trips take too long.
+        """
+        if len(tasks) > MOST_PER_ROUND:
+            parts = range(0, len(tasks), MOST_PER_ROUND)
+            return [
+                one for at in parts for one in self._manager.submit(tasks[at : at + MOST_PER_ROUND])
+            ]
+        call = _Call(tasks)
+        with self._lock:
+            self._queue.append(call)
+            call.leads = not self._led
+            self._led = True
+        if not call.leads and not call.wake.acquire(timeout=PATIENCE_S):
+            self._give_up(call)
+        if call.leads:
+            self._lead()
+        if isinstance(call.error, UnavailableError):  # a copy: several threads raise it
+            raise UnavailableError(str(call.error)) from call.error
+        if call.error is not None:
+            raise RuntimeError("the shared round trip failed") from call.error
+        if call.outcomes is None:
+            raise UnavailableError("Redis takes too long to answer")
+        return call.outcomes
+
+    def _lead(self) -> None:
+        """One round for the whole queue, then somebody else leads."""
+        calls = self._take()
+        try:
+            self._submit_for(calls)
+        except Exception as error:
+            with self._lock:  # who queued meanwhile would only wait for the same failure
+                if isinstance(error, UnavailableError):
+                    calls.extend(self._queue)
+                    self._queue.clear()
+            for call in calls:
+                call.error = error
+        finally:
+            with self._lock:
+                follower = self._queue[0] if self._queue else None
+                self._led = follower is not None
+                if follower is not None:
+                    follower.leads = True
+            if follower is not None:
+                follower.wake.release()
+            for call in calls:
+                if not call.leads:
+                    call.wake.release()
+
+    def _take(self) -> list[_Call]:
+        calls: list[_Call] = []
+        total = 0
+        with self._lock:
+            while self._queue and (
+                not calls or total + len(self._queue[0].tasks) <= MOST_PER_ROUND
+            ):
+                call = self._queue.popleft()
+                total += len(call.tasks)
+                calls.append(call)
+        return calls
+
+    def _submit_for(self, calls: Sequence[_Call]) -> None:
+        if len(calls) == 1:
+            calls[0].outcomes = self._manager.submit(calls[0].tasks)
+            return
+        tasks = {task.id: task for call in calls for task in call.tasks}
+        outcomes = dict(zip(tasks, self._manager.submit(list(tasks.values())), strict=True))
+        for call in calls:
+            call.outcomes = [outcomes[task.id] for task in call.tasks]
+
+    def _give_up(self, call: _Call) -> None:
+        """Leaves the queue; unless the lead or an answer came at the last moment."""
+        with self._lock:
+            if not call.leads and call in self._queue:
+                self._queue.remove(call)

@@ -1,0 +1,44 @@
+"""`/openapi.json` and the page that shows it, `/docs`, served without the internet."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+from flask import Flask, Response
+
+from http_server.methods import add_route
+from http_server.openapi import document
+from http_server.plain_response import JSON, PlainResponse
+from settings import Settings
+from tasks import Registry
+
+_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
+_PAGE_HEADERS = [("content-security-policy", _POLICY), ("x-content-type-options", "nosniff")]
+
+
+def add_docs_routes(app: Flask, registry: Registry, settings: Settings) -> None:
+    """The document, and the three files of its page."""
+    description = json.dumps(document(registry, settings), indent=1).encode()
+
+    def openapi() -> Response:
+        return PlainResponse(description, 200, JSON, [("access-control-allow-origin", "*")])
+
+    add_route(app, "/openapi.json", "openapi", openapi, ["GET"])
+    _add_file(app, "/docs", "docs.html", "text/html; charset=utf-8")
+    _add_file(app, "/docs/docs.css", "docs.css", "text/css; charset=utf-8")
+    _add_file(app, "/docs/docs.js", "docs.js", "text/javascript; charset=utf-8")
+
+    def root() -> Response:
+        return PlainResponse(b"", 307, "", [("location", "/docs")])
+
+    add_route(app, "/", "root", root, ["GET"])
+
+
+def _add_file(app: Flask, path: str, name: str, media_type: str) -> None:
+    content = (files("http_server") / "static" / name).read_bytes()
+
+    def view() -> Response:
+        return PlainResponse(content, 200, media_type, _PAGE_HEADERS)
+
+    add_route(app, path, name, view, ["GET"])

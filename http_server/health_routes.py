@@ -1,0 +1,31 @@
+"""Health: live as long as the process answers, ready while it can do its work."""
+
+from __future__ import annotations
+
+from flask import Flask, Response
+
+from http_server.asking import Asker
+from http_server.methods import add_route
+from http_server.plain_response import json_response
+from http_server.problem import unavailable
+
+
+def add_health_routes(app: Flask, asker: Asker) -> None:
+    """`/healthz` and `/readyz`, and the older names `/healthcheck` and `/ping`."""
+
+    def live() -> Response:
+        return json_response({"status": "ok"})
+
+    def ready() -> Response:
+        if asker.room.draining:
+            raise unavailable("this server is draining; ask another one")
+        asker.manager.ping()
+        return json_response({"status": "ready"})
+
+    def ping() -> Response:
+        return json_response({"ping": "pong"})
+
+    add_route(app, "/healthz", "live", live, ["GET"])
+    add_route(app, "/healthcheck", "healthcheck", live, ["GET"])
+    add_route(app, "/readyz", "ready", ready, ["GET"])
+    add_route(app, "/ping", "ping", ping, ["GET"])

@@ -1,0 +1,47 @@
+"""`/load`: how busy each task type is, which is the one number that an autoscaler needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, Response
+
+from http_server.asking import Asker
+from http_server.methods import add_route
+from http_server.plain_response import json_response
+from http_server.problem import Problem
+from task_manager.interface import Load
+from tasks import Registry
+
+
+def add_load_routes(app: Flask, registry: Registry, asker: Asker) -> None:
+    """All types at once, or one."""
+
+    def load_of_all() -> Response:
+        loads = asker.manager.load(list(registry.types))
+        return json_response(
+            {
+                "load": sum(one.waiting + one.running for one in loads),
+                "waiting": sum(one.waiting for one in loads),
+                "running": sum(one.running for one in loads),
+                "types": {one.type: _members(one) for one in loads},
+            }
+        )
+
+    def load_of_one(name: str) -> Response:
+        if name not in registry.types:
+            there_are = ", ".join(registry.types)
+            raise Problem(404, "unknown-type", f"no task type {name!r}; there are: {there_are}")
+        return json_response({"type": name, **_members(asker.manager.load([name])[0])})
+
+    add_route(app, "/load", "load", load_of_all, ["GET"])
+    add_route(app, "/load/<path:name>", "load of one type", load_of_one, ["GET"])
+
+
+def _members(load: Load) -> dict[str, Any]:
+    return {
+        "load": load.waiting + load.running,
+        "waiting": load.waiting,
+        "running": load.running,
+        "workers": load.workers,
+    }

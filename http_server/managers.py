@@ -1,0 +1,26 @@
+"""The asking half of the task manager that the settings name."""
+
+from __future__ import annotations
+
+from settings import Settings
+from task_manager import open_task_manager
+from task_manager.interface import Asking
+from tasks import Registry
+
+
+def open_manager(settings: Settings, registry: Registry) -> Asking:
+    """The manager of `settings.discipline`; the synchronous one has its models loaded.
+
+    Raises:
+        SettingError: the settings contradict each other.
+    """
+    if settings.discipline == "synchronous":
+        from http_server.engine import load_engine
+        from task_manager.synchronous import Synchronous
+
+        return Synchronous(registry.types, load_engine(registry))
+    if settings.discipline == "ordered":
+        from task_manager.ordered import Ordered
+
+        return Ordered(settings.redis_url, registry.types, settings.key_prefix)
+    return open_task_manager(settings, registry.types)

@@ -1,0 +1,195 @@
+"""The OpenAPI 3.1 document, made from the task types that are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from http_server.openapi_parts import (
+    PREFER,
+    PROBLEM_SCHEMAS,
+    fixed_paths,
+    json_content,
+    problem_responses,
+    ref,
+    string,
+)
+from http_server.question import MODEL, models, takes_model
+from settings import Settings
+from tasks import Registry, TaskType
+
+Json = dict[str, Any]
+
+
+def document(registry: Registry, settings: Settings) -> Json:
+    """The whole document, JSON-ready."""
+    at_once = settings.discipline == "synchronous"
+    schemas: Json = dict(PROBLEM_SCHEMAS)
+    paths: Json = {}
+    for path, types in registry.endpoints.items():
+        for task_type in types:
+            schemas.update(_schemas(task_type, types, at_once=at_once))
+        paths[path] = {"post": _ask(path, types, settings, at_once=at_once)}
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "doneyet",
+            "version": "0.1.0",
+            "summary": "POST the question. Not done yet? POST it again.",
+            "description": _description(at_once=at_once),
+        },
+        "tags": [
+            {"name": "ask", "description": "What can be asked."},
+            {"name": "tasks", "description": "One task, by its id."},
+            {"name": "operation", "description": "Load and health."},
+        ],
+        "paths": {**paths, **fixed_paths(list(registry.types))},
+        "components": {"schemas": schemas},
+    }
+
+
+def _description(*, at_once: bool) -> str:
+    if at_once:
+        return "Each question is answered in the same request."
+    return (
+        'Asking is idempotent: ask the same question again until its answer says `"done": true`. '
+        "`Prefer: wait=20` holds the request until then. An array of inputs is answered by an "
+        "array of answers in the same order."
+    )
+
+
+def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: bool) -> Json:
+    name = path.strip("/").replace("/", "-")
+    inputs = [ref(_name(task_type, "Input")) for task_type in types]
+    answers = [ref(_name(task_type, "Answer")) for task_type in types]
+    one, answer = _any(inputs), _any(answers)
+    content: Json = {
+        "application/json": {
+            "schema": {"anyOf": [*inputs, {"type": "array", "items": one}]},
+            "examples": _examples(types),
+        }
+    }
+    if any(task_type.text_field for task_type in types):
+        content["text/plain"] = {"schema": {"type": "string"}}
+    done: Json = json_content(
+        {"anyOf": [*answers, {"type": "array", "items": {"anyOf": [*answers, ref("Problem")]}}]}
+    )
+    responses: Json = {
+        "200": {
+            "description": "The answer, or for an array all answers, finished or not.",
+            **done,
+        },
+        **problem_responses(400, 413, 415, 422, 503),
+    }
+    if not at_once:
+        responses["200"]["headers"] = {"Preference-Applied": string("`wait=<seconds>`")}
+        responses["202"] = {
+            "description": "Not done yet: ask again after `Retry-After` seconds.",
+            "headers": {
+                "Location": string("The task, as `/tasks/<id>`."),
+                "Retry-After": string("Seconds until it is worth asking again."),
+                "Preference-Applied": string("`wait=<seconds>`"),
+            },
+            **json_content(answer),
+        }
+    return {
+        "tags": ["ask"],
+        "operationId": f"ask-{name}",
+        "summary": types[0].description or types[0].name,
+        "description": "\n\n".join(f"**{kind.name}**: {kind.description}" for kind in types),
+        "parameters": [] if at_once else [PREFER],
+        "requestBody": {
+            "required": True,
+            "description": f"At most {settings.max_body_bytes} bytes.",
+            "content": content,
+        },
+        "responses": responses,
+    }
+
+
+def _schemas(task_type: TaskType, types: Sequence[TaskType], *, at_once: bool) -> Json:
+    """The type's input and answer schemas, with those that they refer to."""
+    made: Json = {}
+    asked = _model_schema(task_type, "Input", made)
+    asked["additionalProperties"] = False
+    told = _model_schema(task_type, "Output", made)
+    echoed = task_type.Input.model_json_schema(
+        mode="serialization", ref_template=_template(task_type, "Echo")
+    )
+    for name, schema in echoed.pop("$defs", {}).items():
+        made[_name(task_type, f"Echo.{name}")] = schema
+    choices = [name for name, kind in models(types).items() if kind is task_type]
+    if choices and not takes_model(task_type):
+        picks: Json = {"type": "string", "enum": choices, "description": "Which task type to ask."}
+        asked.setdefault("properties", {})[MODEL] = picks
+        if task_type is not types[0]:
+            asked.setdefault("required", []).append(MODEL)
+    echo = {
+        name: schema
+        for name, schema in echoed.get("properties", {}).items()
+        if task_type.echo is None or name in task_type.echo
+    }
+    outputs = {
+        name: {"anyOf": [schema, {"type": "null"}]}
+        for name, schema in told.get("properties", {}).items()
+    }
+    answer: Json = {"type": "object", "properties": {**echo, **outputs}, "required": [*outputs]}
+    answer["properties"]["error"] = ref("Error")
+    if not at_once:
+        answer["properties"] |= _MARKS
+        answer["required"] += ["done", "load", "id", "status"]
+    return {**made, _name(task_type, "Input"): asked, _name(task_type, "Answer"): answer}
+
+
+def _model_schema(task_type: TaskType, kind: str, made: Json) -> Json:
+    """The JSON schema of `Input` or `Output`; what it refers to goes to `made`."""
+    model = task_type.Input if kind == "Input" else task_type.Output
+    schema = model.model_json_schema(
+        mode="validation" if kind == "Input" else "serialization",
+        ref_template=_template(task_type, kind),
+    )
+    for name, part in schema.pop("$defs", {}).items():
+        made[_name(task_type, f"{kind}.{name}")] = part
+    schema.pop("title", None)
+    return schema
+
+
+def _examples(types: Sequence[TaskType]) -> Json:
+    examples: Json = {}
+    for task_type in types:
+        if task_type.example:
+            value = dict(task_type.example)
+            if task_type is not types[0]:
+                value[MODEL] = task_type.name.split("/", 1)[-1]
+            examples[task_type.name] = {"value": value}
+    if examples:
+        first = next(iter(examples.values()))["value"]
+        examples["several"] = {"summary": "An array of inputs", "value": [first]}
+    return examples
+
+
+def _any(schemas: Sequence[Json]) -> Json:
+    return schemas[0] if len(schemas) == 1 else {"anyOf": list(schemas)}
+
+
+def _name(task_type: TaskType, kind: str) -> str:
+    return task_type.name.replace("/", ".") + f".{kind}"
+
+
+def _template(task_type: TaskType, kind: str) -> str:
+    return f"#/components/schemas/{_name(task_type, kind)}.{{model}}"
+
+
+_MARKS: Json = {
+    "done": {"type": "boolean", "description": "Whether this is the last word."},
+    "load": {"type": "integer", "minimum": 0, "description": "Unfinished tasks of this type."},
+    "id": {"type": "string", "pattern": "^[0-9a-f]{40}$"},
+    "status": {"enum": ["waiting", "running", "done", "failed", "cancelled"]},
+    "progress": {
+        "type": "object",
+        "properties": {
+            "fraction": {"type": "number", "minimum": 0, "maximum": 1},
+            "message": {"type": "string"},
+        },
+    },
+}

@@ -1,0 +1,64 @@
+"""Responses whose bytes and headers are known at once, sent without werkzeug's work on each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+from flask import Response
+from werkzeug.datastructures import Headers
+
+from http_server.problem import MEDIA_TYPE, Problem
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+JSON = "application/json"
+RETRY_AFTER = ("retry-after", "1")
+STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
+
+
+class PlainResponse(Response):
+    """One bytes object as body. A list as the WSGI result lets granian send it in one piece."""
+
+    def __init__(
+        self,
+        body: bytes,
+        status: int = 200,
+        media_type: str = JSON,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        # Deliberately not super().__init__: its parsing is half of a constant route's time.
+        self.response = [body]
+        self._status_code = status
+        self._status = STATUS_LINES[status]
+        own = [("cache-control", "no-store"), *headers]
+        if status != HTTPStatus.NO_CONTENT:
+            own.append(("content-length", str(len(body))))
+        if body:
+            own.append(("content-type", media_type))
+        self.headers = Headers(own)
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(self._status, self.headers.to_wsgi_list())
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.response)  # type: ignore[arg-type]
+
+
+def pending_headers(task_id: str) -> list[tuple[str, str]]:
+    """What 202 tells: where the task is, and when it is worth asking again."""
+    return [("location", f"/tasks/{task_id}"), RETRY_AFTER]
+
+
+def json_response(
+    value: Any, status: int = 200, headers: Sequence[tuple[str, str]] = ()
+) -> PlainResponse:
+    """`value` as JSON."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return PlainResponse(body, status, JSON, headers)
+
+
+def problem_response(problem: Problem) -> PlainResponse:
+    """`problem` as its own response."""
+    return PlainResponse(problem.as_json(), problem.status, MEDIA_TYPE, problem.headers)

@@ -1,0 +1,97 @@
+"""Errors as RFC 9457 problem details, and the only place where one is worded for HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+MEDIA_TYPE = "application/problem+json"
+MOST_ERRORS = 50  # wrong fields named in one problem
+
+TITLES = {
+    "bad-request": "The request cannot be understood",
+    "not-json": "The body is not JSON",
+    "not-found": "There is nothing here",
+    "unknown-task": "There is no such task",
+    "unknown-type": "There is no such task type",
+    "method-not-allowed": "This method is not allowed here",
+    "already-terminal": "The task has its answer already",
+    "too-large": "The body is too large",
+    "unsupported-media-type": "The body is of a type that is not read here",
+    "invalid-input": "The input is not valid",
+    "internal-error": "The server failed",
+    "overloaded": "The task type has as many tasks as it may have",
+    "unavailable": "The server cannot answer for now",
+}
+"""Every kind of problem; `type` is `urn:doneyet:problem:<kind>`."""
+
+
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
+    """Raised when a request gets no answer but a problem object; `errors` name wrong fields."""
+
+    def __init__(
+        self,
+        status: int,
+        kind: str,
+        detail: str,
+        *,
+        errors: Sequence[dict[str, str]] = (),
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.kind, self.detail = status, kind, detail
+        self.errors, self.headers = list(errors[:MOST_ERRORS]), list(headers)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The problem object."""
+        members: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.kind:
+            members |= {"type": f"urn:doneyet:problem:{self.kind}", "title": TITLES[self.kind]}
+        if self.errors:
+            members["errors"] = self.errors
+        return members
+
+    def as_json(self) -> bytes:
+        """The problem object as JSON (ASCII, so that no text in it can be unencodable)."""
+        return json.dumps(self.as_dict(), separators=(",", ":")).encode()
+
+
+def bad_request(detail: str, kind: str = "bad-request") -> Problem:
+    """400: what was sent cannot be read."""
+    return Problem(400, kind, detail)
+
+
+def invalid_input(errors: Sequence[dict[str, str]]) -> Problem:
+    """422: what was sent was read, and some of its fields are wrong."""
+    shown = "; ".join(
+        f"{error['pointer']}: {error['detail']}" if error["pointer"] else error["detail"]
+        for error in errors[:3]
+    )
+    return Problem(422, "invalid-input", shown, errors=errors)
+
+
+def invalid_whole(detail: str) -> Problem:
+    """422 about the input as a whole."""
+    return invalid_input([{"pointer": "", "detail": detail}])
+
+
+def unknown_task() -> Problem:
+    """404: the id was never given, or its task has expired."""
+    return Problem(404, "unknown-task", "no such task, or nobody has asked about it for too long")
+
+
+def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
+    """503 for now; the same request may work in a second."""
+    return Problem(503, "unavailable", detail, headers=[("retry-after", str(retry_after_s))])
+
+
+def overloaded(detail: str, retry_after_s: int = 2) -> Problem:
+    """503 for a new task of a type that has too many."""
+    return Problem(503, "overloaded", detail, headers=[("retry-after", str(retry_after_s))])

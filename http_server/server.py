@@ -1,0 +1,110 @@
+"""granian, as this server uses it."""
+
+from __future__ import annotations
+
+import os
+import resource
+import socket
+import threading
+from typing import Any
+
+from granian.constants import Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from http_server.lifecycle import DRAIN_SIGNAL
+from settings import Settings
+
+TARGET = "http_server.app:app_for_server"
+
+DRAIN_S = 0.5
+"""How long a draining server still serves, so that load balancers and clients see it drain."""
+
+KILL_AFTER_S = 5
+"""How long a server process may take to end after that."""
+
+BACKLOG = 4096
+_MOST_HEADER_BYTES = 64 * 1024
+_SPARE_FILES = 64  # descriptors that are no client connections
+
+
+class PortTakenError(Exception):
+    """Raised when the server cannot listen where it should; the message says where and why."""
+
+
+class DrainingServer(MPServer):
+    """A granian server that tells its process to drain before it stops it."""
+
+    _drains = False
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        """The first signal begins the drain, which a timer ends; another one ends it at once."""
+        if self._drains:
+            super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
+            return
+        self._drains = True
+        for worker in self.wrks:
+            process = worker.inner
+            if process.is_alive() and process.pid is not None:
+                os.kill(process.pid, DRAIN_SIGNAL)
+        timer = threading.Timer(DRAIN_S, super().signal_handler_interrupt)
+        timer.daemon = True
+        timer.start()
+
+
+def make_server(settings: Settings) -> DrainingServer:
+    """The server, not yet listening; its process finds `settings` in the environment.
+
+    A held request keeps a thread, so there are as many threads as may be held and `threads` more:
+    health routes and polls always find one. Connections are limited by file descriptors alone,
+    since granian lets a connection that is idle count.
+    """
+    # Below "debug" only its errors: its warnings are about our number of threads, which is meant.
+    level = LogLevels.debug if settings.log_level == "debug" else LogLevels.error
+    return DrainingServer(
+        TARGET,
+        factory=True,
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=1,
+        blocking_threads=settings.threads + settings.max_waiting,
+        backpressure=_most_connections(),
+        backlog=BACKLOG,
+        http1_settings=HTTP1Settings(max_buffer_size=_MOST_HEADER_BYTES),
+        workers_kill_timeout=KILL_AFTER_S,
+        log_level=level,
+        websockets=False,
+    )
+
+
+def check_port(host: str, port: int) -> int:
+    """The port to listen on: `port`, or a free one for 0.
+
+    granian itself shares a port silently with whoever listens there with SO_REUSEPORT.
+
+    Raises:
+        PortTakenError: nobody can listen there.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            return int(probe.getsockname()[1])
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise PortTakenError(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+def _most_connections() -> int:
+    """As many as the process may open; the soft limit is raised to the hard one, up to 65536."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        soft = wanted
+    return max(128, soft - _SPARE_FILES)

@@ -1,0 +1,49 @@
+"""`/tasks/<id>`: one task, by the id that its answer told."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, request
+
+from http_server.answer import compose, with_times
+from http_server.asking import Asker
+from http_server.methods import add_route
+from http_server.plain_response import PlainResponse
+from http_server.problem import Problem, unknown_task
+from task_manager.errors import AlreadyTerminalError
+from task_manager.interface import Status
+from tasks import Registry, TaskType
+
+
+def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
+    """GET tells, DELETE cancels."""
+
+    def type_of(task_id: str) -> TaskType:
+        task_type = registry.of_task(task_id)
+        if task_type is None:
+            raise unknown_task()
+        return task_type
+
+    def respond(task_type: TaskType, status: Status | None) -> Response:
+        if status is None:
+            raise unknown_task()
+        echo = asker.cache.echo(status.id)
+        answer = with_times(compose(task_type, status, echo), status)
+        return PlainResponse(answer.with_load(status.load))
+
+    def tell(task_id: str) -> Response:
+        task_type = type_of(task_id)
+        return respond(task_type, asker.manager.status(task_type.name, task_id))
+
+    def cancel(task_id: str) -> Response:
+        task_type = type_of(task_id)
+        try:
+            status = asker.manager.cancel(task_type.name, task_id)
+        except AlreadyTerminalError as error:
+            raise Problem(409, "already-terminal", str(error)) from error
+        asker.cache.doubt(task_id)
+        return respond(task_type, status)
+
+    def view(task_id: str) -> Response:
+        return cancel(task_id) if request.method == "DELETE" else tell(task_id)
+
+    add_route(app, "/tasks/<task_id>", "task", view, ["GET", "DELETE"])
