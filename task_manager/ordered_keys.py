@@ -11,7 +11,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rq import Queue
-from rq.executions import Execution
 from rq.job import Job
 from rq.registry import (
     CanceledJobRegistry,
@@ -19,7 +18,7 @@ from rq.registry import (
     FinishedJobRegistry,
     StartedJobRegistry,
 )
-from rq.results import get_key as results_key_of
+from rq.results import Result
 from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
@@ -28,8 +27,9 @@ QUEUE_PREFIX = str(Queue.redis_queue_namespace_prefix)
 RUNNING_PREFIX = StartedJobRegistry.key_template.format("")
 WORKER_PREFIX = str(BaseWorker.redis_worker_namespace_prefix)
 QUEUES = str(Queue.redis_queues_keys)
+WORKERS = str(BaseWorker.redis_workers_keys)
 
-WITHOUT_TTL = (QUEUES, "rq:workers", "rq:wip:", "rq:finished:", "rq:failed:", "rq:canceled:")
+WITHOUT_TTL = (QUEUES, WORKERS, "rq:wip:", "rq:finished:", "rq:failed:", "rq:canceled:")
 """What the keys begin with that RQ keeps for ever; they are small, see above."""
 
 
@@ -40,17 +40,12 @@ def job(task_id: str) -> str:
 
 def results(task_id: str) -> str:
     """Stream of one task's results; lives as long as the result is kept."""
-    return str(results_key_of(task_id))
+    return str(Result.get_key(task_id))
 
 
 def worker(name: str) -> str:
     """Hash of one worker; lives one lease."""
     return WORKER_PREFIX + name
-
-
-def execution(task_id: str, execution_id: str) -> str:
-    """Hash of one run of a task, as RQ's tools show it; lives as long as RQ's heartbeat."""
-    return f"rq:execution:{task_id}:{execution_id}"
 
 
 @dataclass(frozen=True, slots=True)

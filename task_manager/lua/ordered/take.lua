@@ -7,10 +7,11 @@
 -- ARGV[2]  string  worker's name
 -- ARGV[3]  string  execution, a new id
 -- ARGV[4]  ms      lease
+-- ARGV[5]  string  when it starts, as RQ writes times
 -- returns  id | false: nothing waits | "": many were passed over, call again
 local queue, waiting, running, worker = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local job_prefix, name, execution, lease_ms = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local t = redis.call('TIME')
+local started_at, t = ARGV[5], redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for _ = 1, 1000 do
   local id = redis.call('LPOP', queue)
@@ -20,7 +21,8 @@ for _ = 1, 1000 do
   local status, wanted_until = unpack(redis.call('HMGET', job, 'status', 'wanted_until_ms'))
   if status == 'queued' then
     if tonumber(wanted_until or 0) > now then
-      redis.call('HSET', job, 'status', 'started', 'worker_name', name, 'execution', execution, 'started_ms', now)
+      redis.call('HSET', job, 'status', 'started', 'worker_name', name, 'execution', execution)
+      redis.call('HSET', job, 'started_ms', now, 'started_at', started_at)
       redis.call('HINCRBY', job, 'attempts', 1)
       if redis.call('PTTL', job) < 2 * lease_ms then redis.call('PEXPIRE', job, 2 * lease_ms) end
       redis.call('ZADD', running, (now + lease_ms) / 1000, id .. ':' .. execution)

@@ -1,0 +1,294 @@
+"""The synchronous discipline: no Redis, one thread, the answer comes in the same request.
+
+Tasks wait in a queue of this process and run one after the other, first come, first served.
+`submit` returns when all of its tasks are terminal. Answers are kept for their ttl, but only so
+many and so much, the least recently asked for goes first; they end with the process.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
+from task_manager.interface import (
+    Asking,
+    Limits,
+    Load,
+    Promises,
+    Result,
+    State,
+    Status,
+    Task,
+    Watch,
+)
+
+log = logging.getLogger(__name__)
+
+MOST_RESULTS = 10_000
+MOST_RESULT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass
+class _Entry:
+    """One task from its submission until its answer is forgotten."""
+
+    task: Task
+    submitted_ms: int
+    state: State = State.WAITING
+    body: bytes | None = None
+    started_ms: int | None = None
+    finished_ms: int | None = None
+    expires_ms: int | None = None
+    expires_at: float = 0.0  # on the monotonic clock
+    terminal: threading.Event = field(default_factory=threading.Event)
+
+
+class Synchronous(Asking):
+    """Asking, in one process. `run` answers one task; it may raise, the thread goes on."""
+
+    promises: ClassVar[Promises] = Promises(
+        uses_redis=False,
+        ordered=True,
+        answering=False,
+        answers_at_once=True,
+        progress=False,
+        retries_alone=False,
+        batches=False,
+    )
+
+    def __init__(
+        self,
+        limits: Mapping[str, Limits],
+        run: Callable[[Task], Result],
+        *,
+        most_results: int = MOST_RESULTS,
+        most_result_bytes: int = MOST_RESULT_BYTES,
+    ) -> None:
+        self._limits = limits
+        self._run = run
+        self._most_results, self._most_bytes = most_results, most_result_bytes
+        self._lock = threading.Condition()
+        self._waiting: deque[_Entry] = deque()
+        self._unfinished: dict[str, _Entry] = {}
+        self._finished: OrderedDict[str, _Entry] = OrderedDict()
+        self._finished_bytes = 0
+        self._loads: dict[str, list[int]] = {}  # type: [waiting, running]
+        self._watches: list[_CallWatch] = []
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="synchronous", daemon=True)
+        self._thread.start()
+
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        with self._lock:
+            if self._closed:
+                raise UnavailableError("this server is shutting down; ask again elsewhere")
+            dropped = [t.id for t in tasks if self._drop(t.id, only_cancelled=not discard)]
+            taken = [self._enter(task) for task in tasks]
+            self._lock.notify_all()
+        self._tell(dropped)
+        for entry in taken:
+            if isinstance(entry, _Entry):
+                entry.terminal.wait()
+        with self._lock:
+            return [
+                entry if isinstance(entry, OverloadedError) else self._status_of(entry)
+                for entry in taken
+            ]
+
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        with self._lock:
+            entry = self._find(task_id)
+            return None if entry is None else self._status_of(entry)
+
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        """Cancels a waiting task; of one that runs the result is dropped, its run goes on."""
+        with self._lock:
+            entry = self._find(task_id)
+            if entry is None:
+                return None
+            if entry.state.terminal:
+                raise AlreadyTerminalError(f"task {task_id} has its answer already")
+            if entry.state is State.WAITING:
+                self._waiting.remove(entry)
+            ttl_s = self._limits[type_name].failure_ttl_s or 1.0
+            self._end(entry, State.CANCELLED, None, ttl_s)
+            status = self._status_of(entry)
+        self._tell([task_id])
+        return status
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        with self._lock:
+            workers = int(not self._closed)
+            return [Load(name, *self._counts(name), workers) for name in type_names]
+
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> Watch:
+        watch = _CallWatch(self._watches, on_finished)
+        with self._lock:
+            self._watches.append(watch)
+        on_connected(True)
+        return watch
+
+    def ping(self) -> None:
+        """Always well while it is open.
+
+        Raises:
+            UnavailableError: it is closed.
+        """
+        if self._closed:
+            raise UnavailableError("this server is shutting down; ask again elsewhere")
+
+    def close(self) -> None:
+        """Lets the running task finish; those that wait are cancelled, their askers answered."""
+        with self._lock:
+            self._closed = True
+            while self._waiting:
+                self._end(self._waiting.popleft(), State.CANCELLED, None, 1.0)
+            self._lock.notify_all()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    # The thread
+
+    def _work(self) -> None:
+        while (entry := self._next()) is not None:
+            try:
+                result = self._run(entry.task)
+            except Exception as error:
+                log.exception("%s failed outside of its task type", entry.task.type)
+                result = self._failure(entry.task, error)
+            with self._lock:
+                if not entry.state.terminal:  # else it was cancelled meanwhile
+                    self._end(entry, result.state, result.body, result.ttl_s)
+            self._tell([entry.task.id])
+
+    def _next(self) -> _Entry | None:
+        with self._lock:
+            while not self._waiting and not self._closed:
+                self._lock.wait()
+            if not self._waiting:
+                return None
+            entry = self._waiting.popleft()
+            entry.state, entry.started_ms = State.RUNNING, _now_ms()
+            self._count(entry.task.type, waiting=-1, running=1)
+            return entry
+
+    def _failure(self, task: Task, error: Exception) -> Result:
+        detail = f"{type(error).__name__}: {error}"
+        body = json.dumps({"error": {"code": "task-failed", "detail": detail}}).encode()
+        ttl_s = self._limits[task.type].failure_ttl_s or 1.0
+        return Result(task.id, task.type, State.FAILED, body, ttl_s)
+
+    def _tell(self, ids: Iterable[str]) -> None:
+        told = list(ids)
+        for watch in list(self._watches) if told else ():
+            try:
+                watch.on_finished(told)
+            except Exception:
+                log.exception("a watcher of finished tasks failed")
+
+    # What follows is called with the lock held
+
+    def _enter(self, task: Task) -> _Entry | OverloadedError:
+        known = self._find(task.id)
+        if known is not None:
+            return known
+        load = sum(self._counts(task.type))
+        most = self._limits[task.type].max_load
+        if most is not None and load >= most:
+            return OverloadedError(task.type, load)
+        entry = _Entry(task, _now_ms())
+        self._unfinished[task.id] = entry
+        self._waiting.append(entry)
+        self._count(task.type, waiting=1)
+        return entry
+
+    def _find(self, task_id: str) -> _Entry | None:
+        if (entry := self._unfinished.get(task_id)) is not None:
+            return entry
+        entry = self._finished.get(task_id)
+        if entry is not None and entry.expires_at <= time.monotonic():
+            self._forget(task_id)
+            return None
+        if entry is not None:
+            self._finished.move_to_end(task_id)
+        return entry
+
+    def _drop(self, task_id: str, *, only_cancelled: bool) -> bool:
+        entry = self._finished.get(task_id)
+        if entry is None or (only_cancelled and entry.state is not State.CANCELLED):
+            return False
+        self._forget(task_id)
+        return True
+
+    def _end(self, entry: _Entry, state: State, body: bytes | None, ttl_s: float) -> None:
+        running = entry.state is State.RUNNING
+        self._count(entry.task.type, waiting=-(not running), running=-running)
+        entry.state, entry.body, entry.finished_ms = state, body, _now_ms()
+        entry.expires_ms = entry.finished_ms + round(ttl_s * 1000)
+        entry.expires_at = time.monotonic() + ttl_s
+        del self._unfinished[entry.task.id]
+        self._finished[entry.task.id] = entry
+        self._finished_bytes += _size(entry)
+        entry.terminal.set()
+        while len(self._finished) > self._most_results or self._finished_bytes > self._most_bytes:
+            self._forget(next(iter(self._finished)))
+
+    def _forget(self, task_id: str) -> None:
+        self._finished_bytes -= _size(self._finished.pop(task_id))
+
+    def _count(self, type_name: str, waiting: int = 0, running: int = 0) -> None:
+        counts = self._loads.setdefault(type_name, [0, 0])
+        counts[0] += waiting
+        counts[1] += running
+
+    def _counts(self, type_name: str) -> tuple[int, int]:
+        waiting, running = self._loads.get(type_name, (0, 0))
+        return waiting, running
+
+    def _status_of(self, entry: _Entry) -> Status:
+        return Status(
+            entry.task.id,
+            entry.task.type,
+            entry.state,
+            sum(self._counts(entry.task.type)),
+            body=entry.body,
+            attempts=int(entry.started_ms is not None),
+            submitted_ms=entry.submitted_ms,
+            started_ms=entry.started_ms,
+            finished_ms=entry.finished_ms,
+            expires_ms=entry.expires_ms,
+        )
+
+
+class _CallWatch:
+    """A watcher that is called by whoever ends a task."""
+
+    def __init__(
+        self, among: list[_CallWatch], on_finished: Callable[[Sequence[str]], None]
+    ) -> None:
+        self._among = among
+        self.on_finished = on_finished
+
+    def close(self) -> None:
+        """No more calls from now on; safe to call twice."""
+        if self in self._among:
+            self._among.remove(self)
+
+
+def _size(entry: _Entry) -> int:
+    return len(entry.task.input) + len(entry.body or b"")
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,57 @@
+"""One worker process of the ordered discipline; `worker.rq_worker` starts and watches it.
+
+Its name is its only argument, its settings are in the environment. It ends when told to (SIGTERM:
+after the task it runs), and when its standard input closes, since then its supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from settings import Settings
+from task_manager.ordered_executions import Executions
+from tasks.registry import load_registry
+from worker.rq_in_process import InProcessWorker
+from worker.rq_job import serve
+
+log = logging.getLogger(__name__)
+
+
+def served_types(settings: Settings) -> list[str]:
+    """The names in `--types`; all that there are when it is empty."""
+    named = [name.strip() for name in settings.types.split(",") if name.strip()]
+    return named or list(load_registry(settings).types)
+
+
+def main(name: str, settings: Settings) -> int:
+    """Loads the task types once, then works until told to stop."""
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice
+    types = load_registry(settings).only(served_types(settings)).types
+    for task_type in types.values():
+        task_type.load()
+    executions = Executions(settings.redis_url, types, settings.key_prefix, settings.lease_s)
+    worker = InProcessWorker(
+        name, types, executions, url=settings.redis_url, lease_s=settings.lease_s
+    )
+    serve(types.values(), worker.show_progress)
+    threading.Thread(target=_end_with_supervisor, name="supervisor-watch", daemon=True).start()
+    log.info("worker %s serves %s", name, ", ".join(types))
+    worker.work(logging_level="WARNING")
+    executions.close()
+    return 0
+
+
+def _end_with_supervisor() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], Settings.from_environment()))
