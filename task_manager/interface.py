@@ -136,6 +136,8 @@ class Promises:
     """`progress` of a running task shows in its status."""
     retries_alone: bool = True
     """A task whose owner died is retried in a batch of its own."""
+    batches: bool = True
+    """Inputs that wait together may be run together; else one `run` gets one input."""
 
 
 class Watch(Protocol):
