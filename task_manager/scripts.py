@@ -39,24 +39,34 @@ def _sha(script: str) -> str:
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     """The replies of `calls`, made in order in one round trip.
 
-    When the server does not know a script (it was restarted), all are loaded and all calls made
-    again; every script may be repeated.
+    Calls of scripts that the server does not know (it was restarted) are made again, and only
+    those: a claim that was made must not be made twice, since its first reply would be lost.
     """
-    try:
-        return _run(client, calls)
-    except NoScriptError:
-        for script in {call.script for call in calls}:
+    replies = _run(client, calls)
+    unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+    if unknown:
+        for script in {calls[place].script for place in unknown}:
             client.script_load(_source(script))
-        return _run(client, calls)
+        again = _run(client, [calls[place] for place in unknown])
+        for place, reply in zip(unknown, again, strict=True):
+            replies[place] = reply
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
 
 
 def _run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
+    """One reply or `ResponseError` per call."""
     if len(calls) == 1:
-        return [client.execute_command(*_command(calls[0]))]
+        try:
+            return [client.execute_command(*_command(calls[0]))]
+        except redis.ResponseError as error:
+            return [error]
     pipeline = client.pipeline(transaction=False)
     for call in calls:
         pipeline.execute_command(*_command(call))
-    return pipeline.execute()
+    return pipeline.execute(raise_on_error=False)
 
 
 def _command(call: Call) -> tuple[Argument, ...]:

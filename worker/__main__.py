@@ -1,0 +1,50 @@
+"""`python -m worker`: answers what was asked."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from settings import SettingError, Settings
+from task_manager import open_task_manager
+from task_manager.errors import TaskManagerError
+from tasks import TaskTypeError
+from worker.logs import set_up_logs
+from worker.served import served_registry
+from worker.supervisor import Supervisor
+
+log = logging.getLogger("worker")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until told to stop; the exit code is 0 then, 2 where the command line is wrong."""
+    settings = Settings.from_command_line(
+        "worker",
+        argv,
+        description="Answers what was asked: claims tasks, runs them, stores results.",
+    )
+    set_up_logs(settings)
+    try:
+        if settings.discipline == "synchronous":
+            raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
+        if settings.discipline == "ordered":
+            from worker import rq_worker
+
+            return rq_worker.main(settings) or 0
+        registry = served_registry(settings)
+        manager = open_task_manager(settings, registry.types)
+        try:
+            return Supervisor(settings, registry, manager).run()
+        finally:
+            manager.close()
+    except (SettingError, TaskTypeError) as error:
+        log.error("%s", error)
+        return 2
+    except TaskManagerError as error:
+        log.error("%s", error)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

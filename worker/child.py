@@ -1,0 +1,104 @@
+"""One worker process, as its supervisor sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from settings import Settings
+from worker.owner import new_owner
+from worker.status_board import Run, StatusBoard, make_board_file
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+class Why(enum.Enum):
+    """Why a supervisor kills a worker process."""
+
+    TIMED_OUT = "a batch ran over its time limit"
+    CANCELLED = "a task was cancelled"
+    STOPPING = "the worker stops"
+
+
+class Child:
+    """A fresh interpreter that runs `worker.process`, with a pipe to it and a board from it.
+
+    A session of its own keeps terminal signals from it; the end of the pipe tells it that its
+    supervisor is gone.
+    """
+
+    def __init__(self, settings: Settings, most_ids: int) -> None:
+        board_fd = make_board_file(most_ids)
+        control_fd, self._control = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "worker.process", str(control_fd), str(board_fd)],
+                env=_environment(settings),
+                stdin=subprocess.DEVNULL,
+                pass_fds=(control_fd, board_fd),
+                start_new_session=True,
+            )
+            self.board = StatusBoard(board_fd)
+        finally:
+            os.close(control_fd)
+            os.close(board_fd)
+        self.pid = self._process.pid
+        self.owner = new_owner(self.pid)
+        self.serving = False
+        self.killed: tuple[Why, Run | None] | None = None
+        self.started_s = time.monotonic()
+
+    def serve(self) -> None:
+        """Lets it claim tasks; its owner must be registered by now."""
+        self.serving = True
+        self._tell(f"serve {self.owner}\n")
+
+    def drain(self) -> None:
+        """Lets it finish what it runs, give the rest back, and exit."""
+        self._tell("drain\n")
+
+    def kill(self, why: Why, run: Run | None = None) -> None:
+        """SIGKILL; `exit_code` and the board then tell the rest."""
+        if self.killed is None:
+            self.killed = (why, run)
+            self._process.send_signal(signal.SIGKILL)
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it lives; negative: the signal that ended it."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Waits for its end, which is near once it was killed; its exit code."""
+        return self._process.wait()
+
+    def close(self) -> None:
+        """Lets go of what an ended process had."""
+        os.close(self._control)
+        self.board.close()
+
+    def _tell(self, line: str) -> None:
+        with contextlib.suppress(BrokenPipeError):  # it died; its exit code will say so
+            os.write(self._control, line.encode())
+
+
+def describe_exit(code: int) -> str:
+    """`ended by SIGKILL`, `exited with 3`."""
+    if code >= 0:
+        return f"exited with {code}"
+    with contextlib.suppress(ValueError):
+        return f"ended by {signal.Signals(-code).name}"
+    return f"ended by signal {-code}"
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """This process' environment, with `settings` in the place of what it says of doneyet."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith("DONEYET_")}
+    path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
+    return {**kept, "PYTHONPATH": path, **settings.to_environment()}

@@ -1,0 +1,238 @@
+"""The other thread of a worker process: stores results and claims tasks, in one round trip."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+
+from task_manager.errors import UnavailableError
+from task_manager.interface import Answering, Claim, Result, State
+from tasks import TaskType
+from worker.batcher import make_batches, missing
+from worker.claim_size import ClaimSize
+from worker.desk import Desk, Finished
+from worker.outage import Outage
+from worker.prefetch import HELD_MOST_S, wait_before_prefetch_s
+from worker.progress import ProgressReports
+
+log = logging.getLogger(__name__)
+
+IDLE_WAIT_S = 0.5
+"""How long an idle process blocks for a task; also how long a drain may wait for it."""
+
+TOP_UP_EVERY_S = 0.002
+
+
+class Exchange:
+    """Keeps the desk supplied and takes what is finished from it.
+
+    While one chunk of claims runs, the chunk before is stored and the next is claimed. What was
+    claimed and cannot begin soon is given back. Results that cannot be stored are kept until they
+    can.
+    """
+
+    def __init__(
+        self,
+        manager: Answering,
+        owner: str,
+        types: Mapping[str, TaskType],
+        desk: Desk,
+        progress: ProgressReports,
+        *,
+        place: str,
+        lease_s: float,
+    ) -> None:
+        self._manager, self._owner, self._types = manager, owner, types
+        self._desk, self._progress, self._lease_s = desk, progress, lease_s
+        self._names = list(types)
+        self._size = ClaimSize()
+        self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
+        self._held = 0  # claims on the desk: waiting there or running
+        self._held_since_s = 0.0
+        self._backlog = False
+        self._unstored: list[Result] = []
+        self._unclear_since_s: float | None = None
+        # The supervisor says it once for all its processes; here it is a detail.
+        self._outage = Outage(place, log, logging.DEBUG)
+
+    def run(self) -> None:
+        """Works until the desk is stopping and all that ran is stored; then ends the main thread."""
+        while not self.run_once():
+            pass
+        self._desk.end()
+
+    def run_once(self) -> bool:
+        """One pass; True when everything is over."""
+        self._desk.wait(self._patience_s())
+        self._collect()
+        try:
+            over = self._pass()
+            self._outage.over()
+        except UnavailableError as error:
+            over = False
+            self._desk.wait(self._outage.began(error))
+        return over
+
+    def _pass(self) -> bool:
+        if self._unclear_since_s is not None:
+            self._clear_up(self._unclear_since_s)
+        if reports := self._progress.take_due():
+            self._manager.progress(self._owner, reports)
+        if self._desk.stopping:
+            self._give_back()
+            self._finish()
+            return self._held == 0 and not self._unstored
+        if self._held == 0:
+            self._refill()
+        elif self._prefetch_in_s() == 0:
+            limit = self._limit()
+            # Surplus only: whoever is idle comes first.
+            self._supply(self._finish(limit, leave=limit), limit)
+        elif self._unstored:
+            self._finish()
+        elif self._overheld():
+            self._give_back()
+        return False
+
+    def _patience_s(self) -> float:
+        """How long nothing needs to be done unless the main thread has news."""
+        if self._held == 0:
+            return 0.0
+        reasons = [IDLE_WAIT_S]
+        if not self._desk.exhausted():
+            reasons.append(self._held_since_s + HELD_MOST_S - time.monotonic())
+        for due_s in (self._prefetch_in_s(), self._progress.due_in_s()):
+            if due_s is not None:
+                reasons.append(due_s)
+        return min(reasons)
+
+    def _collect(self) -> None:
+        """Takes what ran from the desk."""
+        if not (taken := self._desk.take_finished()):
+            return
+        tasks, elapsed_s = 0, 0.0
+        for finished in taken:
+            self._unstored += _results(finished)
+            tasks += len(finished.answers)
+            elapsed_s += finished.elapsed_s
+        self._held -= tasks
+        self._size.observe(tasks, elapsed_s)
+
+    def _refill(self) -> None:
+        """The main thread has nothing to do: stores what it did, and waits for more."""
+        limit = self._limit()
+        if self._unstored:
+            claims = self._finish(limit)
+        else:
+            with self._unclear_until_answered():
+                claims = self._manager.claim(self._owner, self._names, limit, wait_s=IDLE_WAIT_S)
+        self._supply(claims, limit, top_up=True)
+
+    def _finish(self, limit: int = 0, leave: int = 0) -> list[Claim]:
+        """Stores results and claims up to `limit` tasks; does nothing where there is neither."""
+        if self._unclear_since_s is not None:
+            limit = 0
+        if not (limit or self._unstored):
+            return []
+        with self._unclear_until_answered() if limit else nullcontext():
+            claims = self._manager.finish(self._owner, self._unstored, self._names, limit, leave)
+        self._unstored = []
+        return claims
+
+    def _supply(self, claims: list[Claim], limit: int, *, top_up: bool = False) -> None:
+        """Puts claims on the desk, in batches."""
+        self._backlog = len(claims) >= limit or any(claim.alone for claim in claims)
+        if not claims:
+            return
+        if len(self._types) > 1:
+            self._batch_size = max(self._types[claim.type].max_batch_size for claim in claims)
+        if top_up:
+            claims = self._topped_up(claims)
+        self._held += len(claims)
+        self._held_since_s = time.monotonic()
+        self._desk.put(make_batches(claims, self._types))
+
+    def _topped_up(self, claims: list[Claim]) -> list[Claim]:
+        """`claims`, and more of the types whose last batch may wait for more until its deadline."""
+        waiting = [self._types[name] for name in {claim.type for claim in claims}]
+        began_s = time.monotonic()
+        while not self._desk.stopping:
+            waited_ms = (time.monotonic() - began_s) * 1000
+            waiting = [
+                kind for kind in waiting if waited_ms < kind.batch_wait_ms and missing(claims, kind)
+            ]
+            if not waiting:
+                break
+            for kind in waiting:
+                try:
+                    with self._unclear_until_answered():
+                        more = self._manager.claim(self._owner, [kind.name], missing(claims, kind))
+                except UnavailableError:
+                    return claims  # these can run; the next call finds out
+                claims = [*claims, *more]
+            time.sleep(TOP_UP_EVERY_S)  # Redis' own timers are too coarse to block for so short
+        return claims
+
+    def _limit(self) -> int:
+        return self._size.limit(self._batch_size)
+
+    def _prefetch_in_s(self) -> float | None:
+        running_since_s = self._desk.running_since_s
+        return wait_before_prefetch_s(
+            backlog=self._backlog and self._unclear_since_s is None,
+            held=self._held,
+            limit=self._limit(),
+            seconds_per_task=self._size.seconds_per_task,
+            running_for_s=time.monotonic() - running_since_s if running_since_s else 0.0,
+        )
+
+    def _overheld(self) -> bool:
+        return time.monotonic() - self._held_since_s >= HELD_MOST_S and not self._desk.exhausted()
+
+    def _give_back(self) -> None:
+        """Releases what has not begun, and claims no more before the running batch is over."""
+        claims = self._desk.take_unbegun()
+        # It may have finished a batch and not said so, seeing more on the desk.
+        self._desk.wake()
+        self._held -= len(claims)
+        self._backlog = False
+        if claims:
+            with self._unclear_until_answered():
+                self._manager.release(self._owner, claims)
+
+    @contextmanager
+    def _unclear_until_answered(self) -> Iterator[None]:
+        """For calls that change what this owner holds: without a reply, that is not known."""
+        before_s = self._unclear_since_s
+        self._unclear_since_s = before_s or time.monotonic()
+        yield
+        self._unclear_since_s = before_s
+
+    def _clear_up(self, since_s: float) -> None:
+        """After a call without a reply: gives back what this owner may hold without knowing.
+
+        Nobody knows those tasks, and the lease that is renewed for the others would keep them for
+        ever. All claims of this owner are ended, so it waits until nothing runs, but not longer
+        than a lease; what runs then may run twice, and its first result counts.
+        """
+        if self._held and time.monotonic() - since_s < self._lease_s:
+            return
+        self._finish()
+        self._manager.recover(self._owner, self._names, running=())
+        self._manager.renew({self._owner: self._names}, self._lease_s)
+        self._unclear_since_s = None
+
+
+def _results(finished: Finished) -> list[Result]:
+    """What the task manager is to store."""
+    kind = finished.batch.type
+    name = kind.name
+    result_ttl_s, failure_ttl_s = kind.result_ttl_s or 0.0, kind.failure_ttl_s or 0.0
+    return [
+        Result(claim.id, name, State.DONE, answer.body, result_ttl_s)
+        if answer.done
+        else Result(claim.id, name, State.FAILED, answer.body, failure_ttl_s)
+        for claim, answer in zip(finished.batch.claims, finished.answers, strict=True)
+    ]

@@ -1,0 +1,61 @@
+"""Keeping the claims of living processes, and finding dead owners elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Sequence
+
+from task_manager.interface import Answering, Renewal
+from worker.child import Child
+from worker.recovery import Recoveries, Recovery
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 1.0
+
+
+class Leases:
+    """Renews the leases of a supervisor's worker processes, all in one round trip.
+
+    That happens here and not in the worker processes, so that a handler that never lets go of the
+    interpreter keeps its claim.
+    """
+
+    def __init__(
+        self, manager: Answering, types: Sequence[str], lease_s: float, recoveries: Recoveries
+    ) -> None:
+        self._manager, self._types, self._lease_s = manager, types, lease_s
+        self._recoveries = recoveries
+        self._every_s = min(EVERY_S, lease_s / 3)
+        self._next_s = 0.0
+
+    def run_once(self, children: Collection[Child]) -> dict[str, frozenset[str]]:
+        """One pass: renews if it is time, or if a child waits to be registered.
+
+        Returns:
+            The ids of running tasks that were cancelled, by owner.
+
+        Raises:
+            UnavailableError: Redis is away; the next pass tries again.
+        """
+        ready = [child for child in children if child.serving or child.board.ready]
+        new = [child for child in ready if not child.serving]
+        now_s = time.monotonic()
+        if not (new or (ready and now_s >= self._next_s)):
+            return {}
+        renewal = self._manager.renew({child.owner: self._types for child in ready}, self._lease_s)
+        self._next_s = now_s + self._every_s
+        for child in ready:
+            if child.serving and child.owner in renewal.lost:
+                log.warning("the lease of %s had ended; it goes on", child.owner)
+        for child in new:
+            child.serve()
+        self._recover_dead(renewal, {child.owner for child in ready})
+        return {owner: frozenset(ids) for owner, ids in renewal.cancelled.items()}
+
+    def _recover_dead(self, renewal: Renewal, own: set[str]) -> None:
+        for owner in renewal.dead - own - self._recoveries.owners:
+            log.warning("the lease of %s is over; its tasks are handed back", owner)
+            # Nobody here saw what it was running, so all its tasks are suspects.
+            self._recoveries.add(Recovery(owner, running=None))

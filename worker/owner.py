@@ -1,0 +1,16 @@
+"""Names of owners: who holds a claim."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import socket
+
+
+def new_owner(pid: int) -> str:
+    """A name for the worker process `pid` that no process ever had: `host-pid-random`.
+
+    The random part makes it unique for ever; host and pid are for people who read logs.
+    """
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40] or "host"
+    return f"{host}-{pid}-{secrets.token_hex(6)}"

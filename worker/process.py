@@ -1,0 +1,158 @@
+"""One worker process from start to end: `python -m worker.process CONTROL_FD BOARD_FD`.
+
+Its supervisor starts it, tells it over a pipe when to serve and when to drain, and reads its
+status board. Settings come by the environment.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+from settings import Settings
+from task_manager import open_task_manager
+from task_manager.interface import Answering
+from tasks import Registry, TaskType, TaskTypeError
+from tasks.execution import run_batch
+from worker.desk import Desk
+from worker.exchange import Exchange
+from worker.logs import set_up_logs
+from worker.progress import ProgressReports
+from worker.runner import Runner
+from worker.served import served_registry
+from worker.status_board import StatusBoard
+from worker.turn import Turn
+
+log = logging.getLogger(__name__)
+
+EXIT_NOT_LOADED = 3
+EXIT_BROKEN = 70
+
+SWITCH_INTERVAL_S = 0.001
+"""While a handler computes in Python, the other thread gets its turn after this long."""
+
+
+def main(argv: list[str]) -> int:
+    """Loads the models, then works until the supervisor says stop or is gone."""
+    control_fd, board_fd = int(argv[0]), int(argv[1])
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the supervisor decides, and uses the pipe
+    settings = Settings.from_environment()
+    set_up_logs(settings)
+    board = StatusBoard(board_fd)
+    registry = served_registry(settings)
+    if not _load(registry):
+        return EXIT_NOT_LOADED
+    board.set_ready()
+    control = _Control(control_fd, settings.grace_s)
+    if (owner := control.owner()) is None:
+        return 0
+    manager = open_task_manager(settings, registry.types)
+    _work(settings, registry, manager, board, owner, control)
+    manager.close()
+    return 0
+
+
+def _load(registry: Registry) -> bool:
+    for task_type in registry.types.values():
+        try:
+            task_type.load()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}"
+            log.error("task type %s cannot be loaded: %s", task_type.name, reason)
+            log.debug("where it failed", exc_info=error)
+            return False
+        _warm_up(task_type)
+    gc.collect()
+    gc.freeze()  # models stay: later collections need not look at them again
+    return True
+
+
+def _warm_up(task_type: TaskType) -> None:
+    """Runs the type's example, so that the first real input does not pay for lazy set-up."""
+    if not task_type.example:
+        return
+    answer = run_batch(task_type, [json.dumps(task_type.example).encode()])[0]
+    if not answer.done:
+        log.warning("the example of %s fails: %s", task_type.name, answer.body.decode())
+
+
+def _work(
+    settings: Settings,
+    registry: Registry,
+    manager: Answering,
+    board: StatusBoard,
+    owner: str,
+    control: _Control,
+) -> None:
+    sys.setswitchinterval(SWITCH_INTERVAL_S)
+    desk = Desk()
+    progress = ProgressReports(desk.wake)
+    for task_type in registry.types.values():
+        task_type.report_progress = progress
+    exchange = Exchange(
+        manager,
+        owner,
+        registry.types,
+        desk,
+        progress,
+        place=settings.redis_place,
+        lease_s=settings.lease_s,
+    )
+    turn = Turn(manager, settings.lock, settings.lease_s) if settings.lock else None
+    control.on_drain(desk)
+    _start_thread("exchange", exchange.run)
+    Runner(desk, board, progress, owner=owner, turn=turn).run()
+
+
+class _Control:
+    """What the supervisor says: `serve OWNER`, then `drain`; the end of the pipe is its end."""
+
+    def __init__(self, fd: int, grace_s: float) -> None:
+        self._lines = os.fdopen(fd, "r")
+        self._grace_s = grace_s
+
+    def owner(self) -> str | None:
+        """Waits for the name to serve under; None when it is to end before that."""
+        word, _, owner = self._lines.readline().strip().partition(" ")
+        return owner if word == "serve" else None
+
+    def on_drain(self, desk: Desk) -> None:
+        """From now on, stops the desk when the supervisor says so, or is gone."""
+
+        def listen() -> None:
+            if not self._lines.readline():
+                log.warning("the supervisor is gone; this worker process finishes what it runs")
+                # Nobody else would end a handler that takes too long.
+                signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))
+            desk.stopping = True
+            desk.wake()
+
+        _start_thread("control", listen)
+
+
+def _start_thread(name: str, target: Callable[[], None]) -> None:
+    """A thread without which the process is of no use: if it fails, the process ends."""
+
+    def guarded() -> None:
+        try:
+            target()
+        except BaseException:
+            log.exception("the %s thread failed; this worker process ends", name)
+            os._exit(EXIT_BROKEN)
+
+    threading.Thread(target=guarded, name=name, daemon=True).start()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except TaskTypeError as error:
+        log.error("%s", error)
+        sys.exit(EXIT_NOT_LOADED)

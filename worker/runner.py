@@ -1,0 +1,66 @@
+"""The main thread of a worker process: runs one batch after another."""
+
+from __future__ import annotations
+
+import time
+
+from tasks.execution import run_batch
+from worker.batcher import Batch
+from worker.desk import Desk, Finished
+from worker.progress import ProgressReports
+from worker.status_board import StatusBoard
+from worker.turn import Turn, holder
+
+STORE_EVERY_S = 0.06
+"""Results wait at most this long for the rest of their claim."""
+
+
+class Runner:
+    """Runs what is on the desk. It never talks to Redis, except to take turns."""
+
+    def __init__(
+        self,
+        desk: Desk,
+        board: StatusBoard,
+        progress: ProgressReports,
+        *,
+        owner: str,
+        turn: Turn | None = None,
+    ) -> None:
+        self._desk, self._board, self._progress = desk, board, progress
+        self._owner, self._turn = owner, turn
+        self._told_s = 0.0
+
+    def run(self) -> None:
+        """Runs batches until the desk says that the process is to end."""
+        while (batch := self._desk.next_batch()) is not None:
+            if self._turn is None:
+                self.run_once(batch)
+            else:
+                self._run_in_turn(self._turn, batch)
+
+    def _run_in_turn(self, turn: Turn, batch: Batch) -> None:
+        who = holder(self._owner, self._board.next_number)
+        if not turn.take(who, lambda: self._desk.stopping):
+            self._desk.hand_back(batch)
+            return
+        try:
+            self.run_once(batch)
+        finally:
+            turn.end(who)
+
+    def run_once(self, batch: Batch) -> None:
+        """Runs one batch and puts what came of it on the desk."""
+        desk, claims = self._desk, batch.claims
+        self._progress.batch = batch
+        self._board.begin([claim.id for claim in claims])
+        desk.running_since_s = began_s = time.monotonic()
+        answers = run_batch(batch.type, [claim.input for claim in claims])
+        self._board.end()
+        ended_s = time.monotonic()
+        desk.running_since_s = 0.0
+        desk.add_finished(Finished(batch, answers, ended_s - began_s))
+        self._progress.batch = None
+        if batch.last or ended_s - self._told_s > STORE_EVERY_S or desk.exhausted():
+            self._told_s = ended_s
+            desk.wake()

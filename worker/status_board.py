@@ -1,0 +1,93 @@
+"""What a worker process runs right now, in memory that its supervisor can read after its death."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from typing import NamedTuple
+
+# 64-bit words at the start, then the ids of the current run, joined by newlines.
+_RUN, _LENGTH, _SINCE, _READY = range(4)
+_HEADER_BYTES = 4 * 8
+_BYTES_PER_ID = 64
+
+
+class Run(NamedTuple):
+    """One batch that is running. `number` counts the batches of its process."""
+
+    number: int
+    since_ns: int
+    ids: frozenset[str]
+
+    def running_for_s(self) -> float:
+        """How long ago it began. Both processes read the machine's one monotonic clock."""
+        return (time.monotonic_ns() - self.since_ns) / 1e9
+
+
+class StatusBoard:
+    """A few words of memory shared by one worker process, which writes, and its supervisor.
+
+    Writing costs about a microsecond, since it happens for every batch. `since` is written last
+    and cleared first, so that what is read while it is set, before and after, is one run.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, 0)
+        self._words = memoryview(self._memory)[:_HEADER_BYTES].cast("Q")
+        self._number = 0
+
+    @staticmethod
+    def size(most_ids: int) -> int:
+        """How many bytes the file needs for batches of up to `most_ids` tasks."""
+        return _HEADER_BYTES + _BYTES_PER_ID * most_ids
+
+    def begin(self, ids: list[str]) -> None:
+        """A batch begins to run."""
+        text = "\n".join(ids).encode()
+        end = _HEADER_BYTES + len(text)
+        self._memory[_HEADER_BYTES:end] = text
+        self._number += 1
+        words = self._words
+        words[_RUN] = self._number
+        words[_LENGTH] = len(text)
+        words[_SINCE] = time.monotonic_ns()
+
+    def end(self) -> None:
+        """The batch has run."""
+        self._words[_SINCE] = 0
+
+    @property
+    def next_number(self) -> int:
+        """The number that the next run will have; also right on the supervisor's side."""
+        return self._words[_RUN] + 1
+
+    def set_ready(self) -> None:
+        """All task types are loaded."""
+        self._words[_READY] = 1
+
+    @property
+    def ready(self) -> bool:
+        return bool(self._words[_READY])
+
+    def read(self) -> Run | None:
+        """The batch that runs right now; None between batches."""
+        while since_ns := self._words[_SINCE]:
+            number, length = self._words[_RUN], self._words[_LENGTH]
+            text = self._memory[_HEADER_BYTES : _HEADER_BYTES + length]
+            if (self._words[_SINCE], self._words[_RUN]) == (since_ns, number):
+                return Run(number, since_ns, frozenset(text.decode().split("\n")))
+        return None
+
+    def close(self) -> None:
+        self._words.release()
+        self._memory.close()
+
+
+def make_board_file(most_ids: int) -> int:
+    """A file descriptor for a board, of a file without a name: gone with its last user."""
+    import tempfile
+
+    with tempfile.TemporaryFile(prefix="doneyet-board-") as file:
+        file.truncate(StatusBoard.size(most_ids))
+        return os.dup(file.fileno())

@@ -1,0 +1,220 @@
+"""The supervisor: starts worker processes, watches over them, replaces them, drains them.
+
+It runs no handler and blocks on nothing but Redis. Work that is mostly waiting will run in threads
+of this process, beside this loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from types import FrameType
+
+from settings import Settings
+from task_manager.errors import UnavailableError
+from task_manager.interface import Answering, Result, State
+from tasks import Registry
+from tasks.execution import failure
+from worker.backoff import Backoff
+from worker.child import Child, Why, describe_exit
+from worker.leases import Leases
+from worker.outage import Outage
+from worker.recovery import Recoveries, Recovery
+from worker.status_board import Run
+from worker.turn import TurnKeeper
+from worker.watchdog import Watchdog, time_limit_s
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.03
+LIVED_WELL_S = 10.0
+"""A worker process that lives this long was started well; the next restart is immediate again."""
+FAREWELL_S = 2.0
+"""How long a stopping worker tries to hand claims back where Redis is away."""
+
+
+class Slot:
+    """The place of one worker process, whoever fills it."""
+
+    def __init__(self) -> None:
+        self.child: Child | None = None
+        self.start_at_s = 0.0
+        self.backoff = Backoff(0.25, 30.0, at_once=True)
+
+
+class Supervisor:
+    """Keeps `settings.processes` worker processes serving `registry`."""
+
+    def __init__(self, settings: Settings, registry: Registry, manager: Answering) -> None:
+        self._settings, self._registry, self._manager = settings, registry, manager
+        names = list(registry.types)
+        self._most_ids = max(kind.max_batch_size for kind in registry.types.values())
+        self._slots = [Slot() for _ in range(settings.processes)]
+        self._recoveries = Recoveries(manager, names)
+        self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
+        self._watchdog = Watchdog(registry)
+        self._turns = (
+            TurnKeeper(manager, settings.lock, settings.lease_s) if settings.lock else None
+        )
+        self._outage = Outage(settings.redis_place, log)
+        self._leave_redis_until_s = 0.0
+        self._all_served = False
+        self._stop_signals = 0
+        self._draining_since_s: float | None = None
+        self.exit_code: int | None = None
+        """What the program ends with; None while it works."""
+
+    def run(self) -> int:
+        """Works until SIGTERM or SIGINT, or until a worker process cannot be started.
+
+        Returns:
+            The exit code.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+        try:
+            while self.exit_code is None:
+                self.run_once()
+                time.sleep(TICK_S)
+            return self.exit_code
+        finally:
+            self._kill_all()
+
+    def run_once(self) -> None:
+        """One pass over everything that this process looks after; takes well under a tick."""
+        self._reap()
+        if self._stop_signals:
+            self._drain()
+        else:
+            self._start_due()
+        self._watchdog.run_once(self.children)
+        if time.monotonic() >= self._leave_redis_until_s:
+            self._talk_to_redis()
+        self._announce()
+
+    def stop(self) -> None:
+        """Drains; called again, stops at once."""
+        self._stop_signals += 1
+
+    @property
+    def children(self) -> list[Child]:
+        """The worker processes that there are now."""
+        return [slot.child for slot in self._slots if slot.child is not None]
+
+    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
+        self.stop()
+
+    def _start_due(self) -> None:
+        now_s = time.monotonic()
+        for slot in self._slots:
+            if slot.child is None and now_s >= slot.start_at_s:
+                slot.child = Child(self._settings, self._most_ids)
+
+    def _reap(self) -> None:
+        for slot in self._slots:
+            if slot.child is not None and (code := slot.child.exit_code) is not None:
+                self._on_exit(slot, slot.child, code)
+
+    def _on_exit(self, slot: Slot, child: Child, code: int) -> None:
+        run = child.board.read()
+        if child.serving:
+            self._recoveries.add(self._recovery(child, run))
+            if self._turns is not None:
+                self._turns.end(child)
+        if child.killed is None and not self._stop_signals:
+            doing = f" while it ran {len(run.ids)} of {self._type_name(run)}" if run else ""
+            log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
+            if not child.serving and not self._all_served:
+                log.error("this worker cannot start, since not all its processes can")
+                self.exit_code = 1
+        if time.monotonic() - child.started_s > LIVED_WELL_S:
+            slot.backoff.reset()
+        delay_s = 0.0 if child.killed else slot.backoff.next_s()
+        slot.start_at_s = time.monotonic() + delay_s
+        slot.child = None
+        child.close()
+
+    def _recovery(self, child: Child, run: Run | None) -> Recovery:
+        """How the claims of an ended worker process go back.
+
+        What it ran when it died by itself, or over its time, is suspect and retried alone; a task
+        that ran over its time alone has failed. Whatever else it held is innocent.
+        """
+        ids = run.ids if run is not None else frozenset()
+        if child.killed is None:
+            return Recovery(child.owner, ids)
+        why, meant = child.killed
+        if run is None or why is not Why.TIMED_OUT or meant != run:
+            return Recovery(child.owner, frozenset())
+        if len(ids) > 1:
+            return Recovery(child.owner, ids)
+        return Recovery(child.owner, frozenset(), (self._timed_out(run),))
+
+    def _timed_out(self, run: Run) -> Result:
+        kind = self._watchdog.type_of(run)
+        assert kind is not None  # only a known type has a limit
+        answer = failure("timed-out", f"it ran longer than {time_limit_s(kind):g} s")
+        (task_id,) = run.ids
+        return Result(task_id, kind.name, State.FAILED, answer.body, kind.failure_ttl_s or 0.0)
+
+    def _type_name(self, run: Run) -> str:
+        kind = self._watchdog.type_of(run)
+        return kind.name if kind is not None else "an unknown type"
+
+    def _talk_to_redis(self) -> None:
+        try:
+            self._recoveries.run_once()
+            self._watchdog.remember_cancelled(self._leases.run_once(self.children))
+            if self._turns is not None:
+                self._turns.run_once(self.children)
+            self._outage.over()
+        except UnavailableError as error:
+            self._leave_redis_until_s = time.monotonic() + self._outage.began(error)
+
+    def _announce(self) -> None:
+        if self._all_served or not all(slot.child and slot.child.serving for slot in self._slots):
+            return
+        self._all_served = True
+        count = len(self._slots)
+        log.info(
+            "%d worker %s %s (%s) at %s",
+            count,
+            "processes serve" if count > 1 else "process serves",
+            ", ".join(self._registry.types),
+            self._settings.discipline,
+            self._settings.redis_place,
+        )
+
+    def _drain(self) -> None:
+        """Stops claiming, lets running tasks finish within `grace_s`, hands back the rest."""
+        now_s = time.monotonic()
+        if self._draining_since_s is None:
+            self._draining_since_s = now_s
+            log.info("stopping: running tasks have %g s to finish", self._settings.grace_s)
+            for child in self.children:
+                child.drain()
+        drained_for_s = now_s - self._draining_since_s
+        if self._stop_signals > 1 or drained_for_s > self._settings.grace_s:
+            for child in self.children:
+                child.kill(Why.STOPPING)
+        if self.children:
+            return
+        if not self._recoveries.urgent:
+            self.exit_code = 0
+        elif drained_for_s > self._settings.grace_s + FAREWELL_S or (
+            self._stop_signals > 1 and self._leave_redis_until_s
+        ):
+            log.warning("Redis is away: claims held here come back when their lease is over")
+            self.exit_code = 0
+
+    def _kill_all(self) -> None:
+        """Leaves no process behind, however the loop ended."""
+        for slot in self._slots:
+            if (child := slot.child) is not None:
+                child.kill(Why.STOPPING)
+                self._on_exit(slot, child, child.wait())
+        try:
+            self._recoveries.run_once()
+        except UnavailableError:
+            log.warning("Redis is away: claims held here come back when their lease is over")

@@ -1,0 +1,70 @@
+"""Ending worker processes whose running batch is over its time, or has been cancelled."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping
+
+from tasks import Registry
+from tasks.base import TaskType
+from worker.child import Child, Why
+from worker.status_board import Run
+
+log = logging.getLogger(__name__)
+
+REMEMBERED_S = 5.0
+"""How long a cancelled task that was claimed but not begun is watched for.
+
+Unbegun claims are given back sooner than that. Not much longer, since who asks again for a
+cancelled task may get the same process to run it.
+"""
+
+
+class Watchdog:
+    """Looks at the status boards of a supervisor's worker processes."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._cancelled: dict[str, dict[str, float]] = {}
+
+    def remember_cancelled(self, cancelled: Mapping[str, Collection[str]]) -> None:
+        """These tasks, by owner, were cancelled while claimed."""
+        until_s = time.monotonic() + REMEMBERED_S
+        for owner, ids in cancelled.items():
+            self._cancelled.setdefault(owner, {}).update(dict.fromkeys(ids, until_s))
+
+    def run_once(self, children: Collection[Child]) -> None:
+        """Kills each child whose running batch should not go on."""
+        for child in children:
+            run = child.board.read()
+            if run is not None and child.serving and (why := self._verdict(child.owner, run)):
+                log.info("worker process %d is killed: %s", child.pid, why.value)
+                child.kill(why, run)
+                self._cancelled.pop(child.owner, None)
+        self._forget()
+
+    def _verdict(self, owner: str, run: Run) -> Why | None:
+        if self._cancelled.get(owner, {}).keys() & run.ids:
+            return Why.CANCELLED
+        timeout_s = time_limit_s(self.type_of(run))
+        return Why.TIMED_OUT if run.running_for_s() > timeout_s else None
+
+    def type_of(self, run: Run) -> TaskType | None:
+        """The task type that `run` runs."""
+        return self._registry.of_task(next(iter(run.ids)))
+
+    def _forget(self) -> None:
+        now_s = time.monotonic()
+        for owner, ids in list(self._cancelled.items()):
+            kept = {task_id: until_s for task_id, until_s in ids.items() if until_s > now_s}
+            if kept:
+                self._cancelled[owner] = kept
+            else:
+                del self._cancelled[owner]
+
+
+def time_limit_s(task_type: TaskType | None) -> float:
+    """How long one run of `task_type` may take."""
+    limit_s = task_type.timeout_s if task_type is not None else None
+    return float("inf") if limit_s is None else limit_s
