@@ -12,7 +12,7 @@ if not redis.call('ZSCORE', KEYS[7], owner) then return {} end
 local t, reply = redis.call('TIME'), {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
--- Takes those of `ids` that are still wanted; false when the last one taken has to be alone.
+-- Takes those of `ids` that are still wanted; tells whether one was that has to be alone.
 local function take(k, task_type, ids)
   local run, held, gone, took_alone = {}, {}, {}, false
   for _, id in ipairs(ids) do
@@ -43,7 +43,7 @@ local function take(k, task_type, ids)
     redis.call('PEXPIRE', KEYS[k + 2], keep_ms)
     redis.call('PEXPIRE', KEYS[k + 3], keep_ms)
   end
-  return not took_alone
+  return took_alone
 end
 
 for i = 5, #ARGV do
@@ -54,12 +54,19 @@ for i = 5, #ARGV do
     redis.call('HDEL', KEYS[k + 1], unpack(expired))
   end
   local waiting = redis.call('ZCARD', KEYS[k])
-  local picks = math.min(limit - #reply / 4, waiting - leave)
+  local taken, picks = #reply / 4, math.min(limit - #reply / 4, waiting - leave)
   if waiting == 0 then redis.call('DEL', KEYS[k + 5]) end
+  local took_alone = false
+  while picks > 0 and #reply == 0 do
+    local id = redis.call('LPOP', KEYS[k + 4])
+    if not id then break end
+    took_alone = take(k, ARGV[i], { id })
+  end
+  if took_alone then break end
+  picks = picks - (#reply / 4 - taken)
   if picks > 0 then
-    local alone_id = #reply == 0 and redis.call('LPOP', KEYS[k + 4])
-    if alone_id and not take(k, ARGV[i], { alone_id }) then break end
-    if not take(k, ARGV[i], redis.call('ZRANDMEMBER', KEYS[k], picks)) then break end
+    took_alone = take(k, ARGV[i], redis.call('ZRANDMEMBER', KEYS[k], picks))
+    if took_alone then break end
     if #reply == 0 then redis.call('RPUSH', KEYS[k + 5], 1) end -- all were expired: look again at once
   end
 end

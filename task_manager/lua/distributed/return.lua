@@ -38,7 +38,7 @@ for i = 1, #KEYS - 7 do
       if not counts then attempts = attempts - 1 end
       redis.call('ZADD', waiting, wanted_until, id)
       redis.call('HSET', inputs, id, attempts .. ' ' .. submitted .. '\n' .. input)
-      if counts then redis.call('RPUSH', retry, id) end
+      if tonumber(attempts) > 0 then redis.call('RPUSH', retry, id) end
       if redis.call('LLEN', wake) < 16 then redis.call('RPUSH', wake, 1) end
       for _, key in ipairs({ waiting, inputs, retry, wake }) do
         if redis.call('PTTL', key) < left then redis.call('PEXPIREAT', key, wanted_until) end

@@ -26,16 +26,24 @@ redis.call('SELECT', input_db)
 local waiting = redis.call('DBSIZE')
 redis.call('SELECT', main_db)
 local picks, tries = math.min(limit, waiting - leave), 0
-local alone_id = picks > 0 and redis.call('LPOP', retry)
+local first_key
+while picks > 0 and not first_key do
+  local id = redis.call('LPOP', retry)
+  if not id then break end
+  redis.call('SELECT', input_db)
+  first_key = redis.call('EXISTS', input_prefix .. id) == 1 and input_prefix .. id
+  redis.call('SELECT', main_db)
+end
+
 redis.call('SELECT', input_db)
 local ends_at = picks * 2 + 16 -- tries: some picks are of unknown types, expired, or to be alone
 while #reply < picks * 4 and tries < ends_at do
   tries = tries + 1
-  local key = alone_id and input_prefix .. alone_id or redis.call('RANDOMKEY')
-  local text = key and key:sub(1, #input_prefix) == input_prefix and redis.call('GET', key)
-  if not text and not alone_id then
-    if not key then break end
-  elseif text then
+  local key = first_key or redis.call('RANDOMKEY')
+  first_key = nil
+  if not key then break end
+  local text = key:sub(1, #input_prefix) == input_prefix and redis.call('GET', key)
+  if text then
     local cut = text:find('\n', 1, true)
     local attempts, submitted, name = text:sub(1, cut - 1):match('^(%d+) (%d+) (.*)$')
     local kind, alone = types[name], attempts ~= '0'
@@ -54,7 +62,6 @@ while #reply < picks * 4 and tries < ends_at do
       if alone then break end
     end
   end
-  alone_id = nil
 end
 redis.call('SELECT', main_db)
 

@@ -43,7 +43,7 @@ for i = 1, n do
       redis.call('SELECT', main_db)
       redis.call('HINCRBY', wanted, wanted_until / 1000, 1)
       if redis.call('PTTL', wanted) < wanted_until - now then redis.call('PEXPIREAT', wanted, wanted_until) end
-      if counts then
+      if tonumber(attempts) > 0 then
         redis.call('RPUSH', retry, id)
         if redis.call('PTTL', retry) < wanted_until - now then redis.call('PEXPIREAT', retry, wanted_until) end
       end

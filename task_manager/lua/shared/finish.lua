@@ -28,7 +28,9 @@ for i = 1, #ids do
     local record = state .. ' ' .. times .. '\n' .. body
     if redis.call('SET', KEYS[3 + i], record, 'PX', ttl_ms, 'NX') then
       kept[#kept + 1] = ids[i]
-      if not mine then late[#late + 1] = ids[i] end
+      if not mine then -- whoever holds or may claim it by now is to leave it
+        late[#late + 1], ended[#ended + 1] = ids[i], ids[i]
+      end
     end
   end
 end

@@ -1,0 +1,53 @@
+"""One real server for the whole run, empty for each test, and no key that lives for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from local.embedded_redis import EmbeddedRedis, server_binary
+
+DATABASES = 16
+
+RQ_PREFIX = b"rq:"
+"""RQ keeps some keys of its own without a TTL; docs/disciplines tells which."""
+
+
+def pytest_report_header() -> str:
+    """Says which server the tests use."""
+    return f"server: {server_binary()}"
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[EmbeddedRedis]:
+    """A server of the suite's own; shared, so no test may stop it."""
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
+    """The URL of an empty server; fails the test if it leaves a key without a TTL."""
+    client = redis.Redis.from_url(redis_server.url)
+    client.flushall()
+    yield redis_server.url
+    leaked = keys_without_ttl(redis_server.url)
+    client.flushall()
+    client.close()
+    assert not leaked, f"keys that never expire: {leaked}"
+
+
+def keys_without_ttl(url: str) -> list[bytes]:
+    """All keys, of all databases, that neither expire nor are RQ's own."""
+    leaked = []
+    for database in range(DATABASES):
+        with redis.Redis.from_url(url, single_connection_client=True) as client:
+            client.select(database)
+            leaked += [
+                key
+                for key in client.scan_iter(count=1000)
+                if client.ttl(key) == -1 and not key.startswith(RQ_PREFIX)
+            ]
+    return leaked

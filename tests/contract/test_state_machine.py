@@ -1,0 +1,216 @@
+"""The contract again, as a state machine: any order of calls, compared with a model in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from task_manager.errors import AlreadyTerminalError
+from task_manager.interface import Claim, State, Status
+from tests.contract.conftest import DISCIPLINES
+from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
+
+NUMBERS = st.integers(min_value=-2, max_value=5)
+OWNERS = st.sampled_from(["a", "b"])
+MAX_ATTEMPTS = 2
+
+# No shrinking: picks are random, so that a shorter run of the same steps need not fail again.
+RUNS = settings(
+    phases=(Phase.explicit, Phase.generate),
+    database=None,
+    max_examples=60,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+REDIS_DISCIPLINES = [name for name in DISCIPLINES if name != "synchronous"]
+
+
+class AskingMachine(RuleBasedStateMachine):
+    """Ask, ask again, discard, cancel, let a worker work: each task is where the model says."""
+
+    make: Callable[[], Any]
+    flush: Callable[[], None]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flush()
+        self.harness = self.make()
+        self.manager = self.harness.manager
+        self.model: dict[int, State] = {}
+
+    def teardown(self) -> None:
+        self.harness.close()
+
+    def submitted(self, numbers: list[int]) -> None:
+        for n in numbers:
+            if self.model.get(n, State.CANCELLED) is State.CANCELLED:
+                self.model[n] = State.WAITING
+
+    @rule(numbers=st.lists(NUMBERS, max_size=4))
+    def ask(self, numbers: list[int]) -> None:
+        self.submitted(numbers)
+        statuses = self.manager.submit([task(n) for n in numbers])
+        assert [s.state for s in statuses] == [self.model[n] for n in numbers]
+
+    @rule(n=NUMBERS)
+    def discard(self, n: int) -> None:
+        if self.model.get(n) in (State.DONE, State.FAILED):
+            del self.model[n]
+        self.submitted([n])
+        (status,) = self.manager.submit([task(n)], discard=True)
+        assert status.state is self.model[n]
+
+    @rule(n=NUMBERS)
+    def cancel(self, n: int) -> None:
+        before = self.model.get(n)
+        if before is None:
+            assert self.manager.cancel(ONE, task(n).id) is None
+        elif before.terminal:
+            with pytest.raises(AlreadyTerminalError):
+                self.manager.cancel(ONE, task(n).id)
+        else:
+            assert self.manager.cancel(ONE, task(n).id).state is State.CANCELLED
+            self.model[n] = State.CANCELLED
+
+    @rule()
+    def work(self) -> None:
+        for n in self.harness.work_once():
+            assert self.model[n] is State.WAITING
+            self.model[n] = State.DONE if n >= 0 else State.FAILED
+
+    @invariant()
+    def every_task_is_as_the_model_says(self) -> None:
+        for n in range(-2, 6):
+            status: Status | None = self.manager.status(ONE, task(n).id)
+            assert (status.state if status else None) == self.model.get(n), n
+            if status and status.state in (State.DONE, State.FAILED):
+                assert status.body is not None
+
+    @invariant()
+    def load_counts_what_waits_and_runs(self) -> None:
+        (load,) = self.manager.load([ONE])
+        states = list(self.model.values())
+        assert load.waiting == states.count(State.WAITING)
+        assert load.running == states.count(State.RUNNING)
+
+
+class AnsweringMachine(AskingMachine):
+    """Two owners besides, which claim, finish (late too), release, die and are cancelled."""
+
+    harness: RedisHarness
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, dict[int, Claim]] = {"a": {}, "b": {}}
+        """What each owner believes it holds; it may have lost it."""
+        self.holder: dict[int, str] = {}
+        self.attempts: dict[int, int] = {}
+        self.manager.renew({"a": [ONE, OTHER], "b": [ONE, OTHER]}, lease_s=60)
+
+    def submitted(self, numbers: list[int]) -> None:
+        for n in numbers:
+            if self.model.get(n, State.CANCELLED) is State.CANCELLED:
+                self.attempts[n] = 0
+        super().submitted(numbers)
+
+    @rule(owner=OWNERS, limit=st.integers(1, 5))
+    def claim(self, owner: str, limit: int) -> None:
+        waiting = {n for n, state in self.model.items() if state is State.WAITING}
+        claims = self.manager.claim(owner, [ONE, OTHER], limit)
+        numbers = [number(claim) for claim in claims]
+        assert set(numbers) <= waiting
+        assert len(set(numbers)) == len(numbers) <= limit
+        assert bool(numbers) == bool(waiting)
+        if any(self.attempts[n] for n in waiting):
+            assert len(numbers) == 1, "a task whose owner died goes first and alone"
+        for n, claim in zip(numbers, claims, strict=True):
+            self.attempts[n] += 1
+            assert (claim.attempts, claim.alone) == (self.attempts[n], self.attempts[n] > 1)
+            self.model[n], self.holder[n], self.held[owner][n] = State.RUNNING, owner, claim
+
+    @rule(owner=OWNERS, how_many=st.integers(1, 4))
+    def finish(self, owner: str, how_many: int) -> None:
+        chosen = list(self.held[owner])[:how_many]
+        results = [self.harness.result(self.held[owner].pop(n)) for n in chosen]
+        self.manager.finish(owner, results)
+        for n in chosen:
+            mine = self.model.get(n) is State.RUNNING and self.holder.get(n) == owner
+            no_result = self.model.get(n) in (None, State.WAITING, State.RUNNING)
+            if mine or (n >= 0 and no_result):
+                self.model[n] = State.DONE if n >= 0 else State.FAILED
+
+    @rule(owner=OWNERS)
+    def release(self, owner: str) -> None:
+        self.manager.release(owner, list(self.held[owner].values()))
+        for n in list(self.held[owner]):
+            if self.model.get(n) is State.RUNNING and self.holder[n] == owner:
+                self.model[n] = State.WAITING
+                self.attempts[n] -= 1
+        self.held[owner].clear()
+
+    @rule(owner=OWNERS, running=st.none() | st.sets(NUMBERS), lost=st.booleans())
+    def die(self, owner: str, running: set[int] | None, lost: bool) -> None:
+        ids = None if running is None else [task(n).id for n in running]
+        self.manager.recover(owner, [ONE, OTHER], ids)
+        for n, state in list(self.model.items()):
+            if state is State.RUNNING and self.holder[n] == owner:
+                counts = running is None or n in running
+                if counts and self.attempts[n] >= MAX_ATTEMPTS:
+                    self.model[n] = State.FAILED
+                else:
+                    self.model[n] = State.WAITING
+                    self.attempts[n] -= 0 if counts else 1
+        if not lost:  # else it was only paused, and goes on believing
+            self.held[owner].clear()
+        self.manager.renew({owner: [ONE, OTHER]}, lease_s=60)
+
+    @rule()
+    def work(self) -> None:
+        """Work is what the owners do here."""
+
+
+@pytest.mark.parametrize("discipline", REDIS_DISCIPLINES)
+def test_asking(discipline: str, redis_url: str) -> None:
+    """Every Redis discipline does what the model of asking does."""
+    check(AskingMachine, discipline, redis_url)
+
+
+@pytest.mark.parametrize("discipline", ["random", "distributed"])
+def test_answering(discipline: str, redis_url: str) -> None:
+    """Both halves together do what the model does, whoever dies, lingers or comes late."""
+    check(AnsweringMachine, discipline, redis_url)
+
+
+def check(machine: type[AskingMachine], discipline: str, redis_url: str) -> None:
+    """Runs `machine` on one discipline."""
+    limits = {name: TypeLimits(max_attempts=MAX_ATTEMPTS) for name in (ONE, OTHER)}
+    client = redis.Redis.from_url(redis_url)
+    bound = type(
+        machine.__name__,
+        (machine,),
+        {
+            "make": staticmethod(lambda: DISCIPLINES[discipline](redis_url, limits)),
+            "flush": staticmethod(client.flushall),
+        },
+    )
+    run_state_machine_as_test(bound, settings=RUNS)
+    client.close()
+
+
+def test_model_knows_the_answers() -> None:
+    """The harness' worker fails negative numbers, as the model expects."""
+    assert b"error" in answer(-1)
+    assert b"error" not in answer(1)
