@@ -58,7 +58,7 @@ class Exchange:
         self._outage = Outage(place, log, logging.DEBUG)
 
     def run(self) -> None:
-        """Works until the desk is stopping and all that ran is stored; then ends the main thread."""
+        """Works until the desk is stopping and all that ran is stored; ends the main thread."""
         while not self.run_once():
             pass
         self._desk.end()
@@ -103,9 +103,8 @@ class Exchange:
         reasons = [IDLE_WAIT_S]
         if not self._desk.exhausted():
             reasons.append(self._held_since_s + HELD_MOST_S - time.monotonic())
-        for due_s in (self._prefetch_in_s(), self._progress.due_in_s()):
-            if due_s is not None:
-                reasons.append(due_s)
+        due = (self._prefetch_in_s(), self._progress.due_in_s())
+        reasons += [due_s for due_s in due if due_s is not None]
         return min(reasons)
 
     def _collect(self) -> None:

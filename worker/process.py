@@ -54,7 +54,7 @@ def main(argv: list[str]) -> int:
     if (owner := control.owner()) is None:
         return 0
     manager = open_task_manager(settings, registry.types)
-    _work(settings, registry, manager, board, owner, control)
+    _work(settings, registry, manager, board=board, owner=owner, control=control)
     manager.close()
     return 0
 
@@ -87,6 +87,7 @@ def _work(
     settings: Settings,
     registry: Registry,
     manager: Answering,
+    *,
     board: StatusBoard,
     owner: str,
     control: _Control,

@@ -1,4 +1,4 @@
-"""Taking turns on one device: a lock shared by workers of several models, held while a batch runs."""
+"""Taking turns on one device: a lock that workers of several models share, held for a batch."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -58,7 +59,7 @@ class RunningWorker:
         """Returns itself when all its processes serve."""
         wait_until(
             lambda: (
-                " at " in self.log() and "serve" in self.log() or self.program.poll() is not None
+                re.search(r"processe?s? serves? ", self.log()) or self.program.poll() is not None
             ),
             description="the worker serves",
             timeout_s=20,

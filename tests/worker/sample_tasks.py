@@ -1,4 +1,4 @@
-"""Task types that behave and misbehave on request. Each run is counted, in a file that tests read."""
+"""Task types that behave and misbehave on request; runs are counted in a file."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Limited(Sleep):
 
 
 class Fragile(_Sample):
-    """Kills its process for keys that begin with `deadly`, always, and with `once`, the first time."""
+    """Kills its process for keys that begin with `deadly`, and the first time with `once`."""
 
     name, endpoint = "fragile", "/fragile"
     max_batch_size = 8

@@ -1,0 +1,111 @@
+"""The workers' half of a task manager, in memory: one owner, with a Redis that can go away."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+from task_manager.errors import UnavailableError
+from task_manager.interface import Answering, Claim, Renewal, Result
+
+
+class FakeManager(Answering):
+    """Waiting tasks in a list. `calls` tells what was called, with its `limit` and `leave`.
+
+    While `away` every call fails. With `lose_replies` claims are made, and then the call fails;
+    with `lose_prefetches` only those that leave tasks to others.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: list[Claim] = []
+        self.held: dict[str, Claim] = {}
+        self.results: dict[str, Result] = {}
+        self.reports: dict[str, tuple[str, float, str]] = {}
+        self.calls: list[tuple[str, int, int]] = []
+        self.away = False
+        self.lose_replies = self.lose_prefetches = False
+        self._changed = threading.Condition()
+
+    def add(self, type_name: str, *ids: str, alone: bool = False) -> None:
+        """Tasks begin to wait."""
+        with self._changed:
+            text = b'{"key":"%s"}'
+            self.waiting += [Claim(each, type_name, text % each.encode(), 1, alone) for each in ids]
+            self._changed.notify_all()
+
+    def called(self, name: str) -> bool:
+        """Whether the method `name` was called."""
+        return any(call[0] == name for call in self.calls)
+
+    def claim(
+        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+    ) -> list[Claim]:
+        self._called("claim", limit, leave)
+        with self._changed:
+            give_up_s = time.monotonic() + wait_s
+            while not self.waiting and (left_s := give_up_s - time.monotonic()) > 0:
+                self._changed.wait(left_s)
+            return self._claim(types, limit, leave)
+
+    def finish(
+        self,
+        owner: str,
+        results: Sequence[Result],
+        types: Sequence[str] = (),
+        limit: int = 0,
+        leave: int = 0,
+    ) -> list[Claim]:
+        self._called("finish", limit, leave)
+        with self._changed:
+            for result in results:
+                self.held.pop(result.id, None)
+                self.results.setdefault(result.id, result)
+            return self._claim(types, limit, leave)
+
+    def release(self, owner: str, claims: Sequence[Claim]) -> None:
+        self._called("release", len(claims))
+        with self._changed:
+            for claim in claims:
+                if self.held.pop(claim.id, None):
+                    self.waiting.append(claim)
+
+    def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
+        self._called("renew")
+        return Renewal(frozenset(), frozenset(), {})
+
+    def recover(
+        self, owner: str, types: Sequence[str], running: Collection[str] | None = None
+    ) -> int:
+        self._called("recover")
+        with self._changed:
+            ended = list(self.held.values())
+            self.held.clear()
+            self.waiting += ended
+            return len(ended)
+
+    def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
+        self._called("progress", len(reports))
+        self.reports.update(reports)
+
+    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
+        self._called("take_turn")
+        return True
+
+    def end_turn(self, name: str, owner: str) -> None:
+        self._called("end_turn")
+
+    def _called(self, name: str, limit: int = 0, leave: int = 0) -> None:
+        if self.away:
+            raise UnavailableError("Redis is away")
+        self.calls.append((name, limit, leave))
+
+    def _claim(self, types: Sequence[str], limit: int, leave: int) -> list[Claim]:
+        mine = [claim for claim in self.waiting if claim.type in types]
+        taken = mine[: max(0, min(limit, len(mine) - leave))]
+        for claim in taken:
+            self.waiting.remove(claim)
+            self.held[claim.id] = claim
+        if self.lose_replies or (self.lose_prefetches and taken and leave):
+            raise UnavailableError("the connection was reset")
+        return taken

@@ -1,0 +1,311 @@
+"""What a worker process' two threads do between them, against a task manager in memory."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from task_manager.interface import State
+from tasks import TaskType
+from tests.helpers import wait_until
+from tests.worker.fake_manager import FakeManager
+from worker.desk import Desk
+from worker.exchange import Exchange
+from worker.progress import ProgressReports
+from worker.runner import Runner
+from worker.status_board import StatusBoard, make_board_file
+
+
+class _Text(BaseModel):
+    key: str
+
+
+class Controlled(TaskType):
+    """Runs each batch until the test lets it go on."""
+
+    name, endpoint = "controlled", "/controlled"
+    Input, Output = _Text, _Text
+    max_batch_size = 1
+    result_ttl_s, failure_ttl_s = 100.0, 10.0
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        self.batches.append([item.key for item in inputs])
+        self.gate.wait(20)
+        if any(item.key.startswith("bad") for item in inputs):
+            raise ValueError("bad")
+        return inputs
+
+
+class Process:
+    """The two threads of a worker process, as threads of the test."""
+
+    def __init__(self, manager: FakeManager, kind: TaskType, lease_s: float = 5.0) -> None:
+        self.desk = Desk()
+        self._fd = make_board_file(kind.max_batch_size)
+        self.board = StatusBoard(self._fd)
+        progress = ProgressReports(self.desk.wake)
+        kind.report_progress = progress
+        self.exchange = Exchange(
+            manager,
+            "owner",
+            {kind.name: kind},
+            self.desk,
+            progress,
+            place="redis://fake",
+            lease_s=lease_s,
+        )
+        runner = Runner(self.desk, self.board, progress, owner="owner")
+        self._threads = [threading.Thread(target=run) for run in (self.exchange.run, runner.run)]
+        for thread in self._threads:
+            thread.start()
+
+    def drain(self) -> None:
+        """As when the supervisor says so."""
+        self.desk.stopping = True
+        self.desk.wake()
+
+    @property
+    def over(self) -> bool:
+        """Whether both threads have ended."""
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def close(self) -> None:
+        self.drain()
+        for thread in self._threads:
+            thread.join(10)
+        self.board.close()
+        os.close(self._fd)
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def manager() -> FakeManager:
+    """Nothing waits yet."""
+    return FakeManager()
+
+
+@pytest.fixture
+def kind() -> Controlled:
+    """A type that does not batch."""
+    return Controlled()
+
+
+@pytest.fixture
+def start(manager: FakeManager, kind: Controlled) -> Iterator[Start]:
+    """Starts a worker process' threads; they are ended after the test."""
+    started: list[Process] = []
+
+    def start_one(**options: Any) -> Process:
+        started.append(Process(manager, kind, **options))
+        return started[-1]
+
+    yield start_one
+    kind.gate.set()
+    manager.away = manager.lose_replies = manager.lose_prefetches = False
+    for process in started:
+        process.close()
+
+
+def wait_for_results(manager: FakeManager, count: int) -> None:
+    """Returns once `count` results are stored."""
+    wait_until(lambda: len(manager.results) == count, description=f"{count} results are stored")
+
+
+def test_every_task_is_answered_once(manager: FakeManager, kind: Controlled, start: Start) -> None:
+    """Through many claims of growing size."""
+    ids = [f"t{n}" for n in range(2000)]
+    manager.add(kind.name, *ids)
+    start()
+    wait_for_results(manager, 2000)
+    assert sorted(key for batch in kind.batches for key in batch) == sorted(ids)
+    assert not manager.held
+
+
+def test_results_and_the_next_claim_share_a_round_trip(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Two thousand tiny tasks take a few dozen calls."""
+    manager.add(kind.name, *[f"t{n}" for n in range(2000)])
+    start()
+    wait_for_results(manager, 2000)
+    assert len(manager.calls) < 60
+
+
+def test_states_and_lifetimes_come_from_the_answer_and_the_type(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """A failure is kept more briefly than a result."""
+    manager.add(kind.name, "good", "bad")
+    start()
+    wait_for_results(manager, 2)
+    assert (manager.results["good"].state, manager.results["good"].ttl_s) == (State.DONE, 100.0)
+    assert (manager.results["bad"].state, manager.results["bad"].ttl_s) == (State.FAILED, 10.0)
+
+
+def test_a_prefetch_leaves_as_many_tasks_as_it_takes(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """So that an idle worker gets some; only an idle worker takes all."""
+    manager.add(kind.name, *[f"t{n}" for n in range(500)])
+    start()
+    wait_for_results(manager, 500)
+    prefetches = [call for call in manager.calls if call[2]]
+    assert prefetches
+    assert all(limit == leave for _, limit, leave in prefetches)
+
+
+def test_claims_that_cannot_begin_soon_are_given_back(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """A long task must not keep quick ones from idle workers; only it stays claimed."""
+    manager.add(kind.name, *[f"t{n}" for n in range(200)])
+    start()
+    wait_for_results(manager, 200)
+    kind.gate.clear()
+    manager.add(kind.name, *[f"u{n}" for n in range(20)])
+    wait_until(lambda: len(manager.held) > 1, description="several are claimed")
+    wait_until(lambda: len(manager.waiting) == 19, description="all but the running one are back")
+    assert list(manager.held) == kind.batches[-1]
+    kind.gate.set()
+    wait_for_results(manager, 220)
+    assert len(kind.batches) == 220
+
+
+def test_a_result_is_stored_while_the_next_batch_runs(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Who asked for the first does not wait for the second."""
+    manager.add(kind.name, "first")
+    start()
+    wait_for_results(manager, 1)
+    kind.gate.clear()
+    manager.add(kind.name, "second")
+    wait_until(lambda: ["second"] in kind.batches, description="the second runs")
+    assert set(manager.results) == {"first"}
+
+
+def test_a_drain_finishes_what_runs_and_gives_back_the_rest(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Nothing more begins."""
+    kind.max_batch_size = 1
+    process = start()
+    manager.add(kind.name, *[f"t{n}" for n in range(100)])
+    wait_for_results(manager, 100)
+    kind.gate.clear()
+    manager.add(kind.name, *[f"u{n}" for n in range(10)])
+    wait_until(lambda: len(kind.batches) == 101, description="one runs")
+    process.drain()
+    wait_until(lambda: len(manager.waiting) == 9, description="nine are given back")
+    assert not process.over
+    kind.gate.set()
+    wait_until(lambda: process.over, description="both threads have ended")
+    assert len(manager.results) == 101
+    assert not manager.held
+
+
+def test_an_idle_process_drains_at_once(manager: FakeManager, start: Start) -> None:
+    """At most as long as it blocks for a task."""
+    process = start()
+    wait_until(lambda: manager.calls, description="it waits for tasks")
+    process.drain()
+    wait_until(lambda: process.over, description="it has ended", timeout_s=2)
+
+
+def test_a_result_is_kept_while_redis_is_away(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """It is stored afterwards, and not computed again."""
+    kind.gate.clear()
+    manager.add(kind.name, "t")
+    process = start()
+    wait_until(lambda: kind.batches, description="it runs")
+    manager.away = True
+    kind.gate.set()
+    wait_until(lambda: process.board.read() is None, description="it has run")
+    assert not manager.results
+    manager.away = False
+    wait_for_results(manager, 1)
+    assert kind.batches == [["t"]]
+
+
+def test_claims_whose_reply_was_lost_are_given_back(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Nobody would ever run them: their owner lives, and has not heard of them."""
+    manager.lose_replies = True
+    manager.add(kind.name, "t")
+    start()
+    wait_until(lambda: manager.held, description="it was claimed")
+    manager.lose_replies = False
+    wait_for_results(manager, 1)
+    names = [name for name, _, _ in manager.calls]
+    # Claims of an owner that is not registered would be lost: registered again at once.
+    assert names[names.index("recover") + 1] == "renew"
+
+
+def test_lost_claims_are_given_back_within_a_lease_of_a_long_run(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """What runs then may run twice, but the others do not wait for its end."""
+    start(lease_s=1.0)
+    manager.add(kind.name, *[f"t{n}" for n in range(50)])
+    wait_for_results(manager, 50)
+    kind.gate.clear()
+    manager.lose_prefetches = True
+    manager.add(kind.name, *[f"u{n}" for n in range(3000)])
+    wait_until(lambda: len(kind.batches) == 51, description="one runs, for long")
+    wait_until(lambda: manager.called("release"), description="the unbegun are released")
+    assert len(manager.held) > 1
+    manager.lose_prefetches = False
+    wait_until(lambda: manager.called("recover"), description="claims are ended")
+    kind.gate.set()
+    wait_for_results(manager, 3050)
+
+
+def test_a_batch_waits_for_more_until_its_deadline(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Counted from its first input, so a second one does not prolong it."""
+    kind.max_batch_size, kind.batch_wait_ms = 4, 300.0
+    start()
+    manager.add(kind.name, "a")
+    wait_until(lambda: manager.held, description="the first is claimed")
+    manager.add(kind.name, "b", "c")
+    wait_for_results(manager, 3)
+    assert kind.batches == [["a", "b", "c"]]
+
+
+def test_a_full_batch_does_not_wait(manager: FakeManager, kind: Controlled, start: Start) -> None:
+    """Nothing could be added."""
+    kind.max_batch_size, kind.batch_wait_ms = 4, 60_000.0
+    start()
+    manager.add(kind.name, "a", "b", "c", "d")
+    wait_for_results(manager, 4)
+    assert kind.batches == [["a", "b", "c", "d"]]
+
+
+def test_progress_is_sent_while_a_batch_runs(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """From the handler's index to the task's id."""
+    kind.max_batch_size = 2
+    kind.gate.clear()
+    manager.add(kind.name, "a", "b")
+    start()
+    wait_until(lambda: kind.batches, description="it runs")
+    kind.progress(1, 0.5, "half")
+    wait_until(lambda: manager.reports, description="the report is there")
+    assert manager.reports == {"b": (kind.name, 0.5, "half")}
