@@ -94,7 +94,7 @@ class Ordered(Asking):
         if not calls:
             return []
         with self._connection.client() as client:
-            return scripts.run(client, calls)
+            return scripts.run_in_order(client, calls)
 
     def _submit_call(self, task: Task, discard: bool) -> Call:
         limits = self._limits[task.type]

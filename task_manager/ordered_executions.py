@@ -146,10 +146,14 @@ class Executions:
         """
         ended = 0
         with self._connection.client() as client:
-            seconds, _ = client.time()
+            seconds, micros = client.time()
             lapsed: list[Any] = [
                 client.zrangebyscore(
-                    keys.QueueKeys(self._prefix, name).running, "-inf", seconds, 0, _MOST_AT_ONCE
+                    keys.QueueKeys(self._prefix, name).running,
+                    "-inf",
+                    seconds + micros / 1e6,
+                    0,
+                    _MOST_AT_ONCE,
                 )
                 for name in types
             ]

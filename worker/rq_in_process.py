@@ -203,7 +203,7 @@ class InProcessWorker(SimpleWorker):
         else stores a failure, since it would happen again."""
         error = sys.exception()
         if isinstance(error, OutOfTimeError):
-            self._store(False, failure("timeout", str(error)).body)
+            self._store(False, failure("timed-out", str(error)).body)
         elif isinstance(error, Exception) and not isinstance(
             error, redis.RedisError | UnavailableError
         ):

@@ -51,5 +51,5 @@ def run(type_name: str, input_json: str) -> dict[str, Any]:
     try:
         answer = _runners[type_name](input_json.encode())
     except OutOfTimeError as error:
-        answer = failure("timeout", str(error))
+        answer = failure("timed-out", str(error))
     return {"done": answer.done, "body": answer.body.decode()}

@@ -14,26 +14,19 @@ import threading
 
 from settings import Settings
 from task_manager.ordered_executions import Executions
-from tasks.registry import load_registry
+from worker.logs import set_up_logs
 from worker.rq_in_process import InProcessWorker
 from worker.rq_job import serve
+from worker.served import served_registry
 
 log = logging.getLogger(__name__)
 
 
-def served_types(settings: Settings) -> list[str]:
-    """The names in `--types`; all that there are when it is empty."""
-    named = [name.strip() for name in settings.types.split(",") if name.strip()]
-    return named or list(load_registry(settings).types)
-
-
 def main(name: str, settings: Settings) -> int:
     """Loads the task types once, then works until told to stop."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    set_up_logs(settings)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice
-    types = load_registry(settings).only(served_types(settings)).types
+    types = served_registry(settings).types
     for task_type in types.values():
         task_type.load()
     executions = Executions(settings.redis_url, types, settings.key_prefix, settings.lease_s)
@@ -49,7 +42,7 @@ def main(name: str, settings: Settings) -> int:
 
 
 def _end_with_supervisor() -> None:
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # not through sys.stdin: its lock would outlive this thread
     os.kill(os.getpid(), signal.SIGTERM)
 
 

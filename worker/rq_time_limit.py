@@ -42,4 +42,4 @@ class TimeLimit:
 
 def out_of_time(timeout_s: float) -> str:
     """What whoever asked is told."""
-    return f"the task took longer than the {timeout_s:g} s that its type may take"
+    return f"it ran longer than {timeout_s:g} s"

@@ -14,22 +14,24 @@ import sys
 import time
 from dataclasses import dataclass, field
 
-from settings import Settings
+from settings import SettingError, Settings
 from task_manager.errors import UnavailableError
 from task_manager.interface import Limits, Result, State
 from task_manager.ordered_executions import Executions, Held
 from tasks.execution import failure
-from tasks.registry import load_registry
 from worker.backoff import Backoff
+from worker.logs import set_up_logs
 from worker.outage import Outage
 from worker.owner import new_owner
-from worker.rq_process import served_types
 from worker.rq_time_limit import out_of_time
+from worker.served import served_registry
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 RENEW_EVERY_S = 0.5
+LOOK_EVERY_S = 1.0
+"""How often the tasks of machines that are gone are looked for."""
 KILL_AFTER_S = 2.0
 """How much longer than its `timeout_s` a task may take: its process has this long to end it."""
 
@@ -62,7 +64,7 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._registry = load_registry(settings).only(served_types(settings))
+        self._registry = served_registry(settings)
         self._types: dict[str, Limits] = dict(self._registry.types)
         self._executions = Executions(
             settings.redis_url, self._types, settings.key_prefix, settings.lease_s
@@ -159,7 +161,7 @@ class Supervisor:
         if now - self._renewed_at >= min(RENEW_EVERY_S, self._settings.lease_s / 4):
             self._renewed_at = now
             self._renew(now)
-        if now - self._looked_at >= self._settings.lease_s / 4:
+        if now - self._looked_at >= min(LOOK_EVERY_S, self._settings.lease_s / 4):
             self._looked_at = now
             self._executions.recover_lapsed(list(self._types))
 
@@ -179,7 +181,7 @@ class Supervisor:
                 now - child.held_since > limit_s + KILL_AFTER_S
             ):
                 log.warning("task %s takes too long; its process is stopped", held.task_id)
-                body = failure("timeout", out_of_time(limit_s)).body
+                body = failure("timed-out", out_of_time(limit_s)).body
                 ttl_s = self._types[held.type].failure_ttl_s or 1.0
                 child.failed = Result(held.task_id, held.type, State.FAILED, body, ttl_s)
                 self._kill(child)
@@ -193,8 +195,12 @@ class Supervisor:
 
 
 def main(settings: Settings) -> int:
-    """Runs worker processes until told to stop; the program's exit status."""
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    """Runs worker processes until told to stop; the program's exit status.
+
+    Raises:
+        SettingError: a setting that has no meaning here.
+    """
+    if settings.lock:
+        raise SettingError("--lock has no meaning with --ordered: RQ's workers take no turns")
+    set_up_logs(settings)
     return Supervisor(settings).run()
