@@ -56,6 +56,23 @@ def run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     return replies
 
 
+def run_in_order(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
+    """The replies of `calls` where a later one tells what an earlier one did.
+
+    When the server does not know one of the scripts, all calls are made again: each must be one
+    that may be repeated.
+    """
+    replies = _run(client, calls)
+    if any(isinstance(reply, NoScriptError) for reply in replies):
+        for script in {call.script for call in calls}:
+            client.script_load(_source(script))
+        replies = _run(client, calls)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
 def _run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     """One reply or `ResponseError` per call."""
     if len(calls) == 1:
