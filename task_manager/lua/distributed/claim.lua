@@ -8,7 +8,7 @@
 -- ARGV[5+] string  the types; the first is served first
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local owner, limit, leave, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-if not redis.call('ZSCORE', KEYS[7], owner) then return {} end
+if not redis.call('ZSCORE', KEYS[1 + 6], owner) then return {} end
 local t, reply = redis.call('TIME'), {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 
@@ -23,8 +23,7 @@ local function take(k, task_type, ids)
       local cut = text:find('\n', 1, true)
       local attempts, submitted = text:sub(1, cut - 1):match('^(%d+) (%d+)$')
       if attempts == '0' or #reply == 0 then
-        took_alone = attempts ~= '0'
-        attempts = attempts + 1
+        took_alone, attempts = attempts ~= '0', attempts + 1
         gone[#gone + 1], run[#run + 1], held[#held + 1] = id, id, id
         run[#run + 1] = owner .. ' ' .. score .. ' ' .. submitted .. ' ' .. now .. ' ' .. attempts
         held[#held + 1] = text:sub(cut + 1)
@@ -62,12 +61,11 @@ for i = 5, #ARGV do
     if not id then break end
     took_alone = take(k, ARGV[i], { id })
   end
-  if took_alone then break end
   picks = picks - (#reply / 4 - taken)
-  if picks > 0 then
+  if picks > 0 and not took_alone then
     took_alone = take(k, ARGV[i], redis.call('ZRANDMEMBER', KEYS[k], picks))
-    if took_alone then break end
     if #reply == 0 then redis.call('RPUSH', KEYS[k + 5], 1) end -- all were expired: look again at once
   end
+  if took_alone then break end
 end
 return reply

@@ -52,12 +52,10 @@ while #reply < picks * 4 and tries < ends_at do
       redis.call('DEL', key)
       local id, input, second = key:sub(#input_prefix + 1), text:sub(cut + 1), math.floor((now + left) / 1000 + 0.5)
       local run, held, n = kind.run, kind.held, #kind.run
-      attempts = attempts + 1
-      run[n + 1], held[n + 1] = id, id
+      attempts, run[n + 1], held[n + 1] = attempts + 1, id, id
       run[n + 2] = owner .. ' ' .. second * 1000 .. ' ' .. submitted .. ' ' .. now .. ' ' .. attempts
       held[n + 2] = input
-      kind.left[second] = (kind.left[second] or 0) + 1
-      n = #reply
+      kind.left[second], n = (kind.left[second] or 0) + 1, #reply
       reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
       if alone then break end
     end

@@ -1,0 +1,205 @@
+"""The scripts of the distributed discipline, one by one, on a real server."""
+
+from __future__ import annotations
+
+import redis
+
+from tests.lua.conftest import RunScript
+
+TTL_MS, KEEP_MS = 5000, 60_000
+
+
+def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
+    """Runs distributed/submit for tasks whose input is `{}`."""
+    keys = ["waiting", "inputs", "running", "progress", "wake", *(f"result:{i}" for i in ids)]
+    args = [TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
+    reply: list[bytes | int] = run("distributed/submit", keys, args)
+    return reply
+
+
+def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
+    """Runs distributed/claim for one type."""
+    keys = ["waiting", "inputs", "running", f"claims:{owner}", "retry", "wake", "owners"]
+    reply: list[bytes] = run("distributed/claim", keys, [owner, limit, leave, KEEP_MS, "t"])
+    return reply
+
+
+def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
+    """Runs distributed/return for (id, counted) pairs."""
+    keys = ["running", f"claims:{owner}", "progress", "waiting", "inputs", "retry", "wake"]
+    keys += [f"result:{i}" for i, _ in marks]
+    args = [owner, max_attempts, TTL_MS, '{"error":{}}', "finished"]
+    ended: int = run(
+        "distributed/return", keys, [*args, *(part for mark in marks for part in mark)]
+    )
+    return ended
+
+
+def register(client: redis.Redis, owner: str = "o") -> None:
+    """Makes `owner` known, as shared/renew does."""
+    client.zadd("owners", {owner: 9e15})
+    client.expire("owners", 60)
+
+
+def lapse(client: redis.Redis, *ids: str) -> None:
+    """Ends the interest in tasks long ago."""
+    client.zadd("waiting", dict.fromkeys(ids, 1))
+
+
+def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis) -> None:
+    """Scored by when its interest ends; a worker is woken; all keys expire with the interest."""
+    assert submit(run, "a") == [1, b"waiting"]
+    seconds, micros = client.time()
+    score = client.zscore("waiting", "a")
+    assert isinstance(score, float)
+    assert abs(score - (seconds * 1000 + micros / 1000 + TTL_MS)) < 1000
+    assert client.hkeys("inputs") == [b"a"]
+    assert client.llen("wake") == 1
+    assert all(0 < client.pttl(key) <= TTL_MS for key in ("waiting", "inputs", "wake"))
+
+
+def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> None:
+    """A result, a running task, a full type: each has its reply."""
+    client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    client.hset("running", "r", "o 5 1 2 1")
+    client.expire("running", 9)
+    load, done, running, new, refused = submit(run, "d", "r", "n", "x", max_load=2)
+    assert (load, done, new, refused) == (2, b"done 1 2 3 1 9\n{}", b"waiting", b"overloaded")
+    assert isinstance(running, bytes)
+    assert running.split(b" ")[2] != b"5", "asking keeps it wanted"
+
+
+def test_submit_sweeps_expired_tasks(run: RunScript, client: redis.Redis) -> None:
+    """What nobody wants any more neither counts nor takes memory, and asked for again it is new."""
+    submit(run, "a", "b", "c")
+    lapse(client, "a", "b")
+    assert submit(run, "b") == [2, b"waiting"]
+    assert sorted(client.zrange("waiting", 0, -1)) == [b"b", b"c"]
+    assert sorted(client.hkeys("inputs")) == [b"b", b"c"]
+
+
+def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
+    """A discarded or cancelled result makes way for a new task."""
+    client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    assert submit(run, "d", discard=1) == [1, b"waiting"]
+    client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
+    assert submit(run, "c") == [2, b"waiting"]
+    assert client.exists("result:d", "result:c") == 0
+
+
+def test_claim_moves_to_running(run: RunScript, client: redis.Redis) -> None:
+    """The task leaves the sorted set and is held by its owner."""
+    submit(run, "a")
+    assert claim(run) == [], "an unregistered owner gets nothing"
+    register(client)
+    assert claim(run) == [b"a", b"t", 1, b"{}"]
+    assert client.exists("waiting", "inputs") == 0
+    held = client.hget("running", "a")
+    assert isinstance(held, bytes)
+    assert held.split(b" ")[0] == b"o"
+    assert client.hgetall("claims:o") == {b"a": b"{}"}
+
+
+def test_claim_never_takes_expired_tasks(run: RunScript, client: redis.Redis) -> None:
+    """They are swept on the way."""
+    submit(run, "a", "b")
+    register(client)
+    lapse(client, "a")
+    assert claim(run)[::4] == [b"b"]
+    assert client.exists("waiting", "inputs") == 0
+
+
+def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis.Redis) -> None:
+    """The first type is served first, the second gets what is left of the limit."""
+    register(client)
+    for name, ids in (("x", ["x1", "x2"]), ("y", ["y1", "y2", "y3"])):
+        for i in ids:
+            client.zadd(f"{name}:waiting", {i: 9e15})
+            client.hset(f"{name}:inputs", i, "0 1\n{}")
+        for key in (f"{name}:waiting", f"{name}:inputs"):
+            client.expire(key, 60)
+    fields = ("waiting", "inputs", "running", "claims", "retry", "wake")
+    keys = [key for name in ("x", "y") for key in (*(f"{name}:{f}" for f in fields), "owners")]
+    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, "x", "y"])
+    assert sorted(reply[1::4]) == [b"x", b"x", b"y", b"y"]
+    assert client.zcard("y:waiting") == 1
+
+
+def test_claim_takes_retries_first_and_alone(run: RunScript, client: redis.Redis) -> None:
+    """A stale entry of the retry list is passed over."""
+    submit(run, "a", "b", "c")
+    register(client)
+    claim(run)
+    give_back(run, "o", ("a", 0), ("b", 1), ("c", 0))
+    client.lpush("retry", "gone")
+    assert claim(run, limit=3)[::4] == [b"b"]
+    assert sorted(claim(run, limit=3)[::4]) == [b"a", b"c"]
+
+
+def test_return_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis) -> None:
+    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Unwanted: dropped."""
+    submit(run, "a", "b", "c", "d")
+    register(client)
+    claim(run)
+    held = client.hget("running", "d")
+    assert isinstance(held, bytes)
+    client.hset("running", "d", held.replace(held.split(b" ")[1], b"1"))
+    assert give_back(run, "o", ("a", 0)) == 1
+    assert give_back(run, "o", ("b", 1)) == 1
+    assert give_back(run, "o", ("c", 1), max_attempts=1) == 1
+    assert give_back(run, "o", ("d", 1)) == 1
+    assert give_back(run, "o", ("a", 1)) == 0
+    assert sorted(client.zrange("waiting", 0, -1)) == sorted(client.hkeys("inputs")) == [b"a", b"b"]
+    assert client.lrange("retry", 0, -1) == [b"b"]
+    failure = client.get("result:c")
+    assert isinstance(failure, bytes)
+    assert failure.startswith(b"failed ")
+    assert (client.hlen("running"), client.hlen("claims:o")) == (0, 0)
+
+
+def cancel(run: RunScript, task_id: str) -> bytes | None:
+    """Runs distributed/cancel."""
+    keys = ["running", "progress", "cancelled", "waiting", "inputs", f"result:{task_id}"]
+    reply: bytes | None = run("distributed/cancel", keys, [task_id, TTL_MS, "finished"])
+    return reply
+
+
+def test_cancel(run: RunScript, client: redis.Redis) -> None:
+    """Unknown, waiting, running and terminal tasks each have their reply."""
+    assert cancel(run, "a") is None
+    submit(run, "a", "b")
+    assert str(cancel(run, "a")).startswith("b'cancelled ")
+    register(client)
+    assert claim(run)[::4] == [b"b"]
+    assert str(cancel(run, "b")).startswith("b'cancelled ")
+    assert client.hgetall("cancelled") == {b"b": b"o"}
+    assert cancel(run, "b") == b"terminal"
+
+
+def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
+    """Looking changes nothing and tells the same load."""
+
+    def status(task_id: str) -> list[bytes | int | None]:
+        keys = ["waiting", "inputs", "running", "progress", f"result:{task_id}"]
+        reply: list[bytes | int | None] = run("distributed/status", keys, [task_id])
+        return reply
+
+    assert status("a") == [0, None]
+    submit(run, "a", "b", "c")
+    lapse(client, "c")
+    register(client)
+    load, word = status("a")
+    assert load == 2
+    assert str(word).startswith("b'waiting 0 ")
+    assert status("c") == [2, None]
+    (taken,) = claim(run, limit=1)[::4]
+    _, running = status(taken.decode())
+    assert str(running).startswith("b'running o ")
+    assert run("distributed/load", ["waiting", "running", "owners"], []) == [1, 1, 1]
+
+
+def test_forget(run: RunScript, client: redis.Redis) -> None:
+    """A task that has been answered after all no longer waits."""
+    submit(run, "a", "b")
+    assert run("distributed/forget", ["waiting", "inputs"], ["a", "x"]) == 1
+    assert client.zrange("waiting", 0, -1) == client.hkeys("inputs") == [b"b"]

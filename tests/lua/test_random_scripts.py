@@ -1,0 +1,232 @@
+"""The scripts of the random discipline, one by one, on a real server.
+
+`MAIN` and `INPUT` are databases; every task is of type `t`; ids and keys are short on purpose.
+"""
+
+from __future__ import annotations
+
+import time
+
+import redis
+
+from tests.lua.conftest import RunScript
+
+MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000
+
+
+def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
+    """Runs random/submit for tasks whose input is `{}`."""
+    keys = ["wanted", "running", "progress", "wake"]
+    keys += [f"result:{i}" for i in ids] + [f"in:{i}" for i in ids]
+    args = [MAIN, INPUT, "t", TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
+    reply: list[bytes | int] = run("random/submit", keys, args)
+    return reply
+
+
+def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
+    """Runs random/claim for type `t`."""
+    keys = ["retry", "wake", "owners", "running", f"claims:{owner}", "wanted"]
+    args = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", "t"]
+    reply: list[bytes] = run("random/claim", keys, args)
+    return reply
+
+
+def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
+    """Runs random/return for (id, counted) pairs."""
+    keys = ["running", f"claims:{owner}", "progress", "wanted", "retry", "wake"]
+    keys += [f"result:{i}" for i, _ in marks] + [f"in:{i}" for i, _ in marks]
+    args = [MAIN, INPUT, owner, "t", max_attempts, TTL_MS, '{"error":{}}', "finished"]
+    ended: int = run("random/return", keys, [*args, *(part for mark in marks for part in mark)])
+    return ended
+
+
+def register(client: redis.Redis, owner: str = "o") -> None:
+    """Makes `owner` known, as shared/renew does."""
+    client.zadd("owners", {owner: 9e15})
+    client.expire("owners", 60)
+
+
+def counted(client: redis.Redis) -> int:
+    """How many waiting tasks `wanted` counts."""
+    return sum(int(n) for n in client.hvals("wanted"))
+
+
+def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
+    """The input stands in its own database with the ttl of the interest; a worker is woken."""
+    assert submit(run, "a") == [1, b"waiting"]
+    text = inputs.get("in:a")
+    assert isinstance(text, bytes)
+    head, _, body = text.partition(b"\n")
+    assert head.split(b" ")[::2] == [b"0", b"t"]
+    assert body == b"{}"
+    assert TTL_MS <= inputs.pttl("in:a") + 50 <= TTL_MS + 1050  # whole seconds, rounded up
+    assert (client.llen("wake"), counted(client)) == (1, 1)
+    assert (client.exists("in:a"), client.select(0)) == (0, True)
+
+
+def test_submit_again_moves_the_count(run: RunScript, client: redis.Redis) -> None:
+    """A refreshed task is counted once, in the later second."""
+    submit(run, "a")
+    first = client.hkeys("wanted")
+    while True:
+        submit(run, "a")
+        if client.hkeys("wanted") != first:
+            break
+    assert counted(client) == 1
+
+
+def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> None:
+    """A result, a running task with its progress, a full type: each has its reply."""
+    client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    client.hset("running", "r", "o 5 1 2 1")
+    client.hset("progress", "r", "0.5 half")
+    for key in ("running", "progress"):
+        client.expire(key, 9)
+    load, done, running, new, refused = submit(run, "d", "r", "n", "x", max_load=2)
+    assert (load, done, new, refused) == (2, b"done 1 2 3 1 9\n{}", b"waiting", b"overloaded")
+    assert isinstance(running, bytes)
+    assert running.startswith(b"running o ")
+    assert running.endswith(b" 1 2 1\n0.5 half")
+    assert running.split(b" ")[2] != b"5", "asking keeps it wanted"
+
+
+def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
+    """A discarded or cancelled result makes way for a new task."""
+    client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    assert submit(run, "d", discard=1) == [1, b"waiting"]
+    client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
+    assert submit(run, "c") == [2, b"waiting"]
+    assert client.exists("result:d", "result:c") == 0
+
+
+def test_claim_moves_to_running(
+    run: RunScript, client: redis.Redis, inputs: redis.Redis
+) -> None:
+    """The task leaves the input database and is held by its owner."""
+    submit(run, "a")
+    register(client)
+    assert claim(run) == [b"a", b"t", 1, b"{}"]
+    assert inputs.dbsize() == 0
+    held = client.hget("running", "a")
+    assert isinstance(held, bytes)
+    assert held.split(b" ")[0] == b"o"
+    assert held.split(b" ")[-1] == b"1"
+    assert client.hgetall("claims:o") == {b"a": b"{}"}
+    assert counted(client) == 0
+
+
+def test_claim_needs_a_registered_owner(run: RunScript) -> None:
+    """An unknown owner gets nothing."""
+    submit(run, "a")
+    assert claim(run) == []
+
+
+def test_claim_leaves_unknown_types_and_foreign_keys(
+    run: RunScript, client: redis.Redis, inputs: redis.Redis
+) -> None:
+    """What it does not understand it does not touch."""
+    register(client)
+    inputs.set("in:u", "0 1 unknown\n{}", ex=9)
+    inputs.set("other:k", "foreign", ex=9)
+    assert claim(run) == []
+    assert inputs.dbsize() == 2
+
+
+def test_claim_takes_retries_first_and_alone(run: RunScript, client: redis.Redis) -> None:
+    """A stale entry of the retry list is passed over."""
+    submit(run, "a", "b", "c")
+    register(client)
+    claim(run)
+    give_back(run, "o", ("a", 0), ("b", 1), ("c", 0))
+    client.lpush("retry", "gone")
+    assert claim(run, limit=3)[::4] == [b"b"]
+    assert sorted(claim(run, limit=3)[::4]) == [b"a", b"c"]
+
+
+def test_claim_of_an_empty_queue_clears_wake(run: RunScript, client: redis.Redis) -> None:
+    """Nothing waits, so nobody needs waking."""
+    register(client)
+    client.rpush("wake", 1, 1)
+    client.expire("wake", 9)
+    assert claim(run) == []
+    assert client.exists("wake") == 0
+
+
+def test_return_gives_back_or_fails_or_drops(
+    run: RunScript, client: redis.Redis, inputs: redis.Redis
+) -> None:
+    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Unwanted: dropped."""
+    submit(run, "a", "b", "c", "d")
+    register(client)
+    claim(run)
+    held = client.hget("running", "d")
+    assert isinstance(held, bytes)
+    client.hset("running", "d", held.replace(held.split(b" ")[1], b"1"))
+    assert give_back(run, "o", ("a", 0)) == 1
+    assert give_back(run, "o", ("b", 1)) == 1
+    assert give_back(run, "o", ("c", 1), max_attempts=1) == 1
+    assert give_back(run, "o", ("d", 1)) == 1
+    assert give_back(run, "o", ("a", 1)) == 0
+    assert [key for key in (b"in:a", b"in:b", b"in:c", b"in:d") if inputs.exists(key)] == [
+        b"in:a",
+        b"in:b",
+    ]
+    assert client.lrange("retry", 0, -1) == [b"b"]
+    failure = client.get("result:c")
+    assert isinstance(failure, bytes)
+    assert failure.startswith(b"failed ")
+    assert failure.endswith(b'\n{"error":{}}')
+    assert (client.hlen("running"), client.hlen("claims:o"), counted(client)) == (0, 0, 2)
+
+
+def cancel(run: RunScript, task_id: str) -> bytes | None:
+    """Runs random/cancel."""
+    keys = ["running", "progress", "cancelled", "wanted", f"result:{task_id}", f"in:{task_id}"]
+    reply: bytes | None = run("random/cancel", keys, [MAIN, INPUT, task_id, TTL_MS, "finished"])
+    return reply
+
+
+def test_cancel(run: RunScript, client: redis.Redis) -> None:
+    """Unknown, waiting, running and terminal tasks each have their reply."""
+    assert cancel(run, "a") is None
+    submit(run, "a", "b")
+    reply = cancel(run, "a")
+    assert isinstance(reply, bytes)
+    assert reply.startswith(b"cancelled ")
+    register(client)
+    assert claim(run)[::4] == [b"b"]
+    assert str(cancel(run, "b")).startswith("b'cancelled ")
+    assert client.hgetall("cancelled") == {b"b": b"o"}
+    assert cancel(run, "b") == b"terminal"
+    assert counted(client) == 0
+
+
+def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
+    """Looking changes nothing and tells the same load."""
+
+    def status(task_id: str) -> list[bytes | int | None]:
+        keys = ["wanted", "running", "progress", f"result:{task_id}", f"in:{task_id}"]
+        reply: list[bytes | int | None] = run("random/status", keys, [MAIN, INPUT, task_id])
+        return reply
+
+    assert status("a") == [0, None]
+    before = time.time()
+    submit(run, "a", "b")
+    register(client)
+    load, word = status("a")
+    assert load == 2
+    assert isinstance(word, bytes)
+    assert word.startswith(b"waiting 0 ")
+    assert abs(int(word.split(b" ")[2]) / 1000 - before) < 5
+    (taken,) = claim(run, limit=1)[::4]
+    _, running = status(taken.decode())
+    assert str(running).startswith("b'running o ")
+    assert run("random/load", ["wanted", "running", "owners"], []) == [1, 1, 1]
+
+
+def test_forget(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
+    """A task that has been answered after all no longer waits."""
+    submit(run, "a", "b")
+    assert run("random/forget", ["wanted", "in:a", "in:x"], [MAIN, INPUT]) == 1
+    assert inputs.exists("in:a") == 0
+    assert counted(client) == 1
