@@ -8,6 +8,10 @@ What it does not promise: claiming by our own worker (`answering=False`), and ba
 (`batches=False`: RQ runs one job at a time). A worker of several types takes from their queues in
 turn, so the order is first come, first served within a type. A task whose worker died is tried
 again before all that wait, in a run of its own as always.
+
+RQ names its keys itself: the key prefix does not keep two installations apart that share a
+database. RQ's tools write times by their own clock, so machines that run them, or workers, must
+agree on the time to within a lease. RQ's command to stop a job is not obeyed; `cancel` is the way.
 """
 
 from __future__ import annotations

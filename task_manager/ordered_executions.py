@@ -8,11 +8,9 @@ one run of one task by one worker; its entry in RQ's registry of started jobs is
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-import redis
 from rq.utils import now, utcformat
 
 from task_manager import ordered_keys as keys
@@ -179,10 +177,6 @@ class Executions:
                 )
             ]
         )
-
-    def client(self) -> AbstractContextManager[redis.Redis]:
-        """A client for RQ's own calls."""
-        return self._connection.client()
 
     def _recover(self, name: str, held: str, *, known_dead: bool, counts: bool) -> str:
         task_id, _, execution_id = held.partition(":")

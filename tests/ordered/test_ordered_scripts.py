@@ -8,8 +8,11 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import redis
+from rq.registry import StartedJobRegistry
+from rq.serializers import JSONSerializer
 
 from task_manager.interface import Result, State, Status
 from task_manager.ordered_executions import Held
@@ -136,7 +139,9 @@ def test_stopped_workers_attempt_does_not_count(make_harness: MakeHarness) -> No
     assert (status.state, status.attempts) == (State.WAITING, 0)
 
 
-def test_dead_workers_abandoned_task_is_dropped(make_harness: MakeHarness) -> None:
+def test_dead_workers_abandoned_task_is_dropped(
+    make_harness: MakeHarness, client: redis.Redis
+) -> None:
     """A running task that nobody asks about any more is not retried."""
     harness = make_harness(input_ttl_s=0.2)
     harness.manager.submit([task(7)])
@@ -145,10 +150,10 @@ def test_dead_workers_abandoned_task_is_dropped(make_harness: MakeHarness) -> No
     assert begun is not None
 
     def interest_over() -> bool:
-        with harness.executions.client() as client:
-            seconds, micros = client.time()
+        now: Any = client.time()
+        seconds, micros = now
         assert begun.submitted_ms is not None
-        return seconds * 1000 + micros // 1000 > begun.submitted_ms + 200
+        return bool(seconds * 1000 + micros // 1000 > begun.submitted_ms + 200)
 
     wait_until(interest_over, description="nobody wants it")
     assert harness.executions.recover_worker("w", TYPES) == "dropped"
@@ -203,6 +208,39 @@ def test_scripts_are_loaded_again_after_a_restart(
     harness.manager.submit([task(7)])
     client.script_flush()
     assert harness.work_once() == [7]
+
+
+def test_rqs_own_clean_up_makes_no_second_run(
+    make_harness: MakeHarness, client: redis.Redis
+) -> None:
+    """RQ's tools may find a lapsed execution first (`rq info` cleans up): the task runs once more,
+    not twice, and not at all when nobody wants it."""
+    harness = make_harness(lease_s=0.2, input_ttl_s=2.0)
+    harness.manager.submit([task(1), task(2)])
+    harness.executions.take(TYPES, "w", "e1")
+    harness.executions.take(TYPES, "v", "e2")
+    registry = StartedJobRegistry(SQUARES, client, serializer=JSONSerializer)
+
+    def cleaned() -> bool:
+        harness.manager.submit([task(1)])
+        registry.cleanup()
+        return state(harness, 1) is State.WAITING
+
+    wait_until(cleaned, description="RQ found the lapsed executions")
+    harness.executions.recover_worker("w", TYPES)
+    harness.executions.recover_lapsed(TYPES)
+    first = harness.manager.status(SQUARES, task(2).id)
+    assert first is not None
+    assert first.submitted_ms is not None
+    over_ms = first.submitted_ms + 2000
+
+    def interest_over() -> bool:
+        harness.manager.submit([task(1)])
+        now: Any = client.time()
+        return bool(now[0] * 1000 + now[1] // 1000 > over_ms)
+
+    wait_until(interest_over, description="nobody wants the second")
+    assert harness.work_once() == [1]
 
 
 def test_lost_redis_asked_again_is_answered(make_harness: MakeHarness, client: redis.Redis) -> None:

@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import redis
 
 from local.embedded_redis import EmbeddedRedis
+from settings import SettingError, Settings
 from task_manager.interface import State, Status, Task
 from tests.helpers import wait_until
 from tests.ordered.conftest import Workers
+from worker.rq_worker import main
 
 MakeWorkers = Callable[..., Workers]
 
@@ -124,6 +127,12 @@ def test_cancelled_task_is_stopped_within_seconds(
     seen = workers.manager.status("gated", task.id)
     assert seen is not None
     assert seen.state is State.CANCELLED
+
+
+def test_lock_is_refused() -> None:
+    """RQ's workers take no turns, and a setting that does nothing is said to."""
+    with pytest.raises(SettingError, match="--lock"):
+        main(Settings(discipline="ordered", lock="gpu"))
 
 
 def test_time_limits(make_workers: MakeWorkers) -> None:

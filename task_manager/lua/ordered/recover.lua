@@ -41,9 +41,9 @@ if wanted_until <= now then
   redis.call('DEL', job)
   return 'dropped'
 end
-redis.call('HSET', job, 'status', 'queued', 'retries_left', math.max(0, max_attempts - attempts))
+redis.call('HSET', job, 'status', 'queued')
 redis.call('HDEL', job, 'progress')
-if not counts then redis.call('HINCRBY', job, 'attempts', -1) end
+redis.call('HINCRBY', job, counts and 'retries_left' or 'attempts', -1)
 redis.call('PEXPIREAT', job, wanted_until)
 redis.call('LPUSH', queue, id)
 redis.call('ZADD', waiting, wanted_until, id)
