@@ -111,9 +111,7 @@ class Combiner:
         return calls
 
     def _submit_for(self, calls: Sequence[_Call]) -> None:
-        if len(calls) == 1:
-            calls[0].outcomes = self._manager.submit(calls[0].tasks)
-            return
+        """Each task once, however many ask about it."""
         tasks = {task.id: task for call in calls for task in call.tasks}
         outcomes = dict(zip(tasks, self._manager.submit(list(tasks.values())), strict=True))
         for call in calls:

@@ -87,6 +87,8 @@ def check_port(host: str, port: int) -> int:
     Raises:
         PortTakenError: nobody can listen there.
     """
+    if port > 65535:  # getaddrinfo would take its last 16 bits
+        raise PortTakenError(f"cannot listen on {host}:{port}: ports end at 65535")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -95,8 +97,8 @@ def check_port(host: str, port: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
             return int(probe.getsockname()[1])
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        reason = error.strerror or str(error)
         raise PortTakenError(f"cannot listen on {host}:{port}: {reason}") from error
 
 

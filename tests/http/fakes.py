@@ -1,0 +1,115 @@
+"""An asking half in memory, whose tasks are finished and whose Redis goes away by command."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
+from task_manager.interface import Asking, Load, Promises, State, Status, Task
+
+
+class FakeManager(Asking):
+    """Counts round trips in `rounds`; `down`, `full` and `slow` are what a test turns."""
+
+    promises: ClassVar[Promises] = Promises()
+
+    def __init__(self) -> None:
+        self.tasks: dict[str, Status] = {}
+        self.rounds: list[list[Task]] = []
+        self.discarded: list[str] = []
+        self.down = False
+        self.broken = False
+        self.full = False
+        self.gate = threading.Event()
+        self.gate.set()
+        self._on_finished: list[Callable[[Sequence[str]], None]] = []
+        self._on_connected: list[Callable[[bool], None]] = []
+        self._lock = threading.Lock()
+
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        self.rounds.append(list(tasks))
+        self._check()
+        assert self.gate.wait(10)
+        with self._lock:
+            outcomes = [self._submit_one(task, discard=discard) for task in tasks]
+            loads = {task.type: self._load(task.type) for task in tasks}
+        for outcome in outcomes:
+            if isinstance(outcome, Status):
+                outcome.load = loads[outcome.type]
+        return outcomes
+
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        self._check()
+        return self.tasks.get(task_id)
+
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        self._check()
+        status = self.tasks.get(task_id)
+        if status is None:
+            return None
+        if status.state.terminal:
+            raise AlreadyTerminalError(f"task {task_id} has its answer already")
+        status.state = State.CANCELLED
+        return status
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        self._check()
+        return [Load(name, self._load(name), 0, 1) for name in type_names]
+
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> FakeManager:
+        self._on_finished.append(on_finished)
+        self._on_connected.append(on_connected)
+        on_connected(True)
+        return self
+
+    def ping(self) -> None:
+        self._check()
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def connect(self, *, connected: bool) -> None:
+        """News comes, or doesn't."""
+        for call in self._on_connected:
+            call(connected)
+
+    def finish(self, task_id: str, body: bytes, state: State = State.DONE) -> None:
+        """Ends a task and tells about it."""
+        with self._lock:
+            status = self.tasks[task_id]
+            status.state, status.body, status.finished_ms = state, body, 1_700_000_000_123
+        for call in self._on_finished:
+            call([task_id])
+
+    def finish_all(self) -> None:
+        """Ends every unfinished task with the same output."""
+        for status in list(self.tasks.values()):
+            if not status.state.terminal:
+                self.finish(status.id, b'{"number":6,"factorization":[],"factorization_str":"x"}')
+
+    def _submit_one(self, task: Task, *, discard: bool) -> Status | OverloadedError:
+        status = self.tasks.get(task.id)
+        if discard and status is not None and status.state.terminal:
+            self.discarded.append(task.id)
+            status = None
+        if status is None:
+            if self.full:
+                return OverloadedError(task.type, 100)
+            status = Status(task.id, task.type, State.WAITING, 0, submitted_ms=1_700_000_000_000)
+            self.tasks[task.id] = status
+        return Status(status.id, status.type, status.state, 0, status.body, status.progress)
+
+    def _load(self, name: str) -> int:
+        return sum(not one.state.terminal for one in self.tasks.values() if one.type == name)
+
+    def _check(self) -> None:
+        if self.down:
+            raise UnavailableError("Redis at nowhere cannot be reached")
+        if self.broken:
+            raise KeyError("secret internals")

@@ -1,0 +1,57 @@
+"""Task types that the tests ask: two models at one endpoint, a text, one without echo."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from tasks import TaskType
+
+
+class Roberta(TaskType):
+    """Answers a question from a context."""
+
+    name, endpoint = "question-answering/roberta", "/question-answering"
+    example = {"question": "Who?", "context": "Me."}
+    echo = frozenset({"question"})
+
+    class Input(BaseModel):
+        question: str = Field(min_length=1)
+        context: str = ""
+        tags: list[str] = []
+
+    class Output(BaseModel):
+        answer: str
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        return [self.Output(answer=item.context.upper()) for item in inputs]
+
+
+class Bert(Roberta):
+    """The same by another model."""
+
+    name = "question-answering/bert"
+
+
+class Upper(TaskType):
+    """A text in capitals; the text `fail` fails."""
+
+    name, endpoint, text_field = "upper", "/upper", "text"
+    example = {"text": "hello"}
+
+    class Input(BaseModel):
+        text: str
+        extra: Any = None
+
+    class Output(BaseModel):
+        upper: str
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        return [
+            ValueError("told to fail")
+            if item.text == "fail"
+            else self.Output(upper=item.text.upper())
+            for item in inputs
+        ]

@@ -1,0 +1,126 @@
+"""Concurrent requests share round trips, and a failed one fails nobody else for long."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from http_server.combining import MOST_PER_ROUND, Combiner
+from task_manager.errors import UnavailableError
+from task_manager.interface import Status, Task
+from tests.helpers import wait_until
+from tests.http.fakes import FakeManager
+
+
+def task(number: int) -> Task:
+    """A task of its own for each number."""
+    return Task(f"{number:040x}", "t", b"%d" % number)
+
+
+def ids(outcomes: list[object]) -> list[str]:
+    """The ids in the outcomes."""
+    return [outcome.id for outcome in outcomes if isinstance(outcome, Status)]
+
+
+def in_threads(count: int, call: Callable[[int], object]) -> list[object]:
+    """`call` of 0, 1, ... at once, with exceptions as values."""
+
+    def safe(number: int) -> object:
+        try:
+            return call(number)
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(safe, range(count)))
+
+
+def test_alone_is_at_once() -> None:
+    """A single request is a single round trip."""
+    manager = FakeManager()
+    assert ids([*Combiner(manager).submit([task(1), task(2)])]) == [task(1).id, task(2).id]
+    assert len(manager.rounds) == 1
+
+
+def test_requests_during_a_round_trip_share_the_next() -> None:
+    """Twenty requests that come while one is on its way need one more round trip in all, and
+    each gets its own answers in its order."""
+    manager, combiner = FakeManager(), None
+    combiner = Combiner(manager)
+    manager.gate.clear()
+    with ThreadPoolExecutor(21) as pool:
+        first = pool.submit(combiner.submit, [task(0)])
+        wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
+        others = [pool.submit(combiner.submit, [task(n), task(0)]) for n in range(1, 21)]
+        wait_until(lambda: len(combiner._queue) == 20, description="all others queue")
+        manager.gate.set()
+        assert ids([*first.result()]) == [task(0).id]
+        for number, other in enumerate(others, 1):
+            assert ids([*other.result()]) == [task(number).id, task(0).id]
+    assert len(manager.rounds) == 2
+    assert len(manager.rounds[1]) == 21
+
+
+def test_many_threads_many_times() -> None:
+    """Under any interleaving everybody gets exactly what they asked for."""
+    manager = FakeManager()
+    combiner = Combiner(manager)
+
+    def ask_often(seed: int) -> bool:
+        for turn in range(50):
+            tasks = [task(seed * 50 + turn), task(turn)]
+            if ids([*combiner.submit(tasks)]) != [one.id for one in tasks]:
+                return False
+        return True
+
+    assert in_threads(16, ask_often) == [True] * 16
+    assert len(manager.rounds) <= 16 * 50
+
+
+def test_failures_reach_all_who_queue_and_end_with_their_cause() -> None:
+    """When Redis is away everybody hears it at once; when it is back all is well."""
+    manager = FakeManager()
+    combiner = Combiner(manager)
+    manager.down = True
+    outcomes = in_threads(8, lambda number: combiner.submit([task(number)]))
+    assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
+    manager.down = False
+    assert ids([*combiner.submit([task(1)])]) == [task(1).id]
+
+
+def test_unexpected_errors_free_the_lead() -> None:
+    """A bug in a round trip is an error for its callers and no deadlock for the next."""
+    manager = FakeManager()
+    combiner = Combiner(manager)
+    manager.broken = True
+    with pytest.raises(RuntimeError):
+        combiner.submit([task(1)])
+    manager.broken = False
+    assert ids([*combiner.submit([task(1)])]) == [task(1).id]
+
+
+def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who queues behind a round trip that hangs gives up in time."""
+    monkeypatch.setattr("http_server.combining.PATIENCE_S", 0.05)
+    manager = FakeManager()
+    combiner = Combiner(manager)
+    manager.gate.clear()
+    first = threading.Thread(target=combiner.submit, args=([task(0)],))
+    first.start()
+    wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
+    with pytest.raises(UnavailableError, match="too long"):
+        combiner.submit([task(1)])
+    manager.gate.set()
+    first.join()
+    assert ids([*combiner.submit([task(2)])]) == [task(2).id]
+
+
+def test_large_arrays_are_parted() -> None:
+    """Nobody blocks Redis with one enormous script call."""
+    manager = FakeManager()
+    tasks = [task(number) for number in range(MOST_PER_ROUND + 1)]
+    assert len(Combiner(manager).submit(tasks)) == len(tasks)
+    assert [len(round_) for round_ in manager.rounds] == [MOST_PER_ROUND, 1]

@@ -1,0 +1,197 @@
+"""How a server starts, drains, ends, and lives through the absence of Redis."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+import requests
+
+from local.embedded_redis import EmbeddedRedis
+from tests.helpers import wait_until
+from tests.http.servers import ROOT, ServerProcess, free_port, is_live, serving
+
+
+def test_a_taken_port_is_one_line() -> None:
+    """A second server on the same port says so and ends."""
+    with serving() as first:
+        ended = start_and_end("--port", str(first.port))
+        assert ended.returncode == 1
+        assert ended.stderr.splitlines() == [
+            f"http_server: cannot listen on 127.0.0.1:{first.port}: Address already in use"
+        ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--tasks", "no_such_module"], "'no_such_module' cannot be imported"),
+        (["--port", "high"], "--port must be a whole number, not 'high'"),
+        (["--port", "70000"], "cannot listen on 127.0.0.1:70000"),
+        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (["--redis-url", "http://x"], "must begin with redis://"),
+        (["--input-db", "0"], "DONEYET_INPUT_DB"),
+    ],
+)
+def test_junk_is_one_line(flags: list[str], said: str) -> None:
+    """Junk in the settings is refused at start with the name and the value."""
+    ended = start_and_end(*flags)
+    assert ended.returncode in (1, 2)
+    assert said in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+def test_it_says_where_it_is_without_passwords() -> None:
+    """The first line tells the address, the discipline and Redis' place; no password shows."""
+    server = ServerProcess(redis_url="redis://user:hunter2@127.0.0.1:1/0")
+    response = requests.post(f"{server.url}/factorize", json={"number": 6}, timeout=5)
+    errors = server.stop()
+    assert errors.splitlines()[0] == (
+        f"http_server: {server.url} (random discipline, Redis at redis://***@127.0.0.1:1/0)"
+    )
+    assert "hunter2" not in errors + response.text
+
+
+def test_drain(redis_url: str) -> None:
+    """SIGTERM: waiting requests are answered 202 at once, /readyz is 503 meanwhile, and the
+    process ends within seconds with code 0."""
+    server = ServerProcess(redis_url=redis_url)
+    try:
+        assert requests.get(f"{server.url}/readyz", timeout=5).ok
+        responses: list[requests.Response] = []
+        thread = threading.Thread(target=lambda: responses.append(ask(server, 12, wait=20)))
+        thread.start()
+        wait_until(lambda: load(server) == 1, description="the question waits")
+        with requests.Session() as session:
+            session.get(f"{server.url}/readyz", timeout=5)
+            began = time.monotonic()
+            server.process.send_signal(signal.SIGTERM)
+            wait_until(
+                lambda: session.get(f"{server.url}/readyz", timeout=5).status_code == 503,
+                description="the server says that it drains",
+            )
+        thread.join()
+        assert responses[0].status_code == 202
+        assert "Preference-Applied" not in responses[0].headers
+        assert server.process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 4
+    finally:
+        end(server)
+
+
+def test_redis_goes_and_comes_back() -> None:
+    """Without Redis: 503 within 2 s, live but not ready. With Redis again: well by itself."""
+    with EmbeddedRedis(append_only=True) as redis, serving(redis_url=redis.url) as server:
+        before = ask(server, 12).json()
+        redis.kill()
+        wait_until(lambda: ready(server).status_code == 503, description="Redis is missed")
+        calls: list[Callable[[], requests.Response]] = [
+            lambda: ask(server, 13),
+            lambda: ask(server, 12, wait=20),
+            lambda: ready(server),
+        ]
+        for call in calls:
+            began = time.monotonic()
+            response = call()
+            assert time.monotonic() - began < 2
+            assert response.status_code == 503
+            assert response.headers["Retry-After"] == "1"
+            assert response.headers["Content-Type"] == "application/problem+json"
+        assert is_live(server.url)
+        redis.start()
+        wait_until(lambda: ready(server).ok, description="the server is ready again")
+        wait_until(lambda: ask(server, 12).ok, description="questions are answered again")
+        assert ask(server, 12).json()["id"] == before["id"]
+
+
+def test_it_starts_without_redis() -> None:
+    """A server whose Redis is not there yet serves what it can."""
+    with serving() as server:
+        assert ready(server).status_code == 503
+        assert requests.get(f"{server.url}/openapi.json", timeout=5).ok
+        assert ask(server, 0).status_code == 422
+
+
+def test_nobody_is_left_when_the_parent_is_killed() -> None:
+    """SIGKILL of the parent ends its server process, so that the port is free again."""
+    server = ServerProcess()
+    child = server.child()
+    server.process.kill()
+    server.process.communicate(timeout=5)
+    wait_until(lambda: not is_alive(child), description="the server process has ended")
+    assert not is_live(server.url)
+
+
+def test_synchronous_needs_no_redis() -> None:
+    """The seed's synchronous example: one request, the answer alone."""
+    with serving("--synchronous") as server:
+        response = ask(server, 408216)
+        assert response.status_code == 200
+        assert response.json() == {
+            "factorization": [[2, 3], [3, 1], [73, 1], [233, 1]],
+            "factorization_str": "2^3 3^1 73^1 233^1",
+            "number": 408216,
+        }
+        several = requests.post(
+            f"{server.url}/factorize", json=[{"number": 6}, {"number": 1}], timeout=5
+        ).json()
+        assert several[0]["factorization_str"] == "2^1 3^1"
+        assert several[1]["status"] == 422
+        assert ready(server).ok
+        assert requests.get(f"{server.url}/load", timeout=5).json()["load"] == 0
+
+
+def start_and_end(*flags: str) -> subprocess.CompletedProcess[str]:
+    """A server that ends by itself."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("DONEYET_")}
+    flags = flags if "--port" in flags else ("--port", str(free_port()), *flags)
+    return subprocess.run(
+        [sys.executable, "-m", "http_server", *flags],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+
+def end(server: ServerProcess) -> None:
+    """Ends a server that a failed test left."""
+    if server.process.poll() is None:
+        server.process.kill()
+    server.process.communicate(timeout=5)
+
+
+def ask(server: ServerProcess, number: int, wait: int = 0) -> requests.Response:
+    """One question."""
+    headers = {"Prefer": f"wait={wait}"} if wait else {}
+    return requests.post(
+        f"{server.url}/factorize", json={"number": number}, headers=headers, timeout=25
+    )
+
+
+def load(server: ServerProcess) -> int:
+    """The load of all types."""
+    return int(requests.get(f"{server.url}/load", timeout=5).json()["load"])
+
+
+def ready(server: ServerProcess) -> requests.Response:
+    """What `/readyz` says."""
+    return requests.get(f"{server.url}/readyz", timeout=5)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process is there and no zombie."""
+    try:
+        os.kill(pid, 0)
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except (OSError, IndexError):
+        return False

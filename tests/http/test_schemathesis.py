@@ -1,0 +1,47 @@
+"""Requests generated from the OpenAPI document, right and wrong, over real HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    positive_data_acceptance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+)
+
+from http_server.openapi import document
+from tasks import load_registry
+from tests.http.conftest import SETTINGS, System
+
+CHECKS = [
+    not_a_server_error,
+    content_type_conformance,
+    positive_data_acceptance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+    unsupported_method,
+]
+
+
+schema = schemathesis.openapi.from_dict(document(load_registry(SETTINGS), SETTINGS))
+
+
+@schema.parametrize()
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+def test_every_response_is_as_described(
+    case: schemathesis.Case[Any], session_system: System
+) -> None:
+    """No 5xx; statuses, headers and bodies are those of the document; valid input is accepted."""
+    case.call_and_validate(checks=CHECKS, base_url=session_system.url, timeout=30)

@@ -1,0 +1,143 @@
+"""Held requests: who is let in, who wakes them, and when they go without an answer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from http_server.waiting import WaitingRoom
+from task_manager.interface import State
+from tests.helpers import wait_until
+from tests.http.conftest import SETTINGS
+from tests.http.fakes import FakeManager
+
+
+class Held:
+    """Requests in threads of their own."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._pool = ThreadPoolExecutor(20)
+        self.room: WaitingRoom = app.extensions["doneyet"].room
+
+    def ask(self, number: int, wait: int = 5) -> Future[tuple[int, bool]]:
+        """The status, and whether the wish to wait was respected; held from now on."""
+
+        def call() -> tuple[int, bool]:
+            response = self._app.test_client().post(
+                "/factorize", json={"number": number}, headers={"Prefer": f"wait={wait}"}
+            )
+            return response.status_code, "Preference-Applied" in response.headers
+
+        count = len(self.room)
+        future = self._pool.submit(call)
+        wait_until(
+            lambda: len(self.room) > count or future.done(), description="the request is held"
+        )
+        return future
+
+
+@pytest.fixture
+def held(app: Flask) -> Held:
+    """Requests held by `app`."""
+    return Held(app)
+
+
+def test_news_wakes_only_whom_it_concerns(held: Held, manager: FakeManager) -> None:
+    """One task ends: its request is answered, the other is held on."""
+    first, second = held.ask(6), held.ask(7)
+    wait_until(lambda: len(manager.tasks) == 2, description="both are asked")
+    ended = next(iter(manager.tasks))
+    manager.finish(ended, b"{}")
+    assert first.result(2) == (200, True)
+    assert not second.done()
+    manager.finish_all()
+    assert second.result(2) == (200, True)
+    assert len(held.room) == 0
+    assert held.room._by_id == {}
+
+
+def test_as_many_wait_as_may(held: Held, manager: FakeManager) -> None:
+    """One more than `max_waiting` is answered at once, without `Preference-Applied`."""
+    waiting = [held.ask(number) for number in range(2, 2 + SETTINGS.max_waiting)]
+    began = time.monotonic()
+    assert held.ask(100).result(2) == (202, False)
+    assert time.monotonic() - began < 2
+    manager.finish_all()
+    assert held.ask(2).result(2) == (200, True)
+    assert [future.result(2)[0] for future in waiting] == [200] * SETTINGS.max_waiting
+
+
+def test_drain_sends_all_off(held: Held) -> None:
+    """A draining server answers those who wait at once, and holds nobody new."""
+    first = held.ask(6)
+    held.room.drain()
+    assert first.result(2) == (202, False)
+    assert held.ask(7).result(2) == (202, False)
+
+
+def test_lost_news_is_looked_for(
+    held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While no news comes, held requests ask from time to time."""
+    monkeypatch.setattr("http_server.asking.LOOK_AGAIN_S", 0.02)
+    manager.connect(connected=False)
+    first = held.ask(6)
+    wait_until(lambda: len(manager.rounds) > 3, description="it was looked again")
+    (status,) = manager.tasks.values()
+    status.state = State.DONE
+    assert first.result(2) == (200, True)
+
+
+def test_interest_is_kept_up(
+    held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A held request asks again before its task's `input_ttl_s` is over."""
+    monkeypatch.setattr("http_server.asking.Asker._refresh_s", lambda *_: 0.02)
+    monkeypatch.setattr("http_server.answer_cache.REPEAT_S", 0.01)
+    first = held.ask(6)
+    wait_until(lambda: len(manager.rounds) > 3, description="interest was refreshed")
+    manager.finish_all()
+    assert first.result(2) == (200, True)
+
+
+def test_redis_goes_while_waiting(held: Held, manager: FakeManager) -> None:
+    """Whoever waits when Redis goes hears of it."""
+    first = held.ask(6)
+    manager.down = True
+    manager.connect(connected=False)
+    assert first.result(2) == (503, False)
+
+
+def test_waiting_for_what_is_known_takes_no_time(client: FlaskClient, manager: FakeManager) -> None:
+    """A finished task is answered at once, with the wish respected."""
+    client.post("/factorize", json={"number": 6})
+    manager.finish_all()
+    response = client.post("/factorize", json={"number": 6}, headers={"Prefer": "wait=5"})
+    assert response.headers["Preference-Applied"] == "wait=5"
+    assert response.status_code == 200
+
+
+def test_a_wish_is_capped(client: FlaskClient, manager: FakeManager) -> None:
+    """`Preference-Applied` tells the wait that was really respected."""
+    client.post("/factorize", json={"number": 6})
+    manager.finish_all()
+    response = client.post("/factorize", json={"number": 6}, headers={"Prefer": "wait=600"})
+    assert response.headers["Preference-Applied"] == "wait=5"
+
+
+def test_news_between_asking_and_sleeping_is_not_lost(app: Flask, manager: FakeManager) -> None:
+    """A task that ends while its request is on the way to Redis wakes it all the same."""
+    held = Held(app)
+    manager.gate.clear()
+    first = held.ask(6)
+    wait_until(lambda: len(manager.rounds) == 1, description="the request is on its way")
+    threading.Timer(0.05, manager.gate.set).start()
+    wait_until(lambda: len(manager.tasks) == 1, description="the task is there")
+    manager.finish_all()
+    assert first.result(2) == (200, True)
