@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from client.asking import DEFAULT_URL
 from client.jsonl import parse_json
+
+DEFAULTS = {"url": DEFAULT_URL, "patience_s": 60.0}
 
 COMMANDS = ("run", "map", "task", "cancel", "load")
 
@@ -28,30 +30,34 @@ exit codes:
 
 def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     """The command line; `do` is the command. Exits with 2 where it is wrong."""
-    common = _common_options()
-    given, rest = common.parse_known_args(argv)
-    return _parser(common).parse_args(_with_command(rest), namespace=given)
+    given, rest = _common_options(DEFAULTS).parse_known_args(argv)
+    return _parser().parse_args(_with_command(rest), namespace=given)
 
 
-def _common_options() -> argparse.ArgumentParser:
-    """Options that may stand anywhere on the command line."""
+def _common_options(defaults: Mapping[str, Any]) -> argparse.ArgumentParser:
+    """Options that may stand anywhere on the command line.
+
+    They are read first; the parsers of commands know them for their `--help` only, without
+    `defaults`, which would hide what was read.
+    """
     common = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     common.add_argument(
         "--url",
-        default=argparse.SUPPRESS,
+        default=defaults.get("url", argparse.SUPPRESS),
         help=f"where the server is (default {DEFAULT_URL})",
     )
     common.add_argument(
         "--patience-s",
         type=float,
-        default=argparse.SUPPRESS,
+        default=defaults.get("patience_s", argparse.SUPPRESS),
         metavar="S",
         help="how long to try again while the server cannot be reached (default 60)",
     )
     return common
 
 
-def _parser(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
+def _parser() -> argparse.ArgumentParser:
+    common = _common_options({})
     parser = argparse.ArgumentParser(
         prog="python -m client",
         description="Asks a doneyet server until the answer is there.",
@@ -60,7 +66,6 @@ def _parser(common: argparse.ArgumentParser) -> argparse.ArgumentParser:
         parents=[common],
         allow_abbrev=False,
     )
-    parser.set_defaults(url=DEFAULT_URL, patience_s=60.0)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
 
     run = commands.add_parser(

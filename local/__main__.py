@@ -1,0 +1,70 @@
+"""`python -m local demo` and `python -m local serve`: the whole system on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+from typing import NoReturn
+
+from local.demo import demo
+from local.embedded_redis import NoServerError
+from local.part import PartError
+from local.saying import say
+from local.serve import serve
+from settings import DISCIPLINES, LOG_LEVELS, env_name
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Does what the command line says; returns the exit code."""
+    arguments = _parser().parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    try:
+        return serve(arguments) if arguments.command == "serve" else demo()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (PartError, NoServerError) as error:
+        say(str(error))
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands.add_parser("demo", help="asks for twenty factorizations until all are done")
+    up = commands.add_parser("serve", help="keeps the system up until Ctrl-C", allow_abbrev=False)
+    up.add_argument("--port", type=int, default=8080, help="0: a free one (default 8080)")
+    up.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
+    up.add_argument(
+        "--redis-url",
+        default=os.environ.get(env_name("redis_url")),
+        help=f"a Redis or Valkey to use [{env_name('redis_url')}; default: one is started]",
+    )
+    up.add_argument("--discipline", choices=DISCIPLINES, default="random")
+    for discipline in DISCIPLINES[1:]:
+        up.add_argument(
+            f"--{discipline}",
+            dest="discipline",
+            action="store_const",
+            const=discipline,
+            help=f"the same as --discipline {discipline}",
+        )
+    up.add_argument("--tasks", default="", help="more modules with task types, comma separated")
+    up.add_argument("--types", default="", help="task types that the worker serves (default: all)")
+    up.add_argument("--lock", default="", help="lock that workers share to take turns on a device")
+    up.add_argument("--log-level", choices=LOG_LEVELS, default="warning")
+    return parser
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    """SIGTERM and SIGHUP stop everything in order, as Ctrl-C does."""
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

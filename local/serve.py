@@ -1,0 +1,49 @@
+"""Keeps the system up until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from local.saying import say
+from local.system import System
+
+CHECK_EVERY_S = 0.5
+
+WELCOME = """\
+doneyet is up at {url}
+
+  curl -s {url}/factorize -H 'Content-Type: application/json' -d '{{"number": 408216}}'
+  .venv/bin/python -m client --url {url} factorize number=408216
+
+Ctrl-C stops it.
+"""
+
+
+def serve(arguments: argparse.Namespace) -> int:
+    """Runs the system until Ctrl-C, or until a part of it ends; returns the exit code."""
+    worker_arguments = [
+        text
+        for name in ("types", "lock", "tasks")
+        if getattr(arguments, name)
+        for text in (f"--{name}", getattr(arguments, name))
+    ]
+    system = System(
+        discipline=arguments.discipline,
+        port=arguments.port,
+        processes=arguments.processes,
+        redis_url=arguments.redis_url,
+        settings={"DONEYET_LOG_LEVEL": arguments.log_level},
+        http_arguments=["--tasks", arguments.tasks] if arguments.tasks else [],
+        worker_arguments=worker_arguments,
+        show_logs=True,
+    )
+    with system:
+        say(WELCOME.format(url=system.url))
+        try:
+            while True:
+                system.check()
+                time.sleep(CHECK_EVERY_S)
+        except KeyboardInterrupt:
+            say("\nStopping ...")
+    return 0

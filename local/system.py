@@ -1,0 +1,194 @@
+"""The whole system on one machine: a Redis of its own, an HTTP server, a worker."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from local.embedded_redis import EmbeddedRedis
+from local.part import Part, PartError, free_port
+from local.saying import saying
+
+START_TIMEOUT_S = 60.0
+"""How long a part may take to be ready; models are loaded meanwhile."""
+LOOK_EVERY_S = 0.02
+
+
+class System:
+    """Everything that answers a question, started together and stopped in order.
+
+        with System(processes=2) as system:
+            Client(system.url).run("factorize", number=408216)
+
+    Args:
+        discipline: how waiting tasks are kept and picked; `synchronous` needs only the server.
+        port: where the server listens; 0 for a free port.
+        processes: worker processes.
+        redis_url: a Redis to use; None starts one.
+        settings: more `DONEYET_` variables for both programs.
+        http_arguments: more flags for `python -m http_server`.
+        worker_arguments: more flags for `python -m worker`.
+        show_logs: whether logs go to standard error; else `PartError` tells their end.
+        grace_s: how long running tasks may take to finish when the system stops.
+    """
+
+    def __init__(
+        self,
+        *,
+        discipline: str = "random",
+        port: int = 0,
+        processes: int = 2,
+        redis_url: str | None = None,
+        settings: Mapping[str, str] | None = None,
+        http_arguments: Sequence[str] = (),
+        worker_arguments: Sequence[str] = (),
+        show_logs: bool = False,
+        grace_s: float = 10.0,
+    ) -> None:
+        self.port = port or free_port()
+        self.redis: EmbeddedRedis | None = None
+        self.http_server: Part | None = None
+        self.worker: Part | None = None
+        self._discipline, self._processes = discipline, processes
+        self._redis_url, self._settings = redis_url, dict(settings or {})
+        self._http_arguments, self._worker_arguments = http_arguments, worker_arguments
+        self._show_logs, self._grace_s = show_logs, grace_s
+
+    @property
+    def url(self) -> str:
+        """Where the HTTP server is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> System:
+        """Starts all parts; returns when questions are answered.
+
+        Raises:
+            PartError: a part did not start; nothing is left running.
+            NoServerError: there is no Redis to start, or it did not start.
+        """
+        try:
+            self._start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def start_http_server(self) -> None:
+        """Starts the HTTP server (again), and waits until it is ready."""
+        command = [
+            *(sys.executable, "-m", "http_server", "--discipline", self._discipline),
+            *("--host", "127.0.0.1", "--port", str(self.port), *self._http_arguments),
+        ]
+        self.http_server = self._part("the HTTP server", command)
+        self._wait_until_ready(self.http_server, self._is_ready)
+
+    def start_worker(self) -> None:
+        """Starts the worker (again), and waits until the HTTP server sees it."""
+        command = [
+            *(sys.executable, "-m", "worker", "--discipline", self._discipline),
+            *("--processes", str(self._processes), *self._worker_arguments),
+        ]
+        self.worker = self._part("the worker", command)
+        self._wait_until_ready(self.worker, self._has_worker)
+
+    def check(self) -> None:
+        """Does nothing while all parts run.
+
+        Raises:
+            PartError: one has ended; says which, and the end of its log.
+        """
+        for part in (self.http_server, self.worker):
+            if part is not None:
+                part.check()
+
+    def stop(self) -> None:
+        """Stops all parts: first the asking, then the answering, then what is between them."""
+        for part in (self.http_server, self.worker, self.redis):
+            if part is not None:
+                part.stop()
+
+    def __enter__(self) -> System:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with saying("Stopping"):
+            self.stop()
+
+    def _start(self) -> None:
+        if not _is_free(self.port):
+            raise PartError(f"port {self.port} is in use; choose another one with --port")
+        if self._discipline == "synchronous":
+            with saying("Starting the HTTP server"):
+                self.start_http_server()
+            return
+        if self._redis_url is None:
+            with saying("Starting a Redis"):
+                self.redis = EmbeddedRedis()
+                self._redis_url = self.redis.url
+        with saying("Starting the HTTP server"):
+            self.start_http_server()
+        with saying("Starting the worker"):
+            self.start_worker()
+
+    def _part(self, name: str, command: Sequence[str]) -> Part:
+        environ = {**os.environ, **self._settings, "DONEYET_GRACE_S": str(self._grace_s)}
+        if self._redis_url is not None:
+            environ["DONEYET_REDIS_URL"] = self._redis_url
+        return Part(name, command, environ, grace_s=self._grace_s, show_log=self._show_logs)
+
+    def _wait_until_ready(self, part: Part, is_ready: Callable[[], bool]) -> None:
+        give_up_at = time.monotonic() + START_TIMEOUT_S
+        while not is_ready():
+            part.check()
+            if time.monotonic() > give_up_at:
+                raise PartError(
+                    part.said(f"{part.name} was not ready within {START_TIMEOUT_S:g} s")
+                )
+            time.sleep(LOOK_EVERY_S)
+
+    def _is_ready(self) -> bool:
+        return self._get("/readyz") is not None
+
+    def _has_worker(self) -> bool:
+        load = self._get("/load")
+        return load is not None and _workers_in(load) > 0
+
+    def _get(self, path: str) -> Any:
+        """The JSON at `path`; None where there is none yet."""
+        # A proxy named in the environment is for the world outside.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with (
+            contextlib.suppress(OSError, ValueError),
+            opener.open(self.url + path, timeout=5) as got,
+        ):
+            return json.load(got)
+        return None
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _workers_in(load: Any) -> int:
+    """The most workers that any task type has."""
+    return max((one["workers"] for one in load["types"].values()), default=0)
