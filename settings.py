@@ -58,7 +58,9 @@ class Settings:
         secret=True,
     )
     input_db: int = _setting(
-        1, "database of waiting inputs in the random discipline; keep it for doneyet alone", minimum=0
+        1,
+        "database of waiting inputs in the random discipline; keep it for doneyet alone",
+        minimum=0,
     )
     key_prefix: str = _setting("doneyet", "first part of every key")
     discipline: str = _setting(
@@ -82,7 +84,9 @@ class Settings:
     log_level: str = _setting("info", "least severe message that is logged", choices=LOG_LEVELS)
 
     host: str = _setting("127.0.0.1", "address the HTTP server listens on", programs=(HTTP_SERVER,))
-    port: int = _setting(8080, "port the HTTP server listens on", programs=(HTTP_SERVER,), minimum=0)
+    port: int = _setting(
+        8080, "port the HTTP server listens on", programs=(HTTP_SERVER,), minimum=0
+    )
     max_body_bytes: int = _setting(
         8 * 1024 * 1024,
         "largest request body; above it 413",

@@ -26,9 +26,7 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
         return DistributedManager(settings.redis_url, limits, settings.key_prefix)
     if settings.discipline == "random":
         try:
-            return RandomManager(
-                settings.redis_url, limits, settings.key_prefix, settings.input_db
-            )
+            return RandomManager(settings.redis_url, limits, settings.key_prefix, settings.input_db)
         except ValueError as error:
             raise SettingError(str(error)) from error
     raise SettingError(f"the {settings.discipline} discipline has no worker half here")

@@ -1,10 +1,10 @@
 """What can go wrong in a task manager.
 
-    TaskManagerError
-    ├── UnavailableError        Redis cannot be reached, or is not ready to serve
-    ├── UnsupportedServerError  Redis is too old
-    ├── OverloadedError         a task type has as many tasks as it may have
-    └── AlreadyTerminalError    a task that has its answer cannot be cancelled
+TaskManagerError
+├── UnavailableError        Redis cannot be reached, or is not ready to serve
+├── UnsupportedServerError  Redis is too old
+├── OverloadedError         a task type has as many tasks as it may have
+└── AlreadyTerminalError    a task that has its answer cannot be cancelled
 """
 
 from __future__ import annotations

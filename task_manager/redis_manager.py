@@ -94,14 +94,13 @@ class RedisManager(TaskManager):
         return None if record is None else read_status(type_name, task_id, load, record)
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        record, load = self._run(
-            [self._cancel_call(type_name, task_id), self._status_call(type_name, task_id)]
-        )
+        record = self._run([self._cancel_call(type_name, task_id)])[0]
         if record is None:
             return None
         if record == b"terminal":
             raise AlreadyTerminalError(f"task {task_id} has its answer already")
-        return read_status(type_name, task_id, load[0], record)
+        load = self.load([type_name])[0]
+        return read_status(type_name, task_id, load.waiting + load.running, record)
 
     def watch(
         self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]

@@ -109,7 +109,9 @@ class TaskType:
 
     def echo_fields(self, item: BaseModel) -> dict[str, Any]:
         """The input fields that the answer repeats, JSON-ready."""
-        return item.model_dump(mode="json", include=set(self.echo) if self.echo is not None else None)
+        return item.model_dump(
+            mode="json", include=set(self.echo) if self.echo is not None else None
+        )
 
 
 def type_tag(name: str) -> str:

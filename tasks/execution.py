@@ -47,9 +47,7 @@ def failure(code: str, detail: str, echoed: dict[str, Any] | None = None) -> Ans
     return Answer(False, json.dumps({**(echoed or {}), "error": error}).encode())
 
 
-def _run_or_split(
-    task_type: TaskType, positions: Sequence[int], items: Sequence[Any]
-) -> list[Any]:
+def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence[Any]) -> list[Any]:
     """An output or an exception per item; a batch that raises is halved until the guilty is alone."""
     if not items:
         return []

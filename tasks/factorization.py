@@ -2,12 +2,48 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from tasks.base import TaskType
+
+SMALLEST, END = 2, 10**100
+_DIGITS = r"[1-9][0-9]{0,99}"
+
+
+def _from_digits(value: Any) -> Any:
+    """A string of decimal digits as the number it is; anything but that and an integer is refused.
+
+    Raises:
+        ValueError: something else, so that nothing is guessed (`true`, `5.0`, `" 7"`, `"007"`).
+    """
+    if isinstance(value, str) and re.fullmatch(_DIGITS, value, re.ASCII):
+        return int(value)
+    if type(value) is int:
+        return value
+    raise ValueError(
+        "must be a whole number from 2 up to 10^100, as an integer or a string of decimal digits"
+    )
+
+
+WholeNumber = Annotated[
+    int,
+    BeforeValidator(_from_digits),
+    Field(ge=SMALLEST, lt=END),
+    WithJsonSchema(
+        {
+            "description": "A whole number from 2 up to 10^100, as a JSON integer or, since "
+            "JavaScript rounds integers above 2^53, as a string of decimal digits.",
+            "anyOf": [
+                {"type": "integer", "minimum": SMALLEST, "exclusiveMaximum": END},
+                {"type": "string", "pattern": f"^(?!1$){_DIGITS}$"},
+            ],
+        }
+    ),
+]
 
 
 class Factorization(TaskType):
@@ -18,12 +54,7 @@ class Factorization(TaskType):
     timeout_s = 600.0  # a product of two 50-digit primes would keep a process for hours
 
     class Input(BaseModel):
-        number: int = Field(
-            ge=2,
-            lt=10**100,
-            description="A whole number from 2 up to 10^100, as a JSON integer or, since JavaScript "
-            "rounds integers above 2^53, as a string of decimal digits.",
-        )
+        number: WholeNumber
 
     class Output(BaseModel):
         factorization: list[tuple[int, int]] = Field(

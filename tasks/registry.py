@@ -139,7 +139,9 @@ def _check(task_type: TaskType) -> None:
             f"not {task_type.name!r}"
         )
     if not _ENDPOINT.fullmatch(task_type.endpoint):
-        raise TaskTypeError(f"{kind}.endpoint must look like '/factorize', not {task_type.endpoint!r}")
+        raise TaskTypeError(
+            f"{kind}.endpoint must look like '/factorize', not {task_type.endpoint!r}"
+        )
     if "/" + task_type.endpoint.split("/")[1] in RESERVED_ENDPOINTS:
         raise TaskTypeError(f"{kind}.endpoint {task_type.endpoint!r} is doneyet's own")
     for model in (task_type.Input, task_type.Output):
@@ -152,7 +154,10 @@ def _check(task_type: TaskType) -> None:
         raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is no input field")
     if both := echoed & task_type.Output.model_fields.keys():
         raise TaskTypeError(f"{kind}: {min(both)!r} is both an echoed input and an output")
-    if task_type.text_field is not None and task_type.text_field not in task_type.Input.model_fields:
+    if (
+        task_type.text_field is not None
+        and task_type.text_field not in task_type.Input.model_fields
+    ):
         raise TaskTypeError(f"{kind}.text_field {task_type.text_field!r} is no input field")
     if task_type.max_batch_size < 1:
         raise TaskTypeError(f"{kind}.max_batch_size must be at least 1")

@@ -414,9 +414,7 @@ def test_expired_tasks_in_the_way(make_harness: MakeHarness) -> None:
     harness = make_harness(input_ttl_s=1.0, max_load=10_000)
     harness.manager.renew({"a": TYPES}, lease_s=10)
     harness.manager.submit([task(n) for n in range(3000)])
-    wait_until(
-        lambda: harness.manager.load([ONE])[0].waiting == 0, description="all tasks expired"
-    )
+    wait_until(lambda: harness.manager.load([ONE])[0].waiting == 0, description="all tasks expired")
     harness.manager.submit([task(5000)])
     claims = wait_until(
         lambda: harness.manager.claim("a", TYPES, limit=8, wait_s=0.5),

@@ -111,9 +111,7 @@ def test_abandoned_task_never_runs(make_harness: MakeHarness) -> None:
     harness = make_harness(input_ttl_s=1.0)
     needs_waiting(harness)
     harness.manager.submit([task(n) for n in range(20)])
-    wait_until(
-        lambda: harness.manager.load([ONE])[0].waiting == 0, description="all tasks expired"
-    )
+    wait_until(lambda: harness.manager.load([ONE])[0].waiting == 0, description="all tasks expired")
     assert harness.manager.status(ONE, task(7).id) is None
     assert harness.work_once() == []
 

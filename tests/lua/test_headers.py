@@ -54,5 +54,7 @@ def test_nothing_scans_the_keyspace(path: Path) -> None:
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)
 def test_every_script_has_a_test(path: Path) -> None:
     """Some test runs it by name against a real server."""
-    tests = "".join(file.read_text() for file in Path(__file__).parents[1].glob("*/test_*_scripts.py"))
+    tests = "".join(
+        file.read_text() for file in Path(__file__).parents[1].glob("*/test_*_scripts.py")
+    )
     assert name(path) in tests

@@ -99,9 +99,7 @@ def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
     assert client.exists("result:d", "result:c") == 0
 
 
-def test_claim_moves_to_running(
-    run: RunScript, client: redis.Redis, inputs: redis.Redis
-) -> None:
+def test_claim_moves_to_running(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
     """The task leaves the input database and is held by its owner."""
     submit(run, "a")
     register(client)

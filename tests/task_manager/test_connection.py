@@ -1,0 +1,97 @@
+"""Connections: which servers are taken, what is said of those that are not."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+
+from settings import Settings, SettingError
+from task_manager import open_task_manager, scripts
+from task_manager.connection import Connection, check_version
+from task_manager.errors import UnavailableError, UnsupportedServerError
+from task_manager.scripts import Call
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        {"redis_version": "6.2.0"},
+        {"redis_version": "7.0.15"},
+        {"redis_version": "7.2.4", "valkey_version": "7.2.5"},
+        {"redis_version": "7.2.4", "valkey_version": "9.1.0"},
+    ],
+)
+def test_supported_servers(info: dict[str, str]) -> None:
+    """Redis from 6.2, Valkey from 7.2."""
+    check_version(info, "redis://there")
+
+
+@pytest.mark.parametrize(
+    ("info", "found"),
+    [
+        ({"redis_version": "6.0.16"}, "Redis 6.0.16"),
+        ({"redis_version": "5.0.0"}, "Redis 5.0.0"),
+        ({"redis_version": "7.2.4", "valkey_version": "7.0.0"}, "Valkey 7.0.0"),
+    ],
+)
+def test_old_servers_are_refused_with_a_sentence(info: dict[str, str], found: str) -> None:
+    """It says what was found, where, and what is needed."""
+    with pytest.raises(UnsupportedServerError, match=rf"{found} at redis://there is too old.*6\.2"):
+        check_version(info, "redis://there")
+
+
+def test_the_real_server_is_checked_at_the_first_call(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An old server is refused before anything is written to it."""
+    connection = Connection(redis_url)
+    monkeypatch.setattr(redis.Redis, "info", lambda *_: {"redis_version": "5.0.7"})
+    with pytest.raises(UnsupportedServerError), connection.client():
+        pass
+    connection.close()
+
+
+def test_passwords_stay_out_of_messages() -> None:
+    """An error names the server, not the secret."""
+    connection = Connection("redis://user:hunter2@127.0.0.1:1/0")
+    with (
+        pytest.raises(UnavailableError, match=r"redis://\*\*\*@127\.0\.0\.1:1/0") as caught,
+        connection.client() as client,
+    ):
+        client.ping()
+    assert "hunter2" not in str(caught.value)
+    connection.close()
+
+
+def test_a_full_server_is_unavailable(redis_url: str) -> None:
+    """A server that takes no writes is told as such, not as a crash."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory", "1")
+        connection = Connection(redis_url)
+        try:
+            with (
+                pytest.raises(UnavailableError, match="takes no writes"),
+                connection.client() as ours,
+            ):
+                scripts.run(ours, [Call("shared/take_turn", ["lock"], ["a", 100])])
+        finally:
+            client.config_set("maxmemory", "0")
+            connection.close()
+
+
+def test_unknown_scripts_are_loaded_and_only_they_repeated(redis_url: str) -> None:
+    """After a restart the server knows no script; what it did know is not done twice."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.script_flush()
+        take = Call("shared/take_turn", ["lock"], ["a", 5000])
+        assert scripts.run(client, [take]) == [1]
+        end = Call("shared/end_turn", ["lock"], ["a"])
+        assert scripts.run(client, [end, take]) == [1, 1], "end_turn was new, take_turn was not"
+        assert client.exists("lock") == 0, "end_turn was made after take_turn, once each"
+
+
+def test_two_databases_are_needed() -> None:
+    """The random discipline refuses to keep its inputs among other keys."""
+    settings = Settings(redis_url="redis://localhost:6379/1", input_db=1)
+    with pytest.raises(SettingError, match="a database of their own"):
+        open_task_manager(settings, {})

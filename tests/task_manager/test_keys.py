@@ -1,0 +1,82 @@
+"""Keys: one slot per type, one place that builds them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from redis.crc import key_slot
+
+from task_manager.distributed import DistributedManager
+from task_manager.interface import Result, State, Task
+from task_manager.keys import Keys
+from task_manager.scripts import Call
+from tests.contract.harness import TypeLimits
+
+ROOT = Path(__file__).parents[2]
+NAME = "question-answering/roberta"
+
+
+def test_all_keys_of_a_type_share_a_slot() -> None:
+    """In a Redis Cluster every script of the distributed discipline stays on one node."""
+    manager = DistributedManager("redis://localhost:1/0", {NAME: TypeLimits()}, "doneyet")
+    task = Task("id", NAME, b"{}")
+    calls: list[Call] = [
+        manager._submit_call(NAME, [task], discard=False),
+        manager._status_call(NAME, "id"),
+        manager._cancel_call(NAME, "id"),
+        manager._claim_call("owner", [NAME], 1, 0),
+        manager._return_call("owner", NAME, ["id"], ()),
+        manager._forget_call(NAME, ["id"]),
+        manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)]),
+        manager._renew_call(NAME, ["owner"], 1),
+    ]
+    for call in calls:
+        slots = {key_slot(str(key).encode()) for key in call.keys}
+        assert slots == {key_slot(NAME.encode())}, call.script
+    manager.close()
+
+
+def test_every_key_begins_with_the_prefix() -> None:
+    """Two installations on one Redis do not meet."""
+    keys = Keys("mine")
+    made = [
+        keys.result(NAME, "i"),
+        keys.running(NAME),
+        keys.claims(NAME, "o"),
+        keys.owners(NAME),
+        keys.cancelled(NAME),
+        keys.progress(NAME),
+        keys.lock("gpu"),
+        keys.finished(),
+        keys.input("i"),
+        keys.wanted(NAME),
+        keys.pool_retry(),
+        keys.pool_wake(),
+        keys.waiting(NAME),
+        keys.inputs(NAME),
+        keys.retry(NAME),
+        keys.wake(NAME),
+    ]
+    assert all(key.startswith("mine:") for key in made)
+    assert len(set(made)) == len(made) == len(re.findall(r"    def (\w+)", keys_source()))
+
+
+def keys_source() -> str:
+    """The text of keys.py."""
+    return (ROOT / "task_manager" / "keys.py").read_text()
+
+
+def test_every_key_tells_its_ttl() -> None:
+    """The docstring of each builder names type and TTL; only the channel has none."""
+    for method in re.findall(r'    def \w+\(self.*?"""(.*?)"""', keys_source(), re.S):
+        assert re.match(r"(String|Hash|List|Sorted set|Channel)", method)
+        assert "TTL" in method or "Kept" in method or method.startswith("Channel")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "task_manager").glob("*.py")), ids=lambda p: p.stem)
+def test_no_other_file_builds_keys(path: Path) -> None:
+    """An f-string with the prefix stands in the key files only."""
+    if path.stem not in ("keys", "ordered_keys"):
+        assert not re.search(r'f".*\{(self\.)?_?prefix\}', path.read_text())
