@@ -6,10 +6,11 @@ import dataclasses
 import os
 import sys
 
+from http_server.managers import open_manager
 from http_server.server import PortTakenError, check_port, make_server
 from settings import SettingError, Settings
-from task_manager import open_task_manager
-from tasks import TaskTypeError, load_registry
+from task_manager.errors import UnavailableError, UnsupportedServerError
+from tasks import Registry, TaskTypeError, load_registry
 
 
 def main() -> None:
@@ -17,22 +18,36 @@ def main() -> None:
     settings = Settings.from_command_line("http_server", description="Answers questions over HTTP.")
     try:
         registry = load_registry(settings)
-        if settings.discipline in ("random", "distributed"):
-            open_task_manager(settings, registry.types).close()
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
-    except (TaskTypeError, SettingError, PortTakenError) as error:
+        if settings.discipline != "synchronous":
+            _check_redis(settings, registry)
+    except (TaskTypeError, SettingError, PortTakenError, UnsupportedServerError) as error:
         sys.exit(f"http_server: {error}")
+    _say_where(settings)
     _hand_down(settings)
-    place = (
-        "no Redis" if settings.discipline == "synchronous" else f"Redis at {settings.redis_place}"
-    )
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    print(
-        f"http_server: http://{host}:{settings.port} ({settings.discipline} discipline, {place})",
-        file=sys.stderr,
-        flush=True,
-    )
     make_server(settings).serve()
+
+
+def _check_redis(settings: Settings, registry: Registry) -> None:
+    """Refuses a Redis that is too old; one that is away may come later."""
+    manager = open_manager(settings, registry)
+    try:
+        manager.ping()
+    except UnavailableError as error:
+        _say(f"{error}; serving without it until it comes")
+    finally:
+        manager.close()
+
+
+def _say_where(settings: Settings) -> None:
+    synchronous = settings.discipline == "synchronous"
+    place = "no Redis" if synchronous else f"Redis at {settings.redis_place}"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    _say(f"http://{host}:{settings.port} ({settings.discipline} discipline, {place})")
+
+
+def _say(line: str) -> None:
+    print(f"http_server: {line}", file=sys.stderr, flush=True)
 
 
 def _hand_down(settings: Settings) -> None:

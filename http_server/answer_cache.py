@@ -60,7 +60,7 @@ class Question:
     @property
     def size(self) -> int:
         """Bytes that remembering it takes."""
-        return len(self.task.input) + len(self.echo) + _OVERHEAD
+        return len(self.task.input) + 2 * len(self.echo) + _OVERHEAD  # echoed once more in `known`
 
 
 class AnswerCache:

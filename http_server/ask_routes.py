@@ -17,6 +17,9 @@ from http_server.question import prepare
 from settings import Settings
 from tasks import Registry, TaskType
 
+MOST_ITEMS = 10_000
+"""Inputs in one array: some hundred milliseconds of this process' time."""
+
 
 def add_ask_routes(app: Flask, registry: Registry, asker: Asker, settings: Settings) -> None:
     """One route per endpoint."""
@@ -62,6 +65,12 @@ class _AskView:
             one = (self._asker.cache.question(*prepare(self._types, value)),)
             self._asker.cache.remember(key, one)
             return one
+        if len(value) > MOST_ITEMS:
+            raise Problem(
+                413,
+                "too-large",
+                f"an array may have at most {MOST_ITEMS} inputs, not {len(value)}; ask in parts",
+            )
         several: list[Question | Problem] = []
         for item in value:
             try:

@@ -33,7 +33,7 @@ def add_error_handlers(app: Flask) -> None:
 
 
 def _unavailable(error: UnavailableError) -> Response:
-    log.warning("%s", error)
+    log.debug("%s", error)  # `News` tells once when Redis goes; this is for each request
     return problem_response(unavailable("the store of tasks cannot be reached; ask again"))
 
 

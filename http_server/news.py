@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 
 from task_manager.interface import Asking, Watch
+
+log = logging.getLogger(__name__)
 
 
 class News:
@@ -46,8 +49,14 @@ class News:
 
     def _connected(self, connected: bool) -> None:
         with self._lock:
+            if not connected and not self.connected and self.epoch:
+                return  # still away
             self.connected = False  # nobody may see the new epoch with the old connection
             self.epoch += 1
             self.connected = connected
+        if connected:
+            log.debug("news of finished tasks comes")
+        else:
+            log.warning("no news of finished tasks comes: Redis is away")
         for call in self._on_doubt:
             call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from http_server.ask_routes import MOST_ITEMS
 from http_server.openapi_parts import (
     PREFER,
     PROBLEM_SCHEMAS,
@@ -65,7 +66,7 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
     one, answer = _any(inputs), _any(answers)
     content: Json = {
         "application/json": {
-            "schema": {"anyOf": [*inputs, {"type": "array", "items": one}]},
+            "schema": {"anyOf": [*inputs, {"type": "array", "items": one, "maxItems": MOST_ITEMS}]},
             "examples": _examples(types),
         }
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 import socket
@@ -22,7 +23,7 @@ DRAIN_S = 0.5
 """How long a draining server still serves, so that load balancers and clients see it drain."""
 
 KILL_AFTER_S = 5
-"""How long a server process may take to end after that."""
+"""How long a server process may take to end after that, unless it runs tasks itself."""
 
 BACKLOG = 4096
 _MOST_HEADER_BYTES = 64 * 1024
@@ -73,7 +74,7 @@ def make_server(settings: Settings) -> DrainingServer:
         backpressure=_most_connections(),
         backlog=BACKLOG,
         http1_settings=HTTP1Settings(max_buffer_size=_MOST_HEADER_BYTES),
-        workers_kill_timeout=KILL_AFTER_S,
+        workers_kill_timeout=_kill_after_s(settings),
         log_level=level,
         websockets=False,
     )
@@ -100,6 +101,13 @@ def check_port(host: str, port: int) -> int:
     except OSError as error:
         reason = error.strerror or str(error)
         raise PortTakenError(f"cannot listen on {host}:{port}: {reason}") from error
+
+
+def _kill_after_s(settings: Settings) -> int:
+    """Where tasks run in this process, they may finish."""
+    if settings.discipline == "synchronous":
+        return max(KILL_AFTER_S, math.ceil(settings.grace_s))
+    return KILL_AFTER_S
 
 
 def _most_connections() -> int:

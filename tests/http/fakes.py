@@ -36,7 +36,7 @@ class FakeManager(Asking):
         assert self.gate.wait(10)
         with self._lock:
             outcomes = [self._submit_one(task, discard=discard) for task in tasks]
-            loads = {task.type: self._load(task.type) for task in tasks}
+            loads = {name: self._load(name) for name in {task.type for task in tasks}}
         for outcome in outcomes:
             if isinstance(outcome, Status):
                 outcome.load = loads[outcome.type]

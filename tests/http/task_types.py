@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -55,3 +56,20 @@ class Upper(TaskType):
             else self.Output(upper=item.text.upper())
             for item in inputs
         ]
+
+
+class Sleep(TaskType):
+    """Takes as long as it is told to."""
+
+    name, endpoint = "sleep", "/sleep"
+    example = {"seconds": 0.01}
+
+    class Input(BaseModel):
+        seconds: float = Field(ge=0, le=2)
+
+    class Output(BaseModel):
+        slept: bool
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        time.sleep(sum(item.seconds for item in inputs))
+        return [self.Output(slept=True) for _ in inputs]

@@ -99,6 +99,14 @@ def test_empty_array(client: FlaskClient, manager: FakeManager) -> None:
     assert manager.rounds == []
 
 
+def test_an_array_has_an_end(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More inputs than one array may have are a 413."""
+    monkeypatch.setattr("http_server.ask_routes.MOST_ITEMS", 3)
+    items = [{"number": number} for number in range(2, 6)]
+    assert client.post("/factorize", json=items[:3]).status_code == 200
+    assert_problem(client.post("/factorize", json=items), 413)
+
+
 def test_array_of_finished(client: FlaskClient, manager: FakeManager) -> None:
     """When all are done there is nothing to come back for."""
     items = [{"number": number} for number in range(2, 12)]

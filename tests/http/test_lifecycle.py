@@ -9,12 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import requests
 
 from local.embedded_redis import EmbeddedRedis
 from tests.helpers import wait_until
+from tests.http.conftest import TASKS
 from tests.http.servers import ROOT, ServerProcess, free_port, is_live, serving
 
 
@@ -48,11 +50,11 @@ def test_junk_is_one_line(flags: list[str], said: str) -> None:
 
 
 def test_it_says_where_it_is_without_passwords() -> None:
-    """The first line tells the address, the discipline and Redis' place; no password shows."""
+    """One line tells the address, the discipline and Redis' place; no password shows."""
     server = ServerProcess(redis_url="redis://user:hunter2@127.0.0.1:1/0")
     response = requests.post(f"{server.url}/factorize", json={"number": 6}, timeout=5)
     errors = server.stop()
-    assert errors.splitlines()[0] == (
+    assert errors.splitlines()[1] == (
         f"http_server: {server.url} (random discipline, Redis at redis://***@127.0.0.1:1/0)"
     )
     assert "hunter2" not in errors + response.text
@@ -83,6 +85,22 @@ def test_drain(redis_url: str) -> None:
         assert time.monotonic() - began < 4
     finally:
         end(server)
+
+
+def test_what_runs_here_may_finish() -> None:
+    """In the synchronous discipline a drain lets the running task end."""
+    with serving("--synchronous", "--tasks", TASKS) as server:
+        answers: list[Any] = []
+        thread = threading.Thread(
+            target=lambda: answers.append(
+                requests.post(f"{server.url}/sleep", json={"seconds": 1.5}, timeout=10).json()
+            )
+        )
+        thread.start()
+        wait_until(lambda: load(server) == 1, description="the task runs")
+        server.process.send_signal(signal.SIGTERM)
+        thread.join()
+        assert answers == [{"seconds": 1.5, "slept": True}]
 
 
 def test_redis_goes_and_comes_back() -> None:
