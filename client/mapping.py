@@ -71,28 +71,29 @@ class Mapper:
         backoff, patience = Backoff(), Deadline(self._patience_s)
         hold_s = FIRST_WAIT_S
         while True:
+            while turn in self._outcomes:
+                yield self._outcomes.pop(turn)
+                turn += 1
+                patience = Deadline(self._patience_s)  # whoever reads the answers may take long
             room = min(WINDOW - len(self._unfinished), READ_AHEAD - (read - turn))
             fresh = dict(islice(source, max(0, room)))
             read += len(fresh)
             self._unfinished.update(fresh)
             if not self._unfinished:
                 return
+            if self._deadline.passed:
+                self._give_up(dict.fromkeys(self._unfinished))
+                continue
             asked, before = len(self._unfinished), self._finished
             pause_s = self._round(min(hold_s, self._wait_s), backoff)
-            while turn in self._outcomes:
-                yield self._outcomes.pop(turn)
-                turn += 1
             if self._finished > before:
                 backoff.reset()
                 patience, hold_s = Deadline(self._patience_s), FIRST_WAIT_S
-                if self._finished - before < FEW * asked:
-                    self._deadline.pause(FIRST_PAUSE_S)
-                continue
-            hold_s *= 2
-            if self._deadline.passed:
-                self._give_up(dict.fromkeys(self._unfinished))
-            elif patience.passed:
-                self._give_up(self._no_room)
+                pause_s = FIRST_PAUSE_S if self._finished - before < FEW * asked else 0.0
+            else:
+                hold_s *= 2
+                if patience.passed:
+                    self._give_up(self._no_room)
             self._deadline.pause(pause_s)
 
     def _round(self, hold_s: float, backoff: Backoff) -> float:

@@ -50,9 +50,8 @@ class Deadline:
 
     def cap(self, duration_s: float) -> float:
         """`duration_s`, or what is left if that is less; never below 0."""
-        if self._at is None:
-            return duration_s
-        return max(0.0, min(duration_s, self._at - time.monotonic()))
+        left_s = duration_s if self._at is None else self._at - time.monotonic()
+        return max(0.0, min(duration_s, left_s))
 
     def pause(self, duration_s: float) -> None:
         """Sleeps, but not beyond the deadline."""
