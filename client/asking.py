@@ -7,19 +7,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal
 
+from client.answers import Outcome, outcome_of, read_answer
 from client.errors import (
     Answer,
     ClientError,
     NotDoneError,
     SomeFailedError,
-    TaskCancelledError,
-    TaskFailedError,
-    UnexpectedAnswerError,
 )
-from client.mapping import Mapper, Outcome
+from client.mapping import Mapper
 from client.patience import Backoff, Deadline, patiently
 from client.progress import progress_display, total_of
-from client.transport import Reply, Transport, is_answer
+from client.transport import Reply, Transport
 
 DEFAULT_URL = "http://localhost:8080"
 
@@ -71,9 +69,12 @@ class Client:
         text, deadline, backoff = _one_input(given, fields), Deadline(timeout_s), Backoff()
         while True:
             reply = self._post(endpoint, text, deadline.cap(self.wait_s), deadline)
-            answer = _answer(reply)
+            answer = read_answer(reply.body)
             if answer["done"]:
-                return finished(answer)
+                outcome = outcome_of(answer)
+                if isinstance(outcome, ClientError):
+                    raise outcome
+                return outcome
             if deadline.timeout_s is not None and deadline.passed:
                 raise NotDoneError(answer, deadline.timeout_s)
             if on_pending is not None:
@@ -91,7 +92,7 @@ class Client:
         Raises:
             ProblemError: the server refuses, or cannot be reached; of the subclass that fits.
         """
-        return _answer(self._transport.send("POST", endpoint, _one_input(given, fields)))
+        return read_answer(self._transport.send("POST", endpoint, _one_input(given, fields)).body)
 
     def map(
         self,
@@ -166,7 +167,6 @@ class Client:
 
         mapper = Mapper(
             post,
-            finished_or_error,
             wait_s=self.wait_s,
             patience_s=self.patience_s,
             deadline=deadline,
@@ -180,7 +180,7 @@ class Client:
         Raises:
             NotFoundError: it is unknown or expired.
         """
-        return _answer(self._transport.send("GET", f"tasks/{task_id}"))
+        return read_answer(self._transport.send("GET", f"tasks/{task_id}").body)
 
     def cancel(self, task_id: str) -> Answer:
         """Cancels a task for everybody who asked.
@@ -189,7 +189,7 @@ class Client:
             NotFoundError: it is unknown or expired.
             AlreadyTerminalError: it has its answer already.
         """
-        return _answer(self._transport.send("DELETE", f"tasks/{task_id}"))
+        return read_answer(self._transport.send("DELETE", f"tasks/{task_id}").body)
 
     def load(self, task_type: str | None = None) -> Any:
         """How many tasks wait and run, and how many workers there are, per type or for one."""
@@ -217,25 +217,6 @@ class Client:
         return patiently(request, self.patience_s, deadline)
 
 
-def finished(answer: Answer) -> Answer:
-    """`answer`, which is done, if the task succeeded.
-
-    Raises:
-        TaskFailedError: it failed, or was cancelled.
-    """
-    outcome = finished_or_error(answer)
-    if isinstance(outcome, ClientError):
-        raise outcome
-    return outcome
-
-
-def finished_or_error(answer: Answer) -> Outcome:
-    """`answer`, which is done, or the error that it tells of."""
-    if answer.get("status") == "cancelled":
-        return TaskCancelledError(answer)
-    return TaskFailedError(answer) if answer.get("error") is not None else answer
-
-
 def _one_input(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> str:
     return _to_json({**(given or {}), **fields})
 
@@ -243,10 +224,3 @@ def _one_input(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> st
 def _to_json(item: Any) -> str:
     """The body of a request; `NaN` is no JSON, so it is refused here."""
     return json.dumps(item, allow_nan=False)
-
-
-def _answer(reply: Reply) -> Answer:
-    if not is_answer(reply.body):
-        raise UnexpectedAnswerError("the server's answer has no `done`; is doneyet there?")
-    answer: Answer = reply.body
-    return answer

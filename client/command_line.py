@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
+from client.answers import Outcome
 from client.asking import Client
 from client.errors import (
     Answer,
@@ -24,7 +25,6 @@ from client.errors import (
 )
 from client.jsonl import count_lines, opened_input, opened_output, read_lines
 from client.lines import Lines
-from client.mapping import Outcome
 from client.options import parsed
 from client.progress import progress_display
 

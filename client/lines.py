@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from client.answers import Outcome
 from client.errors import ClientError
 from client.jsonl import parse_json
-from client.mapping import Outcome
 
 
 class BrokenLineError(ClientError):

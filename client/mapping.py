@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
+from client.answers import Outcome, outcome_of, read_item
 from client.errors import (
     Answer,
     ClientError,
     InvalidInputError,
     NotDoneError,
+    ProblemError,
     UnavailableError,
     UnexpectedAnswerError,
 )
 from client.patience import FIRST_PAUSE_S, Backoff, Deadline
-from client.transport import Reply, is_answer, item_problem
+from client.transport import Reply
 
 MOST_INPUTS = 1_000
 """Inputs per request."""
@@ -30,15 +32,12 @@ FEW = 0.1
 """A round that finishes a smaller part than this is not followed by another at once: asking for
 all the others again costs more than it would tell."""
 
-Outcome = Answer | ClientError
-
 
 class Mapper:
     """One run over many inputs.
 
     Args:
         post: sends a JSON array, held for up to so many seconds; retries what may work later.
-        judge: makes an answer that is done, or its error, of an answer object that is done.
         wait_s: the longest time that one request may be held.
         patience_s: how long an input may be refused for want of room while nothing else happens.
         deadline: when to stop asking.
@@ -48,14 +47,13 @@ class Mapper:
     def __init__(
         self,
         post: Callable[[str, float], Reply],
-        judge: Callable[[Answer], Outcome],
         *,
         wait_s: float,
         patience_s: float,
         deadline: Deadline,
         on_progress: Callable[[int, int], None],
     ) -> None:
-        self._post, self._judge = post, judge
+        self._post = post
         self._wait_s, self._patience_s, self._deadline = wait_s, patience_s, deadline
         self._on_progress = on_progress
         self._unfinished: dict[int, str] = {}
@@ -132,19 +130,15 @@ class Mapper:
         return reply
 
     def _sort(self, index: int, item: object) -> None:
-        if isinstance(item, dict) and is_answer(item):
-            if item["done"]:
-                self._finish(index, self._judge(item))
-            else:
-                self._pending[index] = item
-            return
-        problem = item_problem(item)
-        if problem is None:
-            raise UnexpectedAnswerError("the server's answer has no `done`; is doneyet there?")
-        if isinstance(problem, UnavailableError):
-            self._no_room[index] = problem
+        answer = read_item(item)
+        if isinstance(answer, UnavailableError):
+            self._no_room[index] = answer
+        elif isinstance(answer, ProblemError):
+            self._finish(index, answer)
+        elif answer["done"]:
+            self._finish(index, outcome_of(answer))
         else:
-            self._finish(index, problem)
+            self._pending[index] = answer
 
     def _finish(self, index: int, outcome: Outcome) -> None:
         del self._unfinished[index]

@@ -14,7 +14,6 @@ import requests
 
 from client.errors import (
     InvalidInputError,
-    ProblemError,
     UnavailableError,
     UnexpectedAnswerError,
     problem_error,
@@ -121,18 +120,6 @@ class Transport:
             )
         error.retry_after_s = retry_after_s
         raise error
-
-
-def is_answer(item: Any) -> bool:
-    """Whether `item` is an answer object; a problem object's `status` is a number."""
-    return isinstance(item, dict) and isinstance(item.get("done"), bool)
-
-
-def item_problem(item: Any) -> ProblemError | None:
-    """The error where `item`, from an array of answers, is a problem object."""
-    if isinstance(item, dict) and isinstance(item.get("status"), int):
-        return problem_error(item["status"], item)
-    return None
 
 
 def _retry_after_s(value: str | None) -> float | None:

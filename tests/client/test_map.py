@@ -163,7 +163,7 @@ def test_a_missing_endpoint_ends_the_map(stub: MakeStub, client_of: MakeClient) 
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("body", [{"done": True}, [], [1, 2], [{"hello": "world"}] * 2])
+@pytest.mark.parametrize("body", [{"done": True}, [], [1, 2], [{"done": "yes"}] * 2])
 def test_another_server_is_told_apart(stub: MakeStub, client_of: MakeClient, body: Any) -> None:
     """An array is answered by an array of answer objects, or it is not doneyet."""
     with pytest.raises(UnexpectedAnswerError):
@@ -233,6 +233,14 @@ def test_map_outlives_faults_and_a_restart(stub: MakeStub, client_of: MakeClient
     server.start()
     asking.join(10)
     assert answers == [done(number) for number in range(1500)]
+
+
+def test_a_server_without_a_queue_is_mapped_too(stub: MakeStub, client_of: MakeClient) -> None:
+    """It answers every item at once, without `done`; problems are told apart by their status."""
+    items = [{"number": 2, "double": 4}, problem(422, "wrong")]
+    answers = client_of(stub(in_turn(Says(200, items)))).map("double", inputs(2), errors="return")
+    assert answers[0] == {"number": 2, "double": 4, "done": True}
+    assert isinstance(answers[1], InvalidInputError)
 
 
 def test_an_input_that_is_no_json_stops_the_map(stub: MakeStub, client_of: MakeClient) -> None:

@@ -173,6 +173,14 @@ def test_ask_is_one_request_that_is_not_held(stub: MakeStub, client_of: MakeClie
     assert not any("Prefer" in asked.headers for asked in server.asked)
 
 
+def test_a_server_without_a_queue_says_no_done(stub: MakeStub, client_of: MakeClient) -> None:
+    """What is answered in the same request is done, and so it says for those who look."""
+    server = stub(in_turn(Says(200, {"number": 2, "double": 4})))
+    client = client_of(server)
+    assert client.run("double", number=2) == {"number": 2, "double": 4, "done": True}
+    assert client.ask("double", number=2)["done"] is True
+
+
 def test_fields_may_be_called_like_arguments(stub: MakeStub, client_of: MakeClient) -> None:
     """Given as a mapping, any name is an input field."""
     server = stub(in_turn(Says(200, done(1))))
@@ -186,8 +194,8 @@ def test_fields_may_be_called_like_arguments(stub: MakeStub, client_of: MakeClie
         (Says(200, "<html>welcome</html>"), "200 without JSON"),
         (Says(404, "<html>not here</html>"), "404 without JSON"),
         (Says(301, "", {"Location": "https://elsewhere/"}), "https://elsewhere/"),
-        (Says(200, [1, 2]), "no `done`"),
-        (Says(200, {"hello": "world"}), "no `done`"),
+        (Says(200, [1, 2]), "no answer object"),
+        (Says(200, {"done": "yes"}), "no answer object"),
     ],
 )
 def test_another_server_is_told_apart(

@@ -1,0 +1,80 @@
+"""The whole system: it is ready when it says so, and tells what is wrong when it is not."""
+
+from __future__ import annotations
+
+import io
+import socket
+import sys
+from contextlib import redirect_stderr
+
+import pytest
+
+from client import Client
+from local import saying
+from local.part import PartError
+from local.system import System
+from tests.helpers import wait_until
+from tests.local.processes import marked, new_mark
+
+
+@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
+def test_questions_are_answered_as_soon_as_it_is_started(discipline: str) -> None:
+    """And nothing is left of it afterwards."""
+    mark = new_mark()
+    with System(discipline=discipline, processes=1, settings=mark) as system:
+        with Client(system.url) as client:
+            answer = client.run("factorize", number=408216, timeout_s=20)
+        assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
+        assert len(marked(mark)) >= 4
+    assert marked(mark) == []
+
+
+def test_synchronous_needs_only_the_server() -> None:
+    """No Redis, no worker."""
+    with System(discipline="synchronous") as system, Client(system.url) as client:
+        assert (system.redis, system.worker) == (None, None)
+        answer = client.ask("factorize", number=408216)
+        assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
+
+
+def test_a_port_in_use_is_told_at_once() -> None:
+    """With what to do about it."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PartError, match=f"port {port} is in use; .*--port"):
+            System(port=port).start()
+
+
+def test_a_part_that_does_not_start_is_told_with_its_log() -> None:
+    """And what had started before it is stopped."""
+    mark = new_mark()
+    system = System(worker_arguments=["--no-such-flag"], settings=mark)
+    with pytest.raises(PartError, match=r"the worker ended with exit code 2(?s:.)*--no-such-flag"):
+        system.start()
+    assert marked(mark) == []
+
+
+def test_a_part_that_ends_is_noticed() -> None:
+    """`check` says which one it was."""
+    with System(processes=1) as system:
+        system.check()
+        assert system.worker is not None
+        system.worker.kill()
+        with pytest.raises(PartError, match="the worker ended by signal 9"):
+            system.check()
+
+
+def test_what_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, and only when it takes longer than a person waits without asking."""
+    told = io.StringIO()
+    with redirect_stderr(told):
+        with saying.saying("Resting"):
+            pass
+        assert told.getvalue() == ""
+        monkeypatch.setattr(saying, "PATIENCE_S", 0.01)
+        with saying.saying("Starting the worker"):
+            wait_until(told.getvalue, description="a line was said")
+    assert told.getvalue() == "Starting the worker ...\n"
+    assert sys.stderr is not told
