@@ -77,6 +77,15 @@ class RunningWorker:
         ).stdout
         return [int(line.split()[0]) for line in listed.splitlines() if "worker.process" in line]
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to the supervisor."""
+        self.program.send_signal(number)
+
+    def signal_all(self, number: int) -> None:
+        """Sends a signal to the supervisor and to its worker processes."""
+        for pid in (self.program.pid, *self.processes()):
+            os.kill(pid, number)
+
     def stop(self, timeout_s: float = 15.0) -> int:
         """SIGTERM; the exit code."""
         self.program.send_signal(signal.SIGTERM)

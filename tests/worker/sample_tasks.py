@@ -133,6 +133,24 @@ class Reporting(_Sample):
         return self.outputs(inputs)
 
 
+class OnDevice(_Sample):
+    """Notes when it has the device and when it lets go of it."""
+
+    name, endpoint = "device/one", "/device"
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        self.note(inputs)
+        time.sleep(0.02)
+        self.note(inputs)
+        return self.outputs(inputs)
+
+
+class OnDeviceToo(OnDevice):
+    """Another model on the same device."""
+
+    name = "device/two"
+
+
 class Picky(_Sample):
     """Raises when a batch holds a key that begins with `bad`."""
 
@@ -157,5 +175,5 @@ def _first(key: str) -> bool:
 
 def task_types(_settings: object) -> list[TaskType]:
     """All of the above."""
-    kinds = (Noop, BatchedNoop, Gathered, Sleep, Limited, Fragile, Greedy, Reporting, Picky)
-    return [kind() for kind in kinds]
+    quick = (Noop, BatchedNoop, Gathered, Picky, OnDevice, OnDeviceToo)
+    return [kind() for kind in (*quick, Sleep, Limited, Fragile, Greedy, Reporting)]
