@@ -1,4 +1,4 @@
-"""Every setting of doneyet, once: the table that feeds environment variables, flags, `--help` and the docs.
+"""Every setting of doneyet, once: the table behind environment variables, flags, help and docs.
 
 A setting `lease_s` is `DONEYET_LEASE_S` in the environment and `--lease-s` on a command line; the
 command line wins. Junk is refused at start with the name and the value.
@@ -23,7 +23,7 @@ BOTH = (HTTP_SERVER, WORKER)
 
 
 class SettingError(ValueError):
-    """Raised when a setting has a value it cannot have; the message names the setting and the value."""
+    """Raised when a setting has a value it cannot have; names the setting and the value."""
 
 
 def _setting(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from settings import Settings, SettingError
+from settings import SettingError, Settings
 from task_manager.interface import Limits, TaskManager
 
 
@@ -14,6 +14,7 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     It connects at the first call, not here.
 
     Args:
+        settings: names the discipline and the server.
         limits: what is to be known of each task type, by name; the registry's `types` will do.
 
     Raises:

@@ -263,7 +263,7 @@ class Answering(ABC):
 
     @abstractmethod
     def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
-        """Takes, or keeps for another `ttl_s`, the lock called `name`; False while another has it."""
+        """Takes, or keeps for `ttl_s` more, the lock called `name`; False while another has it."""
 
     @abstractmethod
     def end_turn(self, name: str, owner: str) -> None:

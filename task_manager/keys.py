@@ -20,7 +20,7 @@ class Keys:
     prefix: str
 
     def result(self, type_name: str, task_id: str) -> str:
-        """String: "state times\\nbody" of a terminal task. TTL: the type's result or failure ttl."""
+        """String: times, then the body of a terminal task. TTL: the result or failure ttl."""
         return f"{self.prefix}:{{{type_name}}}:result:{task_id}"
 
     def running(self, type_name: str) -> str:
@@ -76,7 +76,7 @@ class Keys:
         return f"{self.prefix}:{{{type_name}}}:waiting"
 
     def inputs(self, type_name: str) -> str:
-        """Hash: id → "attempts submitted_ms\\ninput" of waiting tasks. TTL: like `waiting`."""
+        """Hash: id → attempts, time and input of waiting tasks. TTL: like `waiting`."""
         return f"{self.prefix}:{{{type_name}}}:inputs"
 
     def retry(self, type_name: str) -> str:

@@ -8,10 +8,10 @@ OVERLOADED = b"overloaded"
 
 
 def read_status(type_name: str, task_id: str, load: int, record: bytes) -> Status:
-    """The status that a `submit` or `status` script's reply for one task means.
+    r"""The status that a `submit` or `status` script's reply for one task means.
 
-    `record` is one of: "<terminal state> submitted started finished attempts expires\\nbody",
-    "running owner wanted_until submitted started attempts[\\nfraction message]",
+    `record` is one of: "<terminal state> submitted started finished attempts expires\nbody",
+    "running owner wanted_until submitted started attempts[\nfraction message]",
     "waiting [attempts submitted]"; all times in ms.
     """
     head, _, rest = record.partition(b"\n")

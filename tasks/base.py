@@ -35,22 +35,22 @@ class TaskType:
     `None` for a limit means the setting of the same name decides.
     """
 
-    name: ClassVar[str] | str
+    name: str
     """What the queue is called, as in `question-answering/roberta`."""
-    endpoint: ClassVar[str] | str
+    endpoint: str
     """Where it is asked, as in `/factorize`."""
-    version: ClassVar[str] | str = "1"
+    version: str = "1"
     """Part of every task id: change it when the same input gets a different answer."""
-    description: ClassVar[str] | str = ""
+    description: str = ""
     """One sentence for the API reference; the class docstring's first line if empty."""
-    example: ClassVar[dict[str, Any]] | dict[str, Any] = {}
+    example: dict[str, Any] = {}
     """An input that works: shown in the API reference, and used to warm a model up."""
-    text_field: ClassVar[str | None] | str | None = None
+    text_field: str | None = None
     """The input field that a `text/plain` body fills, where the input is one text."""
 
     Input: ClassVar[type[BaseModel]]
     Output: ClassVar[type[BaseModel]]
-    echo: ClassVar[frozenset[str] | None] | frozenset[str] | None = None
+    echo: frozenset[str] | None = None
     """Input fields repeated in the answer; None: all."""
 
     max_batch_size: int = 1
@@ -71,7 +71,7 @@ class TaskType:
     """Set by the worker while `run` runs; call `progress` instead."""
 
     def load(self) -> None:
-        """Makes the type ready to run; called once per worker process. Heavy imports belong here."""
+        """Makes the type ready to run; called once per worker process. Heavy imports go here."""
 
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
         """Answers `inputs` (validated `Input` objects).

@@ -48,7 +48,7 @@ def failure(code: str, detail: str, echoed: dict[str, Any] | None = None) -> Ans
 
 
 def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence[Any]) -> list[Any]:
-    """An output or an exception per item; a batch that raises is halved until the guilty is alone."""
+    """An output or an exception per item; what raises is halved until the guilty is alone."""
     if not items:
         return []
     report = task_type.report_progress

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +18,9 @@ RQ_PREFIX = b"rq:"
 
 def pytest_report_header() -> str:
     """Says which server the tests use."""
-    return f"server: {server_binary()}"
+    program = server_binary()
+    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return f"server: {version.stdout.strip()} ({program})"
 
 
 @pytest.fixture(scope="session")

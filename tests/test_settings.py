@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from settings import Settings, SettingError, env_name, flag_name, without_password
+from settings import SettingError, Settings, env_name, flag_name, without_password
 
 
 def test_defaults() -> None:

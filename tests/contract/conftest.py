@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -33,7 +34,7 @@ MakeHarness = Callable[..., Harness]
 @pytest.fixture(params=DISCIPLINES)
 def discipline(request: pytest.FixtureRequest) -> str:
     """The name of one discipline."""
-    return cast(str, request.param)
+    return cast("str", request.param)
 
 
 @pytest.fixture
@@ -41,8 +42,8 @@ def make_harness(discipline: str, redis_url: str) -> Iterator[MakeHarness]:
     """Makes harnesses of one discipline on one server; keyword arguments change the limits."""
     made: list[Harness] = []
 
-    def make(**limits: float) -> Harness:
-        both = {name: TypeLimits(**limits) for name in (ONE, OTHER)}
+    def make(**limits: Any) -> Harness:
+        both = {name: replace(TypeLimits(), **limits) for name in (ONE, OTHER)}
         made.append(DISCIPLINES[discipline](redis_url, both))
         return made[-1]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,7 +49,11 @@ def answer(n: int) -> bytes:
 class Harness(Protocol):
     """A discipline, ready to use."""
 
-    manager: Asking
+    @property
+    def manager(self) -> Asking:
+        """The manager under test."""
+        ...
+
     runs: list[int]
     """Every input that was run so far, in the order run."""
 
@@ -60,13 +64,13 @@ class Harness(Protocol):
     def close(self) -> None: ...
 
 
-HarnessMaker = Callable[[str, dict[str, TypeLimits]], Harness]
+HarnessMaker = Callable[[str, Mapping[str, TypeLimits]], Harness]
 
 
 class RedisHarness:
     """The random or the distributed discipline with a worker that is a few lines."""
 
-    def __init__(self, url: str, limits: dict[str, TypeLimits], discipline: str) -> None:
+    def __init__(self, url: str, limits: Mapping[str, TypeLimits], discipline: str) -> None:
         settings = Settings(redis_url=url, discipline=discipline)
         self.manager: TaskManager = open_task_manager(settings, limits)
         self._types = list(limits)
@@ -98,7 +102,7 @@ def number(claim: Claim) -> int:
     return int(json.loads(claim.input)["n"])
 
 
-def only(statuses: list[Status] | list[Status | Exception]) -> Status:
+def only(statuses: Sequence[Status | Exception]) -> Status:
     """The one status of a submit of one task that was taken."""
     (status,) = statuses
     assert isinstance(status, Status)

@@ -31,7 +31,9 @@ def ask_until_done(harness: Harness, n: int) -> Status:
             harness.work_once()
         return status if status.state.terminal else None
 
-    return wait_until(attempt, description=f"task {n} is terminal")
+    status = wait_until(attempt, description=f"task {n} is terminal")
+    assert status is not None
+    return status
 
 
 def test_declares_what_it_promises(harness: Harness) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import redis
 
+from task_manager.scripts import Argument
 from tests.lua.conftest import RunScript
 
 TTL_MS, KEEP_MS = 5000, 60_000
@@ -12,7 +13,7 @@ TTL_MS, KEEP_MS = 5000, 60_000
 def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
     keys = ["waiting", "inputs", "running", "progress", "wake", *(f"result:{i}" for i in ids)]
-    args = [TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
+    args: list[Argument] = [TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
     reply: list[bytes | int] = run("distributed/submit", keys, args)
     return reply
 
@@ -28,10 +29,9 @@ def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts:
     """Runs distributed/return for (id, counted) pairs."""
     keys = ["running", f"claims:{owner}", "progress", "waiting", "inputs", "retry", "wake"]
     keys += [f"result:{i}" for i, _ in marks]
-    args = [owner, max_attempts, TTL_MS, '{"error":{}}', "finished"]
-    ended: int = run(
-        "distributed/return", keys, [*args, *(part for mark in marks for part in mark)]
-    )
+    args: list[Argument] = [owner, max_attempts, TTL_MS, '{"error":{}}', "finished"]
+    args += [part for mark in marks for part in mark]
+    ended: int = run("distributed/return", keys, args)
     return ended
 
 

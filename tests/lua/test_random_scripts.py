@@ -9,6 +9,7 @@ import time
 
 import redis
 
+from task_manager.scripts import Argument
 from tests.lua.conftest import RunScript
 
 MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000
@@ -18,7 +19,17 @@ def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> l
     """Runs random/submit for tasks whose input is `{}`."""
     keys = ["wanted", "running", "progress", "wake"]
     keys += [f"result:{i}" for i in ids] + [f"in:{i}" for i in ids]
-    args = [MAIN, INPUT, "t", TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
+    args: list[Argument] = [
+        MAIN,
+        INPUT,
+        "t",
+        TTL_MS,
+        max_load,
+        discard,
+        "finished",
+        *ids,
+        *["{}"] * len(ids),
+    ]
     reply: list[bytes | int] = run("random/submit", keys, args)
     return reply
 
@@ -26,7 +37,7 @@ def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> l
 def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
     """Runs random/claim for type `t`."""
     keys = ["retry", "wake", "owners", "running", f"claims:{owner}", "wanted"]
-    args = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", "t"]
+    args: list[Argument] = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", "t"]
     reply: list[bytes] = run("random/claim", keys, args)
     return reply
 
@@ -35,8 +46,18 @@ def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts:
     """Runs random/return for (id, counted) pairs."""
     keys = ["running", f"claims:{owner}", "progress", "wanted", "retry", "wake"]
     keys += [f"result:{i}" for i, _ in marks] + [f"in:{i}" for i, _ in marks]
-    args = [MAIN, INPUT, owner, "t", max_attempts, TTL_MS, '{"error":{}}', "finished"]
-    ended: int = run("random/return", keys, [*args, *(part for mark in marks for part in mark)])
+    args: list[Argument] = [
+        MAIN,
+        INPUT,
+        owner,
+        "t",
+        max_attempts,
+        TTL_MS,
+        '{"error":{}}',
+        "finished",
+    ]
+    args += [part for mark in marks for part in mark]
+    ended: int = run("random/return", keys, args)
     return ended
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import redis
 
-from tests.lua.conftest import RunScript
+from task_manager.scripts import Argument
 from tests.helpers import wait_until
+from tests.lua.conftest import RunScript
 
 FINISH_KEYS = ["running", "claims", "progress", "result:a", "result:b"]
 
@@ -27,7 +28,7 @@ def test_finish_stores_and_ends(run: RunScript, client: redis.Redis) -> None:
     with client.pubsub() as news:
         news.subscribe("finished")
         news.get_message(timeout=1)
-        args = ["o", "finished", "a", "failed", 5000, "A"]
+        args: list[Argument] = ["o", "finished", "a", "failed", 5000, "A"]
         assert run("shared/finish", FINISH_KEYS[:4], args) == []
         message = wait_until(lambda: news.get_message(timeout=0.1), description="news come")
         assert message["data"] == b"a"
@@ -44,7 +45,7 @@ def test_finish_keeps_late_results_but_no_late_failures(
     run: RunScript, client: redis.Redis
 ) -> None:
     """`p` holds b, and c runs nowhere: o's answers are kept and told as late, its failures not."""
-    args = ["o", "finished", "b", "failed", 5000, "B", "c", "done", 5000, "C"]
+    args: list[Argument] = ["o", "finished", "b", "failed", 5000, "B", "c", "done", 5000, "C"]
     keys = [*FINISH_KEYS[:3], "result:b", "result:c"]
     assert run("shared/finish", keys, args) == [b"c"]
     assert client.exists("result:b") == 0
@@ -77,7 +78,7 @@ def test_renew(run: RunScript, client: redis.Redis) -> None:
 @pytest.mark.usefixtures("held")
 def test_progress(run: RunScript, client: redis.Redis) -> None:
     """Only the holder's reports are shown."""
-    args = ["o", 5000, "a", "0.7 more", "b", "0.9 not mine"]
+    args: list[Argument] = ["o", 5000, "a", "0.7 more", "b", "0.9 not mine"]
     assert run("shared/progress", ["running", "progress"], args) == 1
     assert client.hgetall("progress") == {b"a": b"0.7 more"}
 

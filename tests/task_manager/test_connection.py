@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import redis
 
-from settings import Settings, SettingError
+from settings import SettingError, Settings
 from task_manager import open_task_manager, scripts
 from task_manager.connection import Connection, check_version
 from task_manager.errors import UnavailableError, UnsupportedServerError

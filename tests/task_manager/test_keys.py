@@ -70,7 +70,7 @@ def keys_source() -> str:
 
 def test_every_key_tells_its_ttl() -> None:
     """The docstring of each builder names type and TTL; only the channel has none."""
-    for method in re.findall(r'    def \w+\(self.*?"""(.*?)"""', keys_source(), re.S):
+    for method in re.findall(r'    def \w+\(self.*?"""(.*?)"""', keys_source(), re.DOTALL):
         assert re.match(r"(String|Hash|List|Sorted set|Channel)", method)
         assert "TTL" in method or "Kept" in method or method.startswith("Channel")
 

@@ -14,7 +14,7 @@ local id, ttl_ms, channel = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('EXISTS', result_key) == 1 then return 'terminal' end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local submitted, started, attempts = nil, '0', '0'
+local started, submitted, attempts = '0'
 local held = redis.call('HGET', running, id)
 if held then
   local owner
@@ -30,7 +30,8 @@ else
   if not score or not text or tonumber(score) <= now then return false end
   attempts, submitted = text:match('^(%d+) (%d+)\n')
 end
-local record = 'cancelled ' .. submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + ttl_ms .. '\n'
+local times = submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + ttl_ms
+local record = 'cancelled ' .. times .. '\n'
 redis.call('SET', result_key, record, 'PX', ttl_ms)
 redis.call('PUBLISH', channel, id)
 return record

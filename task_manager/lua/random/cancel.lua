@@ -17,7 +17,7 @@ local main_db, input_db, id, ttl_ms, channel = ARGV[1], ARGV[2], ARGV[3], ARGV[4
 if redis.call('EXISTS', result_key) == 1 then return 'terminal' end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local submitted, started, attempts = nil, '0', '0'
+local started, submitted, attempts = '0'
 local held = redis.call('HGET', running, id)
 if held then
   local owner
@@ -35,7 +35,8 @@ else
   attempts, submitted = head:match('^(%d+) (%d+) ')
   redis.call('HINCRBY', wanted, math.floor((now + left) / 1000 + 0.5), -1)
 end
-local record = 'cancelled ' .. submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + ttl_ms .. '\n'
+local times = submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + ttl_ms
+local record = 'cancelled ' .. times .. '\n'
 redis.call('SET', result_key, record, 'PX', ttl_ms)
 redis.call('PUBLISH', channel, id)
 return record

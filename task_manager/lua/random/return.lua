@@ -39,7 +39,8 @@ for i = 1, n do
     elseif tonumber(wanted_until) > now and redis.call('EXISTS', result_key) == 0 then
       if not counts then attempts = attempts - 1 end
       redis.call('SELECT', input_db)
-      redis.call('SET', input_key, attempts .. ' ' .. submitted .. ' ' .. task_type .. '\n' .. input, 'PXAT', wanted_until)
+      local text = attempts .. ' ' .. submitted .. ' ' .. task_type .. '\n' .. input
+      redis.call('SET', input_key, text, 'PXAT', wanted_until)
       redis.call('SELECT', main_db)
       redis.call('HINCRBY', wanted, wanted_until / 1000, 1)
       if redis.call('PTTL', wanted) < wanted_until - now then redis.call('PEXPIREAT', wanted, wanted_until) end
