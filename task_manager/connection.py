@@ -18,6 +18,8 @@ OLDEST_REDIS = (6, 2)
 OLDEST_VALKEY = (7, 2)
 TIMEOUT_S = 1.5
 """How long one call may take; a server that is away is told about within 2 s."""
+LONGEST_WAIT_S = 1.0
+"""How long a claim waits in the server at most, so that a server that hangs is noticed."""
 
 
 class Connection:
@@ -36,6 +38,14 @@ class Connection:
         }
         self._client = redis.Redis.from_url(
             url, socket_timeout=TIMEOUT_S / 2, retry=retry, **common
+        )
+        # Never repeated: a call that was made although its reply was late would be made twice,
+        # and what the first one claimed would be held by an owner that never heard of it.
+        self._claiming = redis.Redis.from_url(
+            url,
+            socket_timeout=LONGEST_WAIT_S + TIMEOUT_S / 2,
+            retry=Retry(NoBackoff(), 0),
+            **common,
         )
         # Blocking calls say themselves how long they wait.
         self._blocking = redis.Redis.from_url(
@@ -57,6 +67,12 @@ class Connection:
             yield self._client
 
     @contextmanager
+    def claiming_client(self) -> Iterator[redis.Redis]:
+        """A client that makes each call at most once, which may wait up to `LONGEST_WAIT_S`."""
+        with self.client():
+            yield self._claiming
+
+    @contextmanager
     def blocking_client(self) -> Iterator[redis.Redis]:
         """A client for calls that wait in the server, and for subscriptions."""
         with self._translated():
@@ -64,10 +80,9 @@ class Connection:
 
     def close(self) -> None:
         """Closes all connections."""
-        self._client.close()
-        self._blocking.close()
-        self._client.connection_pool.disconnect()
-        self._blocking.connection_pool.disconnect()
+        for client in (self._client, self._claiming, self._blocking):
+            client.close()
+            client.connection_pool.disconnect()
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

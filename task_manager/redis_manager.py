@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from task_manager import scripts
-from task_manager.connection import Connection
+from task_manager.connection import LONGEST_WAIT_S, Connection
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import (
     Claim,
@@ -120,12 +120,14 @@ class RedisManager(TaskManager):
         self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
     ) -> list[Claim]:
         call = self._claim_call(owner, types, limit, leave)
-        claims = _read_claims(self._run([call])[0])
-        if claims or wait_s <= 0:
-            return claims
-        with self._connection.blocking_client() as client:
-            woken = client.blpop(self._wake_keys(types), timeout=wait_s)
-        return _read_claims(self._run([call])[0]) if woken else []
+        with self._connection.claiming_client() as client:
+            claims = _read_claims(scripts.run(client, [call])[0])
+            if claims or wait_s <= 0:
+                return claims
+            keys = self._wake_keys(types)
+            if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None:
+                return []
+            return _read_claims(scripts.run(client, [call])[0])
 
     def finish(
         self,
@@ -141,7 +143,8 @@ class RedisManager(TaskManager):
             calls.append(self._claim_call(owner, types, limit, leave))
         if not calls:
             return []
-        replies = self._run(calls)
+        with self._connection.claiming_client() as client:
+            replies = scripts.run(client, calls)
         late = [
             self._forget_call(name, [task_id.decode() for task_id in reply])
             for (name, _), reply in zip(by_type, replies, strict=False)

@@ -12,65 +12,61 @@
 -- ARGV[7]  string  what input keys begin with, before the id
 -- ARGV[8+] string  the types
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
-local retry, wake, owners = KEYS[1], KEYS[2], KEYS[3]
+local retry, wake, owners, call = KEYS[1], KEYS[2], KEYS[3], redis.call
 local main_db, input_db, owner, keep_ms, input_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local limit, leave = tonumber(ARGV[4]), tonumber(ARGV[5])
-if not redis.call('ZSCORE', owners, owner) then return {} end
-local t, types, reply = redis.call('TIME'), {}, {}
+if not call('ZSCORE', owners, owner) then return {} end
+local t, types, reply = call('TIME'), {}, {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for i = 8, #ARGV do
   local k = 4 + (i - 8) * 3
   types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
 end
-redis.call('SELECT', input_db)
-local waiting = redis.call('DBSIZE')
-redis.call('SELECT', main_db)
-local picks, tries = math.min(limit, waiting - leave), 0
-local first_key
+call('SELECT', input_db)
+local waiting = call('DBSIZE')
+call('SELECT', main_db)
+local picks, tries, first_key = math.min(limit, waiting - leave), 0, nil
 while picks > 0 and not first_key do
-  local id = redis.call('LPOP', retry)
+  local id = call('LPOP', retry)
   if not id then break end
-  redis.call('SELECT', input_db)
-  first_key = redis.call('EXISTS', input_prefix .. id) == 1 and input_prefix .. id
-  redis.call('SELECT', main_db)
+  call('SELECT', input_db)
+  first_key = call('EXISTS', input_prefix .. id) == 1 and input_prefix .. id
+  call('SELECT', main_db)
 end
 
-redis.call('SELECT', input_db)
-local ends_at = picks * 2 + 16 -- tries: some picks are of unknown types, expired, or to be alone
-while #reply < picks * 4 and tries < ends_at do
+call('SELECT', input_db)
+local ends_at, heads, tail = picks * 2 + 16, {}, ' ' .. now .. ' '
+while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types, or one to be alone
   tries = tries + 1
-  local key = first_key or redis.call('RANDOMKEY')
+  local key = first_key or call('RANDOMKEY')
   first_key = nil
   if not key then break end
-  local text = key:sub(1, #input_prefix) == input_prefix and redis.call('GET', key)
-  if text then
-    local cut = text:find('\n', 1, true)
-    local attempts, submitted, name = text:sub(1, cut - 1):match('^(%d+) (%d+) (.*)$')
-    local kind, alone = types[name], attempts ~= '0'
-    local left = kind and not (alone and #reply > 0) and redis.call('PTTL', key) or 0
-    if left > 0 then
-      redis.call('DEL', key)
-      local id, input, second = key:sub(#input_prefix + 1), text:sub(cut + 1), math.floor((now + left) / 1000 + 0.5)
-      local run, held, n = kind.run, kind.held, #kind.run
-      attempts, run[n + 1], held[n + 1] = attempts + 1, id, id
-      run[n + 2] = owner .. ' ' .. second * 1000 .. ' ' .. submitted .. ' ' .. now .. ' ' .. attempts
-      held[n + 2] = input
-      kind.left[second], n = (kind.left[second] or 0) + 1, #reply
-      reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
-      if alone then break end
-    end
+  local text, left = call('GET', key), call('PTTL', key)
+  local attempts, submitted, name, at = (text or ''):match('^(%d+) (%d+) (%S+)\n()')
+  local kind, alone = types[name or ''], attempts ~= '0'
+  if kind and left > 0 and not (alone and #reply > 0) and key:sub(1, #input_prefix) == input_prefix then
+    call('DEL', key)
+    local id, input, second = key:sub(#input_prefix + 1), text:sub(at), math.floor((now + left) / 1000 + 0.5)
+    heads[second] = heads[second] or owner .. ' ' .. second * 1000 .. ' '
+    attempts = alone and tostring(attempts + 1) or '1'
+    local run, held, n = kind.run, kind.held, #kind.run
+    run[n + 1], run[n + 2] = id, heads[second] .. submitted .. tail .. attempts
+    held[n + 1], held[n + 2] = id, input
+    kind.left[second], n = (kind.left[second] or 0) + 1, #reply
+    reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
+    if alone then break end
   end
 end
-redis.call('SELECT', main_db)
+call('SELECT', main_db)
 
-if waiting == 0 then redis.call('DEL', wake) end
+if waiting == 0 then call('DEL', wake) end
 for _, kind in pairs(types) do
   if #kind.run > 0 then
-    redis.call('HSET', kind.running, unpack(kind.run))
-    redis.call('HSET', kind.claims, unpack(kind.held))
-    redis.call('PEXPIRE', kind.running, keep_ms)
-    redis.call('PEXPIRE', kind.claims, keep_ms)
-    for second, by in pairs(kind.left) do redis.call('HINCRBY', kind.wanted, second, -by) end
+    call('HSET', kind.running, unpack(kind.run))
+    call('HSET', kind.claims, unpack(kind.held))
+    call('PEXPIRE', kind.running, keep_ms)
+    call('PEXPIRE', kind.claims, keep_ms)
+    for second, by in pairs(kind.left) do call('HINCRBY', kind.wanted, second, -by) end
   end
 end
 return reply
