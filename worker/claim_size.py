@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 WORK_PER_CLAIM_S = 0.05
-MOST = 1024
+MOST = 512
+"""More gains little, and keeps Redis from others for longer at a time."""
 GROWTH = 4
 NEWEST_WEIGHT = 0.3
 

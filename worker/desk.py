@@ -7,16 +7,14 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from task_manager.interface import Claim
-from tasks.execution import Answer
+from task_manager.interface import Claim, Result
 from worker.batcher import Batch
 
 
 class Finished(NamedTuple):
-    """A batch that ran: one answer per claim, and how long that took."""
+    """A batch that ran: one result per claim, and how long that took."""
 
-    batch: Batch
-    answers: Sequence[Answer]
+    results: Sequence[Result]
     elapsed_s: float
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Claim, Result, State
+from task_manager.interface import Answering, Claim, Result
 from tasks import TaskType
 from worker.batcher import make_batches, missing
 from worker.claim_size import ClaimSize
-from worker.desk import Desk, Finished
+from worker.desk import Desk
 from worker.outage import Outage
 from worker.prefetch import HELD_MOST_S, wait_before_prefetch_s
 from worker.progress import ProgressReports
@@ -113,8 +113,8 @@ class Exchange:
             return
         tasks, elapsed_s = 0, 0.0
         for finished in taken:
-            self._unstored += _results(finished)
-            tasks += len(finished.answers)
+            self._unstored += finished.results
+            tasks += len(finished.results)
             elapsed_s += finished.elapsed_s
         self._held -= tasks
         self._size.observe(tasks, elapsed_s)
@@ -222,16 +222,3 @@ class Exchange:
         self._manager.recover(self._owner, self._names, running=())
         self._manager.renew({self._owner: self._names}, self._lease_s)
         self._unclear_since_s = None
-
-
-def _results(finished: Finished) -> list[Result]:
-    """What the task manager is to store."""
-    kind = finished.batch.type
-    name = kind.name
-    result_ttl_s, failure_ttl_s = kind.result_ttl_s or 0.0, kind.failure_ttl_s or 0.0
-    return [
-        Result(claim.id, name, State.DONE, answer.body, result_ttl_s)
-        if answer.done
-        else Result(claim.id, name, State.FAILED, answer.body, failure_ttl_s)
-        for claim, answer in zip(finished.batch.claims, finished.answers, strict=True)
-    ]

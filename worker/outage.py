@@ -8,7 +8,7 @@ import time
 from worker.backoff import Backoff
 
 FIRST_RETRY_S = 0.05
-MOST_RETRY_S = 2.0
+MOST_RETRY_S = 1.0
 
 
 class Outage:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
-from tasks.execution import run_batch
+from task_manager.interface import Result, State
+from tasks.execution import Answer, run_batch
 from worker.batcher import Batch
 from worker.desk import Desk, Finished
 from worker.progress import ProgressReports
@@ -59,8 +61,21 @@ class Runner:
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0
-        desk.add_finished(Finished(batch, answers, ended_s - began_s))
+        desk.add_finished(Finished(_results(batch, answers), ended_s - began_s))
         self._progress.batch = None
         if batch.last or ended_s - self._told_s > STORE_EVERY_S or desk.exhausted():
             self._told_s = ended_s
             desk.wake()
+
+
+def _results(batch: Batch, answers: Sequence[Answer]) -> list[Result]:
+    """What the task manager is to store."""
+    kind = batch.type
+    name = kind.name
+    result_ttl_s, failure_ttl_s = kind.result_ttl_s or 0.0, kind.failure_ttl_s or 0.0
+    return [
+        Result(claim.id, name, State.DONE, answer.body, result_ttl_s)
+        if answer.done
+        else Result(claim.id, name, State.FAILED, answer.body, failure_ttl_s)
+        for claim, answer in zip(batch.claims, answers, strict=True)
+    ]

@@ -193,7 +193,10 @@ class Supervisor:
             self._draining_since_s = now_s
             log.info("stopping: running tasks have %g s to finish", self._settings.grace_s)
             for child in self.children:
-                child.drain()
+                if child.serving:
+                    child.drain()
+                else:
+                    child.kill(Why.STOPPING)  # it holds nothing, and may load for minutes
         drained_for_s = now_s - self._draining_since_s
         if self._stop_signals > 1 or drained_for_s > self._settings.grace_s:
             for child in self.children:

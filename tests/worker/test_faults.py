@@ -6,6 +6,7 @@ import dataclasses
 import os
 import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
@@ -26,6 +27,12 @@ def wait_for_runs(folder: Path, key: str, count: int, timeout_s: float = 10.0) -
         description=f"{key} ran {count} times",
         timeout_s=timeout_s,
     )
+
+
+def wait_for(duration_s: float) -> None:
+    """Lets time pass, where its passing is what is tested."""
+    began_s = time.monotonic()
+    wait_until(lambda: time.monotonic() - began_s > duration_s, description="time passes")
 
 
 def is_alive(pid: int) -> bool:
@@ -207,16 +214,53 @@ def test_a_result_survives_an_outage_of_redis(
         asker.ask("sleep", "k-1")
         wait_for_runs(tmp_path, "k-1", 1)
         own_redis.kill()
-        began_s = time.monotonic()
-        wait_until(lambda: time.monotonic() - began_s > 1.5, description="it has long ended")
+        wait_for(1.5)  # by then it has long ended
         own_redis.start()
         assert asker.answers("sleep", "k-1") == [{"key": "k-1", "answer": "K-1"}]
         assert runs_of(tmp_path, "k-1") == 1
         assert asker.answers("noop", "a") == [{"key": "a", "answer": "A"}]
+        wait_until(lambda: "is back" in worker.log(), description="the supervisor notices")
         assert worker.log().count("is away") == 1
         assert worker.log().count("is back") == 1
         asker.close()
         assert worker.stop() == 0
+
+
+def test_tasks_claimed_while_redis_hung_are_answered(
+    settings: Settings, own_redis: EmbeddedRedis, start_worker: StartWorker
+) -> None:
+    """A claim whose caller had given up is made when Redis goes on; its tasks must not be lost."""
+    with own_redis:
+        settings = dataclasses.replace(settings, redis_url=own_redis.url)
+        start_worker("--processes", "2", settings=settings)
+        asker = Asker(settings)
+        keys = [f"k{n}-0.005" for n in range(600)]
+        asker.ask("sleep", *keys)
+        wait_until(lambda: asker.state("sleep", keys[0]) is State.DONE, description="some are done")
+        for hung_s in (1.0, 2.0):
+            os.kill(own_redis.pid, signal.SIGSTOP)
+            wait_for(hung_s)
+            os.kill(own_redis.pid, signal.SIGCONT)
+        assert len(asker.answers("sleep", *keys)) == 600
+        asker.close()
+
+
+def test_a_claim_is_made_once_however_late_its_reply(
+    settings: Settings, own_redis: EmbeddedRedis
+) -> None:
+    """A library that repeats it would leave the first one's tasks with nobody."""
+    with own_redis:
+        asker = Asker(dataclasses.replace(settings, redis_url=own_redis.url))
+        asker.ask("noop", *[f"k{n}" for n in range(20)])
+        asker.manager.renew({"owner": ["noop"]}, 30)
+        assert len(asker.manager.claim("owner", ["noop"], 1)) == 1
+        os.kill(own_redis.pid, signal.SIGSTOP)
+        timer = threading.Timer(1.0, os.kill, (own_redis.pid, signal.SIGCONT))
+        timer.start()
+        assert len(asker.manager.claim("owner", ["noop"], 5)) == 5
+        timer.join()
+        assert asker.manager.load(["noop"])[0].running == 6
+        asker.close()
 
 
 def test_redis_may_come_after_the_worker(

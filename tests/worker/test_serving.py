@@ -6,7 +6,6 @@ import dataclasses
 import os
 import signal
 import time
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -167,26 +166,6 @@ def test_a_signal_to_a_worker_process_changes_nothing(
         os.kill(pid, number)
     assert asker.answers("noop", "a") == [{"key": "a", "answer": "A"}]
     assert worker.processes() == [pid]
-
-
-def test_workers_take_turns_on_one_device(
-    tmp_path: Path, settings: Settings, start_worker: StartWorker
-) -> None:
-    """With `--lock`, batches of two models never run at the same time, and both get on."""
-    settings = dataclasses.replace(settings, discipline="distributed")
-    asker = Asker(settings)
-    keys = [f"k{n}" for n in range(15)]
-    for name in ("device/one", "device/two"):
-        asker.ask(name, *keys)
-        start_worker("--types", name, "--lock", "gpu", settings=settings)
-    for name in ("device/one", "device/two"):
-        asker.answers(name, *keys)
-    asker.close()
-    lines = (tmp_path / "runs").read_text().splitlines()
-    assert len(lines) == 60
-    assert lines[::2] == lines[1::2]  # each begin is followed by its own end
-    owners = [line.split(",")[0] for line in lines[::2]]
-    assert sum(a != b for a, b in pairwise(owners)) >= 5
 
 
 def refused(

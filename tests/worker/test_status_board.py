@@ -51,9 +51,9 @@ def test_the_other_side_sees_the_ids_and_the_time(board_fd: int) -> None:
 def test_ready_is_told_once_everything_is_loaded(board_fd: int) -> None:
     """Not before."""
     writer, reader = StatusBoard(board_fd), StatusBoard(board_fd)
-    assert not reader.ready
+    before = reader.ready
     writer.set_ready()
-    assert reader.ready
+    assert (before, reader.ready) == (False, True)
     writer.close()
     reader.close()
 
