@@ -92,7 +92,7 @@ def test_claim_moves_to_running(run: RunScript, client: redis.Redis) -> None:
     submit(run, "a")
     assert claim(run) == [], "an unregistered owner gets nothing"
     register(client)
-    assert claim(run) == [b"a", b"t", 1, b"{}"]
+    assert claim(run) == [b"a", b"t", b"1", b"{}"]
     assert client.exists("waiting", "inputs") == 0
     held = client.hget("running", "a")
     assert isinstance(held, bytes)

@@ -124,7 +124,7 @@ def test_claim_moves_to_running(run: RunScript, client: redis.Redis, inputs: red
     """The task leaves the input database and is held by its owner."""
     submit(run, "a")
     register(client)
-    assert claim(run) == [b"a", b"t", 1, b"{}"]
+    assert claim(run) == [b"a", b"t", b"1", b"{}"]
     assert inputs.dbsize() == 0
     held = client.hget("running", "a")
     assert isinstance(held, bytes)
