@@ -28,8 +28,9 @@ demo: $(RUN) ## Starts everything, asks for twenty factorizations until all are 
 serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--port 8080 --distributed"
 	@$(BIN)/python -m local serve $(ARGS)
 
+# Most tests wait for processes that they started, so three at a time keep two cores busy.
 test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client -k retry"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist worksteal)
 
 check: lint test ## Lint, types and tests, exactly as continuous integration does
 

@@ -17,7 +17,7 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import OverloadedError
 
@@ -87,8 +87,7 @@ class Load:
     """Owners whose lease is valid and which serve this type."""
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """A running task that an owner holds. `alone`: run it in a batch of its own, since a process
     died with it before. `attempts` counts claims, this one included."""
 
@@ -99,8 +98,7 @@ class Claim:
     alone: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What came of a claim: `body` as in `Status`, kept for `ttl_s` seconds."""
 
     id: str

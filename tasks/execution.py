@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,8 +16,7 @@ log = logging.getLogger(__name__)
 _MOST_DETAIL = 2000  # characters of an exception's message that are worth keeping
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came of one input: a JSON object of the echoed input, then outputs or `error`."""
 
     done: bool

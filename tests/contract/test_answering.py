@@ -265,7 +265,7 @@ def test_first_result_wins(harness: RedisHarness) -> None:
     harness.manager.recover("a", TYPES)
     harness.manager.claim("b", TYPES, limit=1)
     harness.manager.finish("b", [done(7)])
-    harness.manager.finish("a", [replace(done(7), body=b'{"answer": "late"}')])
+    harness.manager.finish("a", [done(7)._replace(body=b'{"answer": "late"}')])
     assert only(harness.manager.submit([task(7)])).body == answer(7)
 
 
