@@ -56,7 +56,9 @@ for i = 5, #ARGV do
   while picks > 0 and #reply == 0 do
     local id = call('LPOP', KEYS[k + 4])
     if not id then break end
-    took_alone = take(k, ARGV[i], { id }, { call('ZSCORE', KEYS[k], id) })
+    if (call('HGET', KEYS[k + 1], id) or '0'):sub(1, 1) ~= '0' then -- else it is gone, or new
+      took_alone = take(k, ARGV[i], { id }, { call('ZSCORE', KEYS[k], id) })
+    end
   end
   picks = picks - (#reply / 4 - taken)
   if picks > 0 and not took_alone then

@@ -30,7 +30,8 @@ while picks > 0 and not first_key do
   local id = call('LPOP', retry)
   if not id then break end
   call('SELECT', input_db)
-  first_key = call('EXISTS', input_prefix .. id) == 1 and input_prefix .. id
+  local attempts = call('GETRANGE', input_prefix .. id, 0, 0)
+  if attempts ~= '' and attempts ~= '0' then first_key = input_prefix .. id end -- else it is gone, or new
   call('SELECT', main_db)
 end
 
