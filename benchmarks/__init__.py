@@ -1,0 +1,15 @@
+"""What is measured, beside its peers: `make bench`, or a part of it: `python -m benchmarks drain`.
+
+__main__       which benchmarks run, in which order
+budgets        what each figure has to be
+figures        one measured figure, and what is made of several runs
+report         the table and docs/benchmarks.md
+machine        where it was measured
+environments   installs the peers, each in an environment of its own
+parts          starts the programs that are measured; stock fills queues and counts what is left
+load           asks a server over HTTP as fast as it answers
+drain, poll, array, idle, claim_cost, memory, batching, recovery      one benchmark each
+drain_tasks, model_tasks, recovery_tasks                              the task types they ask for
+seed_server, constant_server                                          what polling is compared with
+peers/         how each peer is filled and started
+"""

@@ -1,0 +1,66 @@
+"""`python -m benchmarks [NAME ...]`: measures all, or those named, and prints a table.
+
+All of them together also write docs/benchmarks.md. Exits with 1 where a budget does not hold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import sys
+from importlib import import_module
+from inspect import getdoc
+from pathlib import Path
+
+from benchmarks.bench import Bench, bench
+from benchmarks.figures import Figure, Missing
+from benchmarks.machine import busy, machine
+from benchmarks.report import broken, markdown, table
+
+TITLES = {
+    "drain": "Draining no-op tasks",
+    "poll": "Polling a finished task",
+    "array": "Polling by array",
+    "idle": "Submit to answer on an idle system",
+    "claim_cost": "What a claim costs as the queue grows",
+    "memory": "Redis memory per waiting task",
+    "batching": "A batching model, saturated",
+    "recovery": "After SIGKILL",
+}
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """Measures; the exit code says whether all budgets hold."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TITLES))
+    parser.add_argument("--no-document", action="store_true", help="do not write the document")
+    arguments = parser.parse_args()
+    names = list(dict.fromkeys(arguments.names)) or list(TITLES)
+    if unknown := [name for name in names if name not in TITLES]:
+        parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(TITLES)}")
+    load_before = busy()
+    with bench() as shared:
+        about = {**machine(shared.server), "Else running at the start": load_before}
+        sections = {TITLES[name]: measure(shared, name) for name in names}
+    everything = [figure for _, figures in sections.values() for figure in figures]
+    print(table(everything))
+    if names == list(TITLES) and not arguments.no_document:
+        about = {"Date": dt.datetime.now(dt.UTC).date().isoformat(), **about}
+        DOCUMENT.write_text(markdown(sections, about, "make bench"))
+        print(f"\nWritten to {DOCUMENT.relative_to(DOCUMENT.parent.parent)}")
+    failures = broken(everything)
+    if failures:
+        print("\nBudgets that do not hold:", *failures, sep="\n  ")
+    return 1 if failures else 0
+
+
+def measure(shared: Bench, name: str) -> tuple[str, list[Figure | Missing]]:
+    """How it is measured (its module's docstring), and what was found."""
+    print(f"{TITLES[name]} ...", file=sys.stderr, flush=True)
+    module = import_module(f"benchmarks.{name}")
+    return getdoc(module) or "", module.run(shared)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

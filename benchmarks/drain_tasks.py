@@ -1,0 +1,39 @@
+"""No-op task types: what they cost is what doneyet costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel
+
+from tasks import TaskType
+
+
+class Number(BaseModel):
+    """An input that differs from task to task."""
+
+    number: int
+
+
+class Answer(BaseModel):
+    """A small result, so that storing it is measured too."""
+
+    answer: int
+
+
+class Noop(TaskType):
+    """Gives the number back, one at a time."""
+
+    name, endpoint = "noop", "/noop"
+    Input, Output = Number, Answer
+
+    def run(self, inputs: Sequence[Number]) -> list[Answer]:
+        """The numbers themselves."""
+        return [Answer(answer=item.number) for item in inputs]
+
+
+class NoopBatch(Noop):
+    """The same, up to 64 at a time."""
+
+    name, endpoint = "noop-batch", "/noop-batch"
+    max_batch_size = 64

@@ -1,0 +1,40 @@
+"""Redis memory per waiting task beyond its payload.
+
+The server's own `used_memory` before and after 100,000 tasks were asked for, by their number, less
+the bytes of their inputs. Ids, times and all of Redis' own records count as overhead.
+"""
+
+from __future__ import annotations
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Figure, Missing
+from benchmarks.parts import settings_for
+from benchmarks.stock import fill, manager_for, numbered
+
+TASKS = 100_000
+ROUNDS = 3
+TYPE = "noop"
+
+
+def run(bench: Bench) -> list[Figure | Missing]:
+    """Bytes per task."""
+    figures: list[Figure | Missing] = []
+    for discipline in ("random", "distributed"):
+        runs = [_bytes_per_task(bench, discipline) for _ in range(ROUNDS)]
+        figure = Figure(f"doneyet, {discipline}", runs, "bytes", "memory")
+        bench.say(f"{figure.name}: {figure.value:.0f} bytes per waiting task")
+        figures.append(figure)
+    bench.empty()
+    return figures
+
+
+def _bytes_per_task(bench: Bench, discipline: str) -> float:
+    bench.empty()
+    with manager_for(settings_for(bench.redis_url, discipline)) as (manager, types):
+        manager.load([TYPE])
+        fill(manager, types[TYPE], range(-1, 0))  # connections, scripts, shared keys
+        before = int(bench.server.info("memory")["used_memory"])
+        fill(manager, types[TYPE], range(TASKS))
+        after = int(bench.server.info("memory")["used_memory"])
+        payload = sum(len(task.input) for task in numbered(types[TYPE], range(TASKS)))
+    return (after - before - payload) / TASKS

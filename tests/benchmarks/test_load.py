@@ -1,0 +1,95 @@
+"""Asking over HTTP, and what is asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from benchmarks.load import Connection, WrongAnswerError, answer_end, answers_per_s, post
+
+BODY = b'{"done":true}'
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Answers every POST alike, and counts."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    asked: list[bytes] = []
+
+    def do_POST(self) -> None:
+        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(BODY)))
+        self.end_headers()
+        self.wfile.write(BODY)
+
+    def log_message(self, *_: object) -> None:
+        """Not shown."""
+
+
+class Server(ThreadingHTTPServer):
+    """Clients of ours hang up in the middle of an answer, when their time is over."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Not shown."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A server's port."""
+    Handler.asked = []
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_requests_are_sent_in_turn(port: int) -> None:
+    """Every request of the list is asked, and the rate counts answers."""
+    requests = [post("/x", {"number": number}) for number in range(3)]
+    rate = answers_per_s(port, requests, b'"done":true', 2, 0.3)
+    assert set(Handler.asked) == {b'{"number":0}', b'{"number":1}', b'{"number":2}'}
+    assert 0 < rate <= len(Handler.asked) / 0.3
+
+
+def test_each_request_is_sent_once_where_that_is_asked_for(port: int) -> None:
+    """It ends when the list is through, long before its time is over."""
+    requests = [post("/x", {"number": number}) for number in range(20)]
+    answers_per_s(port, requests, b'"done":true', 4, 20.0, once=True)
+    assert len(Handler.asked) == len(set(Handler.asked)) == 20
+
+
+def test_an_answer_that_is_not_the_expected_one_ends_it(port: int) -> None:
+    """A fast error is no good figure."""
+    with pytest.raises(WrongAnswerError, match="not the expected answer"):
+        answers_per_s(port, [post("/x", {})], b"something else", 1, 1.0)
+
+
+def test_one_connection_asks_one_question_after_the_other(port: int) -> None:
+    """As a client does that keeps its connection."""
+    asking = Connection(port)
+    assert asking.ask(post("/x", {})).endswith(BODY)
+    assert asking.ask(post("/x", {})).endswith(BODY)
+    asking.socket.close()
+
+
+@pytest.mark.parametrize("name", [b"content-length", b"Content-Length"])
+def test_the_end_of_an_answer_is_known_from_its_head(name: bytes) -> None:
+    """However the server writes the header's name."""
+    answer = b"HTTP/1.1 200 OK\r\n" + name + b": 13\r\nx: y\r\n\r\n" + BODY
+    assert answer_end(answer) == len(answer)
+    assert answer_end(answer[:20]) == 0
+
+
+def test_an_answer_without_a_length_is_refused() -> None:
+    """Its end would be guessed."""
+    with pytest.raises(WrongAnswerError, match="without a length"):
+        answer_end(b"HTTP/1.1 200 OK\r\n\r\n")

@@ -1,0 +1,46 @@
+"""The table and the document."""
+
+from __future__ import annotations
+
+from benchmarks.figures import Figure, Missing
+from benchmarks.report import broken, markdown, table
+
+GOOD = Figure("doneyet", [41_000, 45_000, 43_000], "tasks/s", "drain")
+BAD = Figure("doneyet", [30_000], "tasks/s", "drain")
+GONE = Missing("BullMQ", "node and npm are not on PATH\nmore", "drain by BullMQ")
+
+
+def test_a_budget_that_does_not_hold_is_told_with_its_figure() -> None:
+    """Whoever reads the line knows by how much."""
+    assert broken([GOOD, BAD]) == ["doneyet: 30,000 tasks/s, budget ≥ 40,000 tasks/s"]
+
+
+def test_what_could_not_be_measured_counts_as_not_held() -> None:
+    """A missing peer is never silently dropped."""
+    assert broken([GONE]) == ["BullMQ: not measured (node and npm are not on PATH)"]
+
+
+def test_the_table_shows_figure_runs_budget_and_verdict() -> None:
+    """One line for each figure."""
+    head, good, bad, gone = table([GOOD, BAD, GONE]).splitlines()
+    assert head.split() == ["what", "figure", "runs", "budget"]
+    assert "43,000 tasks/s" in good
+    assert "41,000 to 45,000, n=3" in good
+    assert good.endswith("held")
+    assert bad.endswith("NOT HELD")
+    assert "not measured" in gone
+
+
+def test_the_document_says_machine_command_and_verdict() -> None:
+    """All that a reader needs in order to repeat it."""
+    text = markdown({"Drain": ("How.", [GOOD])}, {"Processor": "some"}, "make bench")
+    assert "`make bench`" in text
+    assert "- Processor: some" in text
+    assert "Every budget holds." in text
+    assert "## Drain\n\nHow.\n\n| what |" in text
+
+
+def test_the_document_lists_budgets_that_do_not_hold() -> None:
+    """At its top, not in a row somewhere."""
+    text = markdown({"Drain": ("How.", [BAD])}, {}, "make bench")
+    assert text.index("do not hold") < text.index("## The machine")
