@@ -67,7 +67,7 @@ def _pick(types: Sequence[TaskType], raw: Mapping[str, Any]) -> tuple[TaskType, 
 def _invalid(error: ValidationError, task_type: TaskType) -> Problem:
     errors = []
     for found in error.errors(include_url=False, include_context=False, include_input=False):
-        detail = found["msg"]
+        detail = found["msg"].removeprefix("Value error, ")
         if found["type"] == "extra_forbidden" and len(found["loc"]) == 1:
             detail = f"not a field of this input; there are: {', '.join(_names(task_type))}"
         elif found["type"] == "missing":
