@@ -8,8 +8,8 @@
 -- ARGV[5+] string  the types; the first is served first
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local owner, limit, leave, keep_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4]
-local call, owner_slots = redis.call, 7
-if not call('ZSCORE', KEYS[owner_slots], owner) then return {} end
+local call = redis.call
+if not call('ZSCORE', KEYS[7], owner) then return {} end
 local t, reply = call('TIME'), {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local tail = ' ' .. now .. ' '
@@ -17,10 +17,9 @@ local tail = ' ' .. now .. ' '
 -- Takes those of `ids` that are still wanted; tells whether one was that has to be alone.
 local function take(k, task_type, ids, scores)
   local run, held, gone, alone = {}, {}, {}, false
-  local texts = #ids > 0 and call('HMGET', KEYS[k + 1], unpack(ids)) or {}
+  local texts = #ids > 0 and call('HMGET', KEYS[k + 1], unpack(ids))
   for i, id in ipairs(ids) do
-    local score = scores[i]
-    local attempts, submitted, at = (texts[i] or ''):match('^(%d+) (%d+)\n()')
+    local score, attempts, submitted, at = scores[i], (texts[i] or ''):match('^(%d+) (%d+)\n()')
     if not at or not score or tonumber(score) <= now then
       gone[#gone + 1] = id
     elseif attempts == '0' or #reply == 0 then
