@@ -1,0 +1,67 @@
+# Three images from one file; the last is what a plain `docker build .` makes:
+#   http-server   asks only: no models, nothing but what the HTTP server imports
+#   worker        answers: one image per set of extras, --build-arg EXTRAS=factorization,...
+#   synchronous   both in one process, without Redis
+
+FROM python:3.11-slim AS base
+# Process 1 is tini: it passes SIGTERM on and reaps what a killed worker process leaves behind.
+RUN apt-get update -q \
+    && apt-get install -y -q --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin doneyet
+ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+WORKDIR /app
+
+FROM base AS builder
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+# The images get no pip: the one of the base image installs into their environment.
+RUN python -m venv --without-pip /venv
+
+FROM builder AS http-packages
+COPY requirements/http.txt requirements/
+RUN pip --python /venv/bin/python install -q -r requirements/http.txt
+
+FROM builder AS worker-packages
+ARG EXTRAS=factorization
+# An index beside PyPI, such as one that has torch built for the CPU.
+ARG PIP_EXTRA_INDEX_URL
+COPY requirements requirements
+COPY pyproject.toml ./
+COPY deploy/extras.py deploy/
+# Exact versions come from requirements/; an extra that is not pinned there takes the newest.
+RUN python deploy/extras.py "$EXTRAS" > wanted.txt \
+    && pip --python /venv/bin/python install -q -r wanted.txt \
+       $(printf -- '-c %s ' requirements/*.txt)
+
+FROM worker-packages AS synchronous-packages
+RUN pip --python /venv/bin/python install -q -r requirements/http.txt
+
+FROM base AS code
+COPY settings.py ./
+COPY task_manager task_manager
+COPY tasks tasks
+COPY deploy/health.py deploy/
+RUN python -m compileall -q .
+USER doneyet
+ENTRYPOINT ["tini", "--"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
+    CMD ["python", "-m", "deploy.health"]
+
+FROM code AS worker
+COPY --from=worker-packages /venv /venv
+COPY worker worker
+CMD ["python", "-m", "worker"]
+
+FROM code AS http-server
+COPY --from=http-packages /venv /venv
+COPY http_server http_server
+ENV DONEYET_HOST=0.0.0.0
+EXPOSE 8080
+CMD ["python", "-m", "http_server"]
+
+FROM code AS synchronous
+COPY --from=synchronous-packages /venv /venv
+COPY http_server http_server
+ENV DONEYET_HOST=0.0.0.0
+EXPOSE 8080
+CMD ["python", "-m", "http_server", "--synchronous"]

@@ -1,0 +1,104 @@
+"""`python -m deploy.health` in a container: exits with 0 while its program can do its work.
+
+What runs here, and with which settings, is read from the command line of process 1, so flags count
+as they do for the program. The HTTP server is asked whether it is ready. A worker is healthy while
+one of this machine's worker processes holds a valid lease: its models are loaded, its supervisor
+renews, and Redis hears it.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from settings import HTTP_SERVER, WORKER, Settings
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+TIMEOUT_S = 4.0
+
+
+def main(command: Sequence[str]) -> int:
+    """Prints how the program that `command` started is; the exit code."""
+    program, arguments = program_of(command)
+    settings = Settings.from_command_line(program, arguments)
+    trouble = server_trouble(settings) if program == HTTP_SERVER else worker_trouble(settings)
+    sys.stdout.write((trouble or "healthy") + "\n")
+    return 1 if trouble else 0
+
+
+def program_of(command: Sequence[str]) -> tuple[str, list[str]]:
+    """The program after `-m` and its arguments, from a whole command line."""
+    for place, word in enumerate(command[:-1]):
+        if word == "-m" and command[place + 1] in (HTTP_SERVER, WORKER):
+            return command[place + 1], list(command[place + 2 :])
+    raise SystemExit(f"process 1 is no program of doneyet: {' '.join(command)}")
+
+
+def server_trouble(settings: Settings) -> str:
+    """Why the HTTP server is not ready; empty when it is."""
+    everywhere = settings.host in ("", "0.0.0.0", "::")
+    host = "127.0.0.1" if everywhere else settings.host
+    host = f"[{host}]" if ":" in host else host
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        opener.open(f"http://{host}:{settings.port}/readyz", timeout=TIMEOUT_S).close()
+    except urllib.error.HTTPError as error:
+        return f"the HTTP server answers {error.code}: {error.read().decode()}"
+    except OSError as error:
+        return f"the HTTP server does not answer: {error}"
+    return ""
+
+
+def worker_trouble(settings: Settings) -> str:
+    """Why no worker process of this machine can work; empty when one can."""
+    from task_manager.connection import Connection
+    from task_manager.errors import TaskManagerError
+
+    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40]
+    connection = Connection(settings.redis_url)
+    try:
+        with connection.client() as client:
+            ordered = settings.discipline == "ordered"
+            names = _rq_workers(client) if ordered else _owners(client, settings)
+    except TaskManagerError as error:
+        return str(error)
+    finally:
+        connection.close()
+    if any(name.startswith(f"{host}-") for name in names):
+        return ""
+    return f"no worker process of {host} holds a valid lease"
+
+
+def _owners(client: Redis, settings: Settings) -> list[str]:
+    """Owners of any task type whose lease is valid by Redis' clock."""
+    from task_manager.keys import Keys
+    from tasks import load_registry
+
+    seconds, microseconds = client.time()
+    now_ms = seconds * 1000 + microseconds // 1000
+    keys = Keys(settings.key_prefix)
+    return [
+        owner.decode()
+        for name in load_registry(settings).types
+        for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
+    ]
+
+
+def _rq_workers(client: Redis) -> list[str]:
+    """RQ's workers whose record has not expired, which it does with their lease."""
+    from task_manager.ordered_keys import WORKER_PREFIX, WORKERS
+
+    keys = [key.decode() for key in client.smembers(WORKERS)]
+    return [key.removeprefix(WORKER_PREFIX) for key in keys if client.exists(key)]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path("/proc/1/cmdline").read_text().split("\0")[:-1]))

@@ -1,0 +1,67 @@
+"""`python -m deploy.health` and `deploy/extras.py`, without a container."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from deploy.extras import main as extras
+from deploy.health import main, program_of
+from settings import Settings
+from task_manager import open_task_manager
+from tasks import load_registry
+from worker.owner import new_owner
+
+WORKER = ["tini", "--", "python", "-m", "worker"]
+SERVER = ["python", "-m", "http_server", "--port"]
+
+
+@pytest.mark.parametrize("discipline", ["random", "distributed"])
+def test_worker_is_healthy_while_it_holds_a_lease(
+    redis_url: str, discipline: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its own lease: another machine's says nothing about this one."""
+    settings = Settings(redis_url=redis_url, discipline=discipline)
+    manager = open_task_manager(settings, load_registry(settings).types)
+    command = [*WORKER, "--discipline", discipline, "--redis-url", redis_url]
+    owner = new_owner(1)
+    manager.renew({"elsewhere-1-abc": ["factorization"]}, 15)
+    assert main(command) == 1
+    assert "no worker process" in capsys.readouterr().out
+    manager.renew({owner: ["factorization"]}, 15)
+    assert main(command) == 0
+    manager.renew({owner: ["factorization"]}, 0.001)
+    assert main(command) == 1
+    manager.close()
+
+
+def test_worker_is_not_healthy_without_redis(capsys: pytest.CaptureFixture[str]) -> None:
+    """It says so, and does not fail with a stack trace."""
+    assert main([*WORKER, "--redis-url", "redis://127.0.0.1:1/0"]) == 1
+    assert "cannot be reached" in capsys.readouterr().out
+
+
+def test_server_that_does_not_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """The port is the one on the command line of process 1."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert main([*SERVER, str(taken.getsockname()[1])]) == 1
+    assert "does not answer" in capsys.readouterr().out
+
+
+def test_other_programs_have_no_health() -> None:
+    """A container that runs something else is told so."""
+    with pytest.raises(SystemExit, match="no program of doneyet: sleep infinity"):
+        program_of(["sleep", "infinity"])
+
+
+def test_extras_are_resolved(capsys: pytest.CaptureFixture[str]) -> None:
+    """An extra of the project's own stands for its requirements; an unknown one is refused."""
+    assert extras("factorization, client") == 0
+    printed = capsys.readouterr().out.split("\n")
+    for package in ("python-flint", "redis[hiredis]", "requests"):
+        assert any(line.startswith(package) for line in printed), package
+    assert not any(line.startswith("doneyet") for line in printed)
+    assert extras("nonsense") == 2
+    assert "no extra 'nonsense'" in capsys.readouterr().err

@@ -1,0 +1,85 @@
+"""What is in the images, and what is not."""
+
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+
+from tests.containers.compose import ROOT, docker
+from tests.helpers import wait_until
+
+pytestmark = [
+    pytest.mark.containers,
+    pytest.mark.timeout(600),
+    pytest.mark.usefixtures("engine"),
+    pytest.mark.xdist_group("containers"),
+]
+
+
+def image(target: str) -> str:
+    """The id of a freshly built image."""
+    return docker("build", "--quiet", "--target", target, str(ROOT)).strip()
+
+
+def fails(image_id: str, *command: str) -> bool:
+    """Whether `command` fails in a container of the image."""
+    ran = subprocess.run(
+        ["docker", "run", "--rm", image_id, *command], capture_output=True, check=False
+    )
+    return ran.returncode != 0
+
+
+@pytest.mark.parametrize("target", ["http-server", "worker", "synchronous"])
+def test_nobody_is_root(target: str) -> None:
+    """Programs run as a user who owns none of the code."""
+    built = image(target)
+    assert docker("run", "--rm", built, "id", "-u").strip() == "10001"
+    assert fails(built, "touch", "/app/settings.py")
+
+
+def test_http_image_is_light() -> None:
+    """No model's packages, no worker, no pip of its own."""
+    built = image("http-server")
+    for command in ("import flint", "import worker", "import torch"):
+        assert fails(built, "python", "-c", command), command
+    assert fails(built, "/venv/bin/pip", "--version")
+
+
+def test_worker_image_takes_any_extras() -> None:
+    """EXTRAS chooses the packages of pyproject.toml; a name that is none is refused."""
+    built = docker(
+        *("build", "--quiet", "--target", "worker", "--build-arg", "EXTRAS=core", str(ROOT))
+    ).strip()
+    assert fails(built, "python", "-c", "import flint")
+    assert not fails(built, "python", "-c", "import redis, rq, pydantic")
+    with pytest.raises(subprocess.CalledProcessError):
+        docker("build", "-q", "--target", "worker", "--build-arg", "EXTRAS=no-such", str(ROOT))
+
+
+def test_process_one_reaps_and_forwards() -> None:
+    """Orphans of killed processes leave no zombies behind; SIGTERM ends the program at once."""
+    built = image("synchronous")
+    container = docker("run", "--detach", "--rm", built).strip()
+    try:
+        wait_until(
+            lambda: not _exec_fails(container, "python", "-m", "deploy.health"),
+            description="the server is healthy",
+            timeout_s=60,
+        )
+        docker("exec", container, "python", "-c", _ORPHAN)
+        wait_until(
+            lambda: " Z " not in docker("exec", container, "sh", "-c", "cat /proc/[0-9]*/stat"),
+            description="no zombie is left",
+        )
+    finally:
+        docker("stop", "--time", "30", container)
+
+
+_ORPHAN = "import os; os.fork() or (os.fork() or os._exit(0), os._exit(0))"
+"""A grandchild whose parent ends first: it becomes a child of process 1."""
+
+
+def _exec_fails(container: str, *command: str) -> bool:
+    ran = subprocess.run(["docker", "exec", container, *command], capture_output=True, check=False)
+    return ran.returncode != 0
