@@ -85,19 +85,20 @@ def _owners(client: Redis, settings: Settings) -> list[str]:
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000
     keys = Keys(settings.key_prefix)
-    return [
-        owner.decode()
+    found = [
+        owner
         for name in load_registry(settings).types
         for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
     ]
+    return [owner.decode() for owner in found if isinstance(owner, bytes)]
 
 
 def _rq_workers(client: Redis) -> list[str]:
     """RQ's workers whose record has not expired, which it does with their lease."""
     from task_manager.ordered_keys import WORKER_PREFIX, WORKERS
 
-    keys = [key.decode() for key in client.smembers(WORKERS)]
-    return [key.removeprefix(WORKER_PREFIX) for key in keys if client.exists(key)]
+    found = [key for key in client.smembers(WORKERS) if isinstance(key, bytes)]
+    return [key.decode().removeprefix(WORKER_PREFIX) for key in found if client.exists(key)]
 
 
 if __name__ == "__main__":

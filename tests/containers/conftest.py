@@ -1,4 +1,4 @@
-"""Where these tests run: a container engine, and somebody who asked for them."""
+"""Where these tests run: where somebody asked for them, and a container engine answers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ import subprocess
 import pytest
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Building images takes minutes, so it is left to `make containers`, engine or not."""
+    if "containers" in config.option.markexpr:
+        return
+    left_out = [item for item in items if item.get_closest_marker("containers")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
 @pytest.fixture(scope="session")
-def engine(request: pytest.FixtureRequest) -> None:
-    """Skips where no engine answers; and in a plain run of the suite, which takes minutes less."""
-    if "containers" not in request.config.option.markexpr:
-        pytest.skip("`make containers` runs it: it builds images")
+def engine() -> None:
+    """Skips where no container engine answers, saying what is missing."""
     if shutil.which("docker") is None:
         pytest.skip("there is no docker on PATH")
     for command in (["docker", "info"], ["docker", "compose", "version"]):
