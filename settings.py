@@ -103,6 +103,13 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=0,
     )
+    client_rate: float = _setting(
+        0.0,
+        "requests that one address may make, on average; above it 429; 0: no limit",
+        unit="1/s",
+        programs=(HTTP_SERVER,),
+        minimum=0,
+    )
     threads: int = _setting(
         64,
         "threads that answer requests that need not wait",

@@ -15,6 +15,7 @@ from http_server.health_routes import add_health_routes
 from http_server.lifecycle import drain_on_signal
 from http_server.load_routes import add_load_routes
 from http_server.managers import open_manager
+from http_server.rate_limit import RateLimit, with_rate_limit
 from http_server.shortcut import with_shortcut
 from http_server.task_routes import add_task_routes
 from settings import Settings
@@ -45,6 +46,10 @@ def create_app(
     app.wsgi_app = with_shortcut(  # type: ignore[method-assign, assignment]
         app.wsgi_app, asker.cache, registry.endpoints, settings.max_body_bytes
     )
+    if settings.client_rate > 0:
+        app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]
+            app.wsgi_app, RateLimit(settings.client_rate)
+        )
     asker.start()
     return app
 

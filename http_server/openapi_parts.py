@@ -117,7 +117,7 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
     return {
         "/tasks/{task_id}": {
             "parameters": [task_id],
-            "get": _operation("tasks", "task", "How a task is", ref("Task"), 404, 503),
+            "get": _operation("tasks", "task", "How a task is", ref("Task"), 404, 429, 503),
             "delete": _operation(
                 "tasks",
                 "cancel",
@@ -125,16 +125,17 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
                 ref("Task"),
                 404,
                 409,
+                429,
                 503,
             ),
         },
         "/load": {
-            "get": _operation("operation", "load", "How busy each type is", ref("Load"), 503)
+            "get": _operation("operation", "load", "How busy each type is", ref("Load"), 429, 503)
         },
         "/load/{type}": {
             "parameters": [kind],
             "get": _operation(
-                "operation", "load-of-type", "How busy a type is", ref("Load"), 404, 503
+                "operation", "load-of-type", "How busy a type is", ref("Load"), 404, 429, 503
             ),
         },
         "/healthz": {"get": _operation("operation", "live", "The process answers", _OBJECT)},

@@ -22,6 +22,7 @@ TITLES = {
     "unsupported-media-type": "The body is of a type that is not read here",
     "invalid-input": "The input is not valid",
     "internal-error": "The server failed",
+    "too-fast": "This client asks too fast",
     "overloaded": "The task type has as many tasks as it may have",
     "unavailable": "The server cannot answer for now",
 }
@@ -85,6 +86,14 @@ def invalid_whole(detail: str) -> Problem:
 def unknown_task() -> Problem:
     """404: the id was never given, or its task has expired."""
     return Problem(404, "unknown-task", "no such task, or nobody has asked about it for too long")
+
+
+def too_fast(retry_after_s: int) -> Problem:
+    """429: this address has used up what it may ask for now."""
+    detail = (
+        "this client makes more requests a second than it may; ask in arrays, or with Prefer: wait"
+    )
+    return Problem(429, "too-fast", detail, headers=[("retry-after", str(retry_after_s))])
 
 
 def unavailable(detail: str, retry_after_s: int = 1) -> Problem:

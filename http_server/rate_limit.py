@@ -1,0 +1,64 @@
+"""One client that asks too fast is told so, before its requests cost anything."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from http_server.plain_response import problem_response
+from http_server.problem import too_fast
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+BURST_S = 5.0
+"""An address that was quiet may make this many seconds' worth of requests at once."""
+
+MOST_ADDRESSES = 10_000
+"""Addresses remembered; beyond it those are forgotten that may make a whole burst again."""
+
+NOT_COUNTED = frozenset({"/healthz", "/readyz", "/ping", "/healthcheck"})
+
+
+class RateLimit:
+    """The generic cell rate algorithm (ITU-T I.371), one cell stream per address.
+
+    For each address one time is kept: when its requests so far would have come, had they come
+    evenly. A request is too early while that is more than a burst ahead of now.
+    """
+
+    def __init__(self, requests_per_s: float) -> None:
+        self._interval_s = 1.0 / requests_per_s
+        self._burst_s = max(BURST_S, self._interval_s)
+        self._due_s: dict[str, float] = {}
+        self._lock = threading.Lock()
+
+    def too_early_s(self, address: str, now_s: float) -> float:
+        """0 when a request from `address` may be answered now, else in how many seconds it may."""
+        with self._lock:
+            due_s = max(self._due_s.get(address, now_s), now_s)
+            early_s = due_s + self._interval_s - now_s - self._burst_s
+            if early_s > 1e-9:
+                return early_s
+            if len(self._due_s) >= MOST_ADDRESSES:
+                self._due_s = {known: at for known, at in self._due_s.items() if at > now_s}
+            self._due_s[address] = due_s + self._interval_s
+            return 0.0
+
+
+def with_rate_limit(
+    app: WSGIApplication, limit: RateLimit
+) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """`app`, but 429 for an address that asks faster than `limit` lets it."""
+
+    def limited(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ["PATH_INFO"] not in NOT_COUNTED:
+            early_s = limit.too_early_s(environ.get("REMOTE_ADDR") or "", time.monotonic())
+            if early_s:
+                return problem_response(too_fast(math.ceil(early_s)))(environ, start_response)
+        return app(environ, start_response)
+
+    return limited
