@@ -27,8 +27,7 @@ def prepare(types: Sequence[TaskType], raw: Any) -> tuple[TaskType, Task, bytes]
     try:
         item = task_type.Input.model_validate(fields, extra="forbid")
         canonical = task_type.canonical(item)
-        include = None if task_type.echo is None else set(task_type.echo)
-        echo = item.model_dump_json(include=include).encode()
+        echo = task_type.echo_json(item)
     except ValidationError as error:
         raise _invalid(error, task_type) from None
     except (ValueError, RecursionError) as error:

@@ -27,6 +27,8 @@ def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
         if status is None:
             raise unknown_task()
         echo = asker.cache.echo(status.id)
+        if status.input is not None:
+            echo = task_type.echo_json(task_type.Input.model_validate_json(status.input))
         answer = with_times(compose(task_type, status, echo), status)
         return PlainResponse(answer.with_load(status.load))
 

@@ -59,7 +59,7 @@ class DistributedManager(RedisManager):
                 *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
                 *(keys.progress(type_name), keys.result(type_name, task_id)),
             ],
-            [task_id],
+            [task_id, keys.claims(type_name, "")],
         )
 
     def _cancel_call(self, type_name: str, task_id: str) -> Call:

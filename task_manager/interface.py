@@ -74,6 +74,8 @@ class Status:
     finished_ms: int | None = None
     expires_ms: int | None = None
     """When a terminal task is forgotten."""
+    input: bytes | None = None
+    """What a waiting or running task asks for; only `Asking.status` tells it."""
 
 
 @dataclass(frozen=True, slots=True)

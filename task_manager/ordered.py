@@ -24,7 +24,7 @@ from task_manager import scripts
 from task_manager.connection import Connection
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import Asking, Limits, Load, Promises, Status, Task, Watch
-from task_manager.ordered_jobs import job_fields, read_status
+from task_manager.ordered_jobs import job_fields, read_input, read_status
 from task_manager.redis_manager import ms
 from task_manager.scripts import Call
 from task_manager.watch import FinishedWatch
@@ -56,7 +56,12 @@ class Ordered(Asking):
 
     def status(self, type_name: str, task_id: str) -> Status | None:
         told = self._run([self._status_call(type_name, task_id)])[0]
-        return read_status(type_name, task_id, told)
+        status = read_status(type_name, task_id, told)
+        if status is not None and not status.state.terminal:
+            with self._connection.client() as client:
+                data = client.hget(keys.job(task_id), "data")
+            status.input = read_input(data if isinstance(data, bytes) else None)
+        return status
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         queue = keys.QueueKeys(self._prefix, type_name)

@@ -61,6 +61,14 @@ def encode_result(done: bool, body: bytes) -> str:
     return b64encode(JSONSerializer.dumps({"done": done, "body": body.decode()})).decode()
 
 
+def read_input(data: bytes | None) -> bytes | None:
+    """What a job asks for, read from the `data` of its hash; None where it is gone."""
+    if data is None:
+        return None
+    _, _, (_, text), _ = JSONSerializer.loads(zlib.decompress(data))
+    return str(text).encode()
+
+
 def read_status(type_name: str, task_id: str, reply: Sequence[Any]) -> Status | None:
     """The status that the `status` script's reply means; None when the task is unknown."""
     load, *known = reply

@@ -69,7 +69,7 @@ class RandomManager(RedisManager):
                 *(keys.wanted(type_name), keys.running(type_name), keys.progress(type_name)),
                 *(keys.result(type_name, task_id), keys.input(task_id)),
             ],
-            [self._main_db, self._input_db, task_id],
+            [self._main_db, self._input_db, task_id, keys.claims(type_name, "")],
         )
 
     def _cancel_call(self, type_name: str, task_id: str) -> Call:

@@ -90,8 +90,12 @@ class RedisManager(TaskManager):
         return statuses
 
     def status(self, type_name: str, task_id: str) -> Status | None:
-        load, record = self._run([self._status_call(type_name, task_id)])[0]
-        return None if record is None else read_status(type_name, task_id, load, record)
+        load, record, *text = self._run([self._status_call(type_name, task_id)])[0]
+        if record is None:
+            return None
+        status = read_status(type_name, task_id, load, record)
+        status.input = text[0] if text else None
+        return status
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         record = self._run([self._cancel_call(type_name, task_id)])[0]

@@ -107,11 +107,10 @@ class TaskType:
             digest.update(part)
         return type_tag(self.name) + digest.hexdigest()
 
-    def echo_fields(self, item: BaseModel) -> dict[str, Any]:
-        """The input fields that the answer repeats, JSON-ready."""
-        return item.model_dump(
-            mode="json", include=set(self.echo) if self.echo is not None else None
-        )
+    def echo_json(self, item: BaseModel) -> bytes:
+        """The input fields that the answer repeats, as a JSON object."""
+        include = None if self.echo is None else set(self.echo)
+        return item.model_dump_json(include=include).encode()
 
 
 def type_tag(name: str) -> str:

@@ -39,10 +39,10 @@ def run_batch(task_type: TaskType, inputs: Sequence[bytes]) -> list[Answer]:
     return [answer for answer in answers if answer is not None]
 
 
-def failure(code: str, detail: str, echoed: dict[str, Any] | None = None) -> Answer:
-    """A failed answer. `code` is for programs, `detail` for people."""
+def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
+    """A failed answer. `code` is for programs, `detail` for people; `echo` a JSON object."""
     error = {"code": code, "detail": detail[:_MOST_DETAIL]}
-    return Answer(False, json.dumps({**(echoed or {}), "error": error}).encode())
+    return Answer(False, _join(echo, json.dumps({"error": error}).encode()))
 
 
 def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence[Any]) -> list[Any]:
@@ -75,20 +75,15 @@ def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence
 def _answer(task_type: TaskType, item: BaseModel, outcome: Any) -> Answer:
     if isinstance(outcome, Exception):
         detail = f"{type(outcome).__name__}: {outcome}"
-        return failure("task-failed", detail, task_type.echo_fields(item))
+        return failure("task-failed", detail, task_type.echo_json(item))
     try:
         if not isinstance(outcome, task_type.Output):
             outcome = task_type.Output.model_validate(outcome)
-        return Answer(True, _join(_echo_json(task_type, item), outcome.model_dump_json().encode()))
+        return Answer(True, _join(task_type.echo_json(item), outcome.model_dump_json().encode()))
     except (ValidationError, ValueError) as error:
         log.error("%s gave an answer that is no %s: %s", task_type.name, "Output", error)
         detail = f"{task_type.name} gave an answer of the wrong form: {error}"
-        return failure("invalid-output", detail, task_type.echo_fields(item))
-
-
-def _echo_json(task_type: TaskType, item: BaseModel) -> bytes:
-    include = None if task_type.echo is None else set(task_type.echo)
-    return item.model_dump_json(include=include).encode()
+        return failure("invalid-output", detail, task_type.echo_json(item))
 
 
 def _join(first: bytes, second: bytes) -> bytes:

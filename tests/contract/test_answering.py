@@ -82,6 +82,7 @@ def test_claimed_task_runs(harness: RedisHarness) -> None:
     status = harness.manager.status(ONE, task(7).id)
     assert status is not None
     assert (status.state, status.load, status.attempts) == (State.RUNNING, 1, 1)
+    assert status.input == task(7).input
     load = harness.manager.load([ONE])[0]
     assert (load.waiting, load.running, load.workers) == (0, 1, 2)
 

@@ -196,6 +196,15 @@ def test_status_tells_times_and_attempts(harness: Harness) -> None:
     assert status.expires_ms > status.finished_ms
 
 
+def test_status_tells_the_input_of_a_waiting_task(harness: Harness) -> None:
+    """Who knows only the id learns what was asked."""
+    needs_waiting(harness)
+    harness.manager.submit([task(7)])
+    status = harness.manager.status(ONE, task(7).id)
+    assert status is not None
+    assert status.input == task(7).input
+
+
 def test_cancelled_task_never_runs(harness: Harness) -> None:
     """A waiting task that is cancelled is gone, and says so for a while."""
     needs_waiting(harness)

@@ -181,19 +181,21 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
 
     def status(task_id: str) -> list[bytes | int | None]:
         keys = ["waiting", "inputs", "running", "progress", f"result:{task_id}"]
-        reply: list[bytes | int | None] = run("distributed/status", keys, [task_id])
+        reply: list[bytes | int | None] = run("distributed/status", keys, [task_id, "claims:"])
         return reply
 
     assert status("a") == [0, None]
     submit(run, "a", "b", "c")
     lapse(client, "c")
     register(client)
-    load, word = status("a")
+    load, word, text = status("a")
+    assert text == b"{}"
     assert load == 2
     assert str(word).startswith("b'waiting 0 ")
     assert status("c") == [2, None]
     (taken,) = claim(run, limit=1)[::4]
-    _, running = status(taken.decode())
+    _, running, text = status(taken.decode())
+    assert text == b"{}"
     assert str(running).startswith("b'running o ")
     assert run("distributed/load", ["waiting", "running", "owners"], []) == [1, 1, 1]
 

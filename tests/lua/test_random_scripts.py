@@ -225,20 +225,24 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
 
     def status(task_id: str) -> list[bytes | int | None]:
         keys = ["wanted", "running", "progress", f"result:{task_id}", f"in:{task_id}"]
-        reply: list[bytes | int | None] = run("random/status", keys, [MAIN, INPUT, task_id])
+        reply: list[bytes | int | None] = run(
+            "random/status", keys, [MAIN, INPUT, task_id, "claims:"]
+        )
         return reply
 
     assert status("a") == [0, None]
     before = time.time()
     submit(run, "a", "b")
     register(client)
-    load, word = status("a")
+    load, word, text = status("a")
+    assert text == b"{}"
     assert load == 2
     assert isinstance(word, bytes)
     assert word.startswith(b"waiting 0 ")
     assert abs(int(word.split(b" ")[2]) / 1000 - before) < 5
     (taken,) = claim(run, limit=1)[::4]
-    _, running = status(taken.decode())
+    _, running, text = status(taken.decode())
+    assert text == b"{}"
     assert str(running).startswith("b'running o ")
     assert run("random/load", ["wanted", "running", "owners"], []) == [1, 1, 1]
 

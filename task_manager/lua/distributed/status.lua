@@ -5,19 +5,21 @@
 -- KEYS[4]  hash    progress: id -> "fraction message"
 -- KEYS[5]  string  result
 -- ARGV[1]  string  id
+-- ARGV[2]  string  what the keys of claims begin with, before the owner
 -- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
---          | "waiting attempts submitted_ms"
+--          | "waiting attempts submitted_ms"; then the input of a waiting or running task
 local waiting, inputs, running, progress, result_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local id, t = ARGV[1], redis.call('TIME')
+local id, claims_prefix, t = ARGV[1], ARGV[2], redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local load = redis.call('HLEN', running) + redis.call('ZCOUNT', waiting, now + 1, '+inf')
 local record = redis.call('GET', result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
 if held then
-  local done = redis.call('HGET', progress, id)
-  return { load, 'running ' .. held .. (done and '\n' .. done or '') }
+  local done, claims = redis.call('HGET', progress, id), claims_prefix .. held:match('^%S+')
+  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims, id) }
 end
 local score, text = redis.call('ZSCORE', waiting, id), redis.call('HGET', inputs, id)
 if not score or not text or tonumber(score) <= now then return { load, false } end
-return { load, 'waiting ' .. text:match('^(%d+ %d+)\n') }
+local head, at = text:match('^(%d+ %d+)\n()')
+return { load, 'waiting ' .. head, text:sub(at) }

@@ -7,10 +7,12 @@
 -- ARGV[1]  int     main database
 -- ARGV[2]  int     input database
 -- ARGV[3]  string  id
+-- ARGV[4]  string  what the keys of claims begin with, before the owner
 -- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
---          | "waiting attempts submitted_ms"
+--          | "waiting attempts submitted_ms"; then the input of a waiting or running task
 local wanted, running, progress, result_key, input_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local main_db, input_db, id, t = ARGV[1], ARGV[2], ARGV[3], redis.call('TIME')
+local main_db, input_db, id, claims_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local load, counts = redis.call('HLEN', running), redis.call('HGETALL', wanted)
 for i = 1, #counts, 2 do
@@ -20,10 +22,12 @@ local record = redis.call('GET', result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
 if held then
-  local done = redis.call('HGET', progress, id)
-  return { load, 'running ' .. held .. (done and '\n' .. done or '') }
+  local done, claims = redis.call('HGET', progress, id), claims_prefix .. held:match('^%S+')
+  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims, id) }
 end
 redis.call('SELECT', input_db)
-local attempts, submitted = redis.call('GETRANGE', input_key, 0, 63):match('^(%d+) (%d+) ')
+local text = redis.call('GET', input_key)
 redis.call('SELECT', main_db)
-return { load, submitted and 'waiting ' .. attempts .. ' ' .. submitted or false }
+if not text then return { load, false } end
+local attempts, submitted, at = text:match('^(%d+) (%d+) [^\n]*\n()')
+return { load, 'waiting ' .. attempts .. ' ' .. submitted, text:sub(at) }
