@@ -70,7 +70,7 @@ PEERS = (
     Peer(
         name="celery",
         label="Celery",
-        tasks=4_000,
+        tasks=3_000,
         how="prefork 1, acks_late, prefetch 64; no gossip, mingle, heartbeat",
         program=(
             *("-m", "celery", "-A", "benchmarks.peers.celery", "worker", "--loglevel", "ERROR"),
