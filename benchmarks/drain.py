@@ -3,8 +3,8 @@
 Every queue is filled before its worker starts; the rate is counted from outside, from the moment
 a tenth of the results is stored until all are. Results are stored, and the claims of a worker that
 dies come back (where a peer does not promise that, its line says so). Each peer runs as one worker
-process in the fastest configuration that we found, right after a doneyet run: a ratio compares
-neighbours in time.
+process, in the one configuration that its line names: chosen for short tasks, not searched for the
+fastest. It runs right after a doneyet run: a ratio compares neighbours in time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The peers: the configuration in which each drains fastest without giving up its guarantees."""
+"""The peers, each in one configuration for many short tasks."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ PEERS = (
         name="rq",
         label="RQ",
         tasks=2_000,
-        how="SimpleWorker, which does not fork for each job; logs off",
+        how="SimpleWorker, no fork for each job; logs off; a job whose worker dies fails",
         program=(
             *("-m", "rq.cli", "worker", "--url", "{url}", "--quiet"),
             *("--worker-class", "rq.worker.SimpleWorker", "default"),
