@@ -1,0 +1,47 @@
+"""Systems that run what the docs show, with the task types that the docs define."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.system import System
+from tests.docs.markdown import Block, blocks
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+ADDING = ROOT / "docs" / "adding-a-task.md"
+
+
+def example(path: Path) -> Block:
+    """The block of a document that defines a task type."""
+    (found,) = [block for block in blocks(path) if "(TaskType)" in block.text]
+    return found
+
+
+@pytest.fixture(scope="session")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the task types of the docs, as modules of the names that they have there."""
+    directory = tmp_path_factory.mktemp("docs")
+    (directory / "wordcount.py").write_text(example(README).text)
+    (directory / "sentiment.py").write_text(example(ADDING).text)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def system(modules: Path) -> Iterator[System]:
+    """A server and a worker that know them."""
+    path = os.pathsep.join(filter(None, (str(modules), os.environ.get("PYTHONPATH"))))
+    settings = {"PYTHONPATH": path, "DONEYET_TASKS": "wordcount,sentiment"}
+    with System(processes=1, settings=settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def synchronous_system() -> Iterator[System]:
+    """A server that answers in the same request."""
+    with System(discipline="synchronous") as running:
+        yield running

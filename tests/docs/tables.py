@@ -1,0 +1,137 @@
+"""Tables in the docs that are made from the code; `python -m tests.docs.tables` writes them anew.
+
+A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from http_server.problem import TITLES
+from settings import BOTH, Settings, env_name, flag_name
+from task_manager.distributed import DistributedManager
+from task_manager.interface import Promises
+from task_manager.keys import Keys
+from task_manager.ordered import Ordered
+from task_manager.random import RandomManager
+from task_manager.synchronous import Synchronous
+
+ROOT = Path(__file__).parents[2]
+BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+
+PROMISES = {
+    "uses_redis": "uses Redis or Valkey",
+    "ordered": "first come, first served",
+    "answering": "its tasks are claimed by doneyet's own worker processes",
+    "answers_at_once": "the answer comes in the same request",
+    "progress": "progress of a running task shows in its answer",
+    "retries_alone": "a task whose process died is retried in a batch of its own",
+    "batches": "inputs that wait together may run together",
+}
+"""What each attribute of `Promises` means to whoever chooses."""
+
+STATUSES = {
+    "bad-request": "400",
+    "not-json": "400",
+    "not-found": "404",
+    "unknown-task": "404",
+    "unknown-type": "404",
+    "method-not-allowed": "405",
+    "already-terminal": "409",
+    "too-large": "413",
+    "unsupported-media-type": "415",
+    "invalid-input": "422",
+    "too-fast": "429",
+    "internal-error": "500",
+    "overloaded": "503",
+    "unavailable": "503",
+}
+
+
+def settings() -> str:
+    """Every setting."""
+    rows = []
+    for row in dataclasses.fields(Settings):
+        unit = f" {row.metadata['unit']}" if row.metadata["unit"] else ""
+        default = f"`{row.default:g}`" if isinstance(row.default, float) else f"`{row.default}`"
+        default = "none" if row.default == "" else default + unit
+        programs = "both" if row.metadata["programs"] == BOTH else row.metadata["programs"][0]
+        choices = row.metadata["choices"]
+        text = row.metadata["help"] + (f" ({', '.join(choices)})" if choices else "")
+        names = f"`{env_name(row.name)}`", f"`{flag_name(row.name)}`"
+        rows.append([*names, default, programs, text])
+    return table(["environment", "flag", "default", "program", "meaning"], rows)
+
+
+def promises() -> str:
+    """What each discipline promises."""
+    declared = {
+        "random": RandomManager.promises,
+        "distributed": DistributedManager.promises,
+        "ordered": Ordered.promises,
+        "synchronous": Synchronous.promises,
+    }
+    rows = [
+        [
+            PROMISES[row.name],
+            f"`{row.name}`",
+            *("yes" if getattr(each, row.name) else "no" for each in declared.values()),
+        ]
+        for row in dataclasses.fields(Promises)
+    ]
+    return table(["promise", "attribute", *declared], rows)
+
+
+def problems() -> str:
+    """Every problem type."""
+    rows = [
+        [f"`urn:doneyet:problem:{kind}`", STATUSES[kind], title] for kind, title in TITLES.items()
+    ]
+    return table(["type", "status", "title"], rows)
+
+
+def keys() -> str:
+    """Every key of the random and the distributed discipline."""
+    rows = []
+    for name, method in inspect.getmembers(Keys("doneyet"), inspect.ismethod):
+        if not name.startswith("_"):
+            places = [f"<{parameter}>" for parameter in inspect.signature(method).parameters]
+            shown = [{"<type_name>": "<type>", "<task_id>": "<id>"}.get(p, p) for p in places]
+            text = " ".join((inspect.getdoc(method) or "").split())
+            rows.append([f"`{method(*shown)}`", text])
+    return table(["key", "what it holds"], sorted(rows))
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines
+    )
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "settings": settings,
+    "promises": promises,
+    "problems": problems,
+    "keys": keys,
+}
+
+
+def renewed(text: str) -> str:
+    """`text` with each table as the code has it now."""
+    return BLOCK.sub(lambda found: found[1] + TABLES[found[2]]() + found[4], text)
+
+
+def documents() -> list[Path]:
+    """Every document for users and contributors."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+if __name__ == "__main__":
+    for path in documents():
+        path.write_text(renewed(path.read_text()))

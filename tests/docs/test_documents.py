@@ -1,0 +1,128 @@
+"""Documents agree with the code and with each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import pytest
+
+from http_server.problem import TITLES
+from settings import Settings, env_name, flag_name
+from task_manager.interface import Promises, State
+from tests.docs.markdown import anchors, blocks, links
+from tests.docs.tables import BLOCK, PROMISES, ROOT, STATUSES, TABLES, documents, renewed
+
+PARTS = ("client", "http_server", "local", "task_manager", "tasks", "worker")
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_tables_are_those_of_the_code(path: Path) -> None:
+    """`python -m tests.docs.tables` writes them anew."""
+    text = path.read_text()
+    assert text == renewed(text), f"run: python -m tests.docs.tables (for {path.name})"
+
+
+def test_every_table_is_shown_once() -> None:
+    """In one document, so that there is one place to look."""
+    shown = [match[2] for path in documents() for match in BLOCK.finditer(path.read_text())]
+    assert sorted(shown) == sorted(TABLES)
+
+
+def test_settings_exist_both_ways() -> None:
+    """Each setting has a row in the README, each row a setting, and no document names another."""
+    rows = re.findall(
+        r"^\| `(DONEYET_\w+)` \| `(--[\w-]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE
+    )
+    names = [row.name for row in dataclasses.fields(Settings)]
+    assert rows == [(env_name(name), flag_name(name)) for name in names]
+    known = {env_name(name) for name in names}
+    for path in documents():
+        named = set(re.findall(r"DONEYET_[A-Z_]*[A-Z]", path.read_text()))
+        assert named <= known, f"{path.name} names {named - known}"
+
+
+def test_every_promise_is_explained() -> None:
+    """A new attribute of `Promises` needs a row."""
+    assert PROMISES.keys() == {row.name for row in dataclasses.fields(Promises)}
+
+
+def test_the_protocol_tells_all() -> None:
+    """Every problem, every state, and every status that a problem has."""
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    assert STATUSES.keys() == TITLES.keys()
+    for state in State:
+        assert f"`{state}`" in text or f"`{state}`:" in text, state
+    for status in set(STATUSES.values()):
+        assert status in text
+
+
+def test_statuses_are_those_of_the_code() -> None:
+    """Each kind of problem is raised with the status that the docs say."""
+    raised = {
+        (kind, status)
+        for path in (ROOT / "http_server").glob("*.py")
+        for status, kind in re.findall(
+            r"Problem\(\s*(\d{3}),\s*\"([\w-]+)\"", path.read_text(), re.DOTALL
+        )
+    }
+    assert raised
+    for kind, status in raised:
+        assert STATUSES[kind] == status, kind
+
+
+def test_error_codes_are_those_of_the_code() -> None:
+    """The protocol lists every code that an `error` object can have."""
+    sources = [*(ROOT / "tasks").glob("*.py"), *(ROOT / "worker").glob("*.py")]
+    sources += [*(ROOT / "task_manager").glob("*.py"), *(ROOT / "http_server").glob("*.py")]
+    found = {
+        code
+        for path in sources
+        for pattern in (r"failure\(\"([a-z-]+)\"", r"\"code\": ?\"([a-z-]+)\"")
+        for code in re.findall(pattern, path.read_text())
+    }
+    text = (ROOT / "docs" / "protocol.md").read_text()
+    table = text[text.index("Codes of `error`") : text.index("### Replies to an array")]
+    assert found == set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
+
+
+def test_the_tour_passes_every_file() -> None:
+    """docs/architecture.md names each module, and no file that does not exist."""
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert not [name for name in named if not (ROOT / name).is_file()]
+    modules = {
+        path.relative_to(ROOT).as_posix()
+        for part in PARTS
+        for path in (ROOT / part).glob("*.py")
+        if not path.name.startswith("__")
+    }
+    assert not modules - named, "docs/architecture.md does not say what these are for"
+
+
+@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """To a file of this repository, and to a heading where they name one."""
+    for link in links(path):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), f"{path.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{path.name} links to {link}"
+
+
+def test_the_example_is_the_one_that_can_be_run() -> None:
+    """examples/twenty_numbers.py asks as the README shows."""
+    (shown,) = [block.text for block in blocks(ROOT / "README.md") if "range(20)" in block.text]
+    example = (ROOT / "examples" / "twenty_numbers.py").read_text()
+
+    def steps(text: str) -> list[str]:
+        plain = text.replace("'", '"').replace(
+            'f"{url}/factorize"', '"http://localhost:8080/factorize"'
+        )
+        plain = re.sub(r",\s*timeout=10", "", plain[plain.index("done = False") :])
+        return re.sub(r"\s+", "", plain).split(",")
+
+    assert steps(shown) == steps(example)
