@@ -14,7 +14,7 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """The parent says with it that the end is near; readiness ends, service goes on."""
 
 _ENDING = frozenset({DRAIN_SIGNAL, signal.SIGTERM, signal.SIGINT})
-_ORPHAN_CHECK_S = 1.0
+_ORPHAN_CHECK_S = 0.25
 
 
 def drain_on_signal(room: WaitingRoom) -> None:

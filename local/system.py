@@ -20,6 +20,7 @@ from local.saying import saying
 
 START_TIMEOUT_S = 60.0
 """How long a part may take to be ready; models are loaded meanwhile."""
+FREE_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.02
 
 
@@ -90,6 +91,7 @@ class System:
         ]
         if self.http_server is not None:
             self.http_server.stop()
+            self._wait_until_free()  # a killed server's process lets go of the port a little later
         self.http_server = self._part("the HTTP server", command)
         self._wait_until_ready(self.http_server, self._is_ready)
 
@@ -153,6 +155,13 @@ class System:
         if self._redis_url is not None:
             environ["DONEYET_REDIS_URL"] = self._redis_url
         return Part(name, command, environ, grace_s=self._grace_s, show_log=self._show_logs)
+
+    def _wait_until_free(self) -> None:
+        give_up_at = time.monotonic() + FREE_TIMEOUT_S
+        while not _is_free(self.port):
+            if time.monotonic() > give_up_at:
+                raise PartError(f"port {self.port} is still in use")
+            time.sleep(LOOK_EVERY_S)
 
     def _wait_until_ready(self, part: Part, is_ready: Callable[[], bool]) -> None:
         give_up_at = time.monotonic() + START_TIMEOUT_S

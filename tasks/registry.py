@@ -102,7 +102,10 @@ def _modules(settings: Settings) -> Iterator[ModuleType]:
 
 
 def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:
-    """What the module's `task_types(settings)` gives, else one of each `TaskType` defined in it."""
+    """What the module's `task_types(settings)` gives, else one of each `TaskType` defined in it.
+
+    A class whose name begins with `_` is a base of others.
+    """
     if hasattr(module, "task_types"):
         return list(module.task_types(settings))
     classes = [
@@ -111,6 +114,7 @@ def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:
         if inspect.isclass(member)
         and issubclass(member, TaskType)
         and member.__module__ == module.__name__
+        and not member.__name__.startswith("_")
     ]
     if not classes:
         raise TaskTypeError(

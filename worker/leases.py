@@ -44,7 +44,9 @@ class Leases:
         now_s = time.monotonic()
         if not (new or (ready and now_s >= self._next_s)):
             return {}
-        renewal = self._manager.renew({child.owner: self._types for child in ready}, self._lease_s)
+        owners = {child.owner: self._types for child in ready}
+        # Others look for dead owners as seldom as we renew: within a lease all in all.
+        renewal = self._manager.renew(owners, self._lease_s - self._every_s)
         self._next_s = now_s + self._every_s
         for child in ready:
             if child.serving and child.owner in renewal.lost:

@@ -85,6 +85,15 @@ def test_a_module_may_make_its_types(folder: Path) -> None:
         registry.only(["shout/huge"])
 
 
+def test_a_private_class_is_a_base_of_others(folder: Path) -> None:
+    """What types of a module share may stand in a class that is none itself."""
+    text = GOOD.replace(
+        "class Shout(TaskType):", "class _Base(TaskType): pass\n    class Shout(_Base):"
+    )
+    registry = load_registry(Settings(tasks=write_module(folder, "with_base", text)))
+    assert list(registry.types) == ["factorization", "shout"]
+
+
 def test_installed_packages_add_types(folder: Path) -> None:
     """An entry point in the group doneyet.tasks is found without any setting."""
     write_module(folder, "installed_tasks", GOOD)

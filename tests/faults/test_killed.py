@@ -1,0 +1,104 @@
+"""Whatever is killed, every task that is polled for is answered, with few repeated runs."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import redis
+import requests
+
+from tests.faults.conftest import LEASE_S, StartSystem, signal_each
+from tests.helpers import wait_until
+
+NUMBERS = list(range(40))
+BATCH = 4
+
+
+def test_worker_process_killed_in_mid_batch(start_system: StartSystem) -> None:
+    """Its batch runs again within a second, one by one; its other tasks are unharmed."""
+    running = start_system(processes=2)
+    polling = running.poll("slow", NUMBERS)
+    running.wait_for_runs(9)
+    before = running.runs
+    victim = running.pid_running(next(iter(before)))
+    signal_each([victim], signal.SIGKILL)
+    killed_at_s = time.monotonic()
+    wait_until(
+        lambda: any(count > 1 for count in running.runs.values()),
+        description="a task of the killed process runs again",
+    )
+    assert time.monotonic() - killed_at_s < 1
+    polling.assert_all_right()
+    repeated = {n: count for n, count in running.runs.items() if count > 1}
+    assert len(repeated) <= BATCH
+    assert set(repeated.values()) == {2}
+
+
+def test_machine_killed(start_system: StartSystem) -> None:
+    """Supervisor and processes die together: their tasks are back within one lease."""
+    running = start_system(processes=1)
+    first = running.system.worker
+    polling = running.poll("long", [1, 2])
+    running.wait_for_runs(1)
+    running.system.worker = None
+    running.system.start_worker()
+    assert first is not None
+    running.wait_for_runs(2)
+    (held, *_) = running.runs
+    signal_each(list(reversed(running.worker_processes(first))), signal.SIGKILL)
+    killed_at_s = time.monotonic()
+    wait_until(lambda: running.runs.total() > 2, description="its task runs again", timeout_s=15)
+    # The other worker is busy with a task of 3 s; then at most a lease and a renewal pass.
+    assert time.monotonic() - killed_at_s < 3 + LEASE_S + 1
+    polling.assert_all_right()
+    assert running.runs == {1: 1 + (held == 1), 2: 1 + (held == 2)}
+    first.stop()
+
+
+def test_http_server_killed_with_clients_waiting(start_system: StartSystem) -> None:
+    """Clients come back when it does; nothing runs twice, since the queue is elsewhere."""
+    running = start_system(processes=1)
+    polls = [running.poll("slow", NUMBERS) for _ in range(3)]
+    running.wait_for_runs(5)
+    server = running.system.http_server
+    assert server is not None
+    server.kill()
+    running.system.start_http_server()
+    for polling in polls:
+        polling.assert_all_right()
+    assert set(running.runs.values()) == {1}
+
+
+def test_redis_killed_and_restarted(start_system: StartSystem) -> None:
+    """With an append-only file nothing is lost: answered tasks stay, running ones run on."""
+    running = start_system(processes=1)
+    polling = running.poll("slow", NUMBERS)
+    running.wait_for_runs(9)
+    running.redis.kill()
+    began_s = time.monotonic()
+    answer = requests.post(f"{running.system.url}/slow", json={"n": 99}, timeout=5)
+    assert time.monotonic() - began_s < 2
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert int(answer.headers["retry-after"]) >= 1
+    assert requests.get(f"{running.system.url}/readyz", timeout=5).status_code == 503
+    assert requests.get(f"{running.system.url}/healthz", timeout=5).status_code == 200
+    running.redis.start()
+    polling.assert_all_right()
+    runs = running.runs
+    assert runs.total() <= len(NUMBERS) + 2 * BATCH, "at most what was claimed at the kill"
+    assert requests.get(f"{running.system.url}/readyz", timeout=5).status_code == 200
+
+
+def test_everything_lost_in_mid_run(start_system: StartSystem) -> None:
+    """FLUSHALL with clients polling: asking again brings everything back."""
+    running = start_system(processes=1)
+    polling = running.poll("slow", NUMBERS)
+    running.wait_for_runs(9)
+    with redis.Redis.from_url(running.redis.url) as client:
+        client.flushall()
+        client.script_flush()
+    polling.assert_all_right()
+    assert running.runs.total() <= 2 * len(NUMBERS)
+    assert max(running.runs.values()) <= 2
