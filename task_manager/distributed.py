@@ -6,9 +6,10 @@ share its hash tag.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 
-from task_manager.interface import Load, Promises, Task
+from task_manager.interface import Limits, Load, Promises, Task
 from task_manager.keys import KEEP_MS
 from task_manager.redis_manager import RedisManager, deadly_failure, ms
 from task_manager.scripts import Call
@@ -18,6 +19,10 @@ class DistributedManager(RedisManager):
     """Waiting tasks of each type in a sorted set of their own."""
 
     promises = Promises()
+
+    def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
+        super().__init__(url, limits, prefix)
+        self._turns = itertools.count()
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
         keys = self._keys
@@ -76,6 +81,9 @@ class DistributedManager(RedisManager):
 
     def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call:
         keys = self._keys
+        # Each type is served first in its turn, so that a busy one does not starve the others.
+        first = next(self._turns) % len(types)
+        types = [*types[first:], *types[:first]]
         return Call(
             "distributed/claim",
             [

@@ -103,6 +103,14 @@ def test_claim_leaves_some_to_others(harness: RedisHarness) -> None:
     assert harness.manager.claim("a", TYPES, limit=10, leave=3) == []
 
 
+def test_a_busy_type_does_not_starve_another(harness: RedisHarness) -> None:
+    """A worker of two types gets to the small queue soon, whatever the order of its types."""
+    harness.manager.submit([task(n) for n in range(200)])
+    harness.manager.submit([task(n, OTHER) for n in range(3)])
+    claimed = [claim for _ in range(60) for claim in harness.manager.claim("a", TYPES, limit=2)]
+    assert sum(claim.type == OTHER for claim in claimed) >= 1
+
+
 def test_claim_takes_only_its_types(harness: RedisHarness) -> None:
     """Tasks of other types go on waiting."""
     harness.manager.submit([task(1), task(2, OTHER)])
@@ -127,6 +135,17 @@ def test_picks_are_random(harness: RedisHarness) -> None:
     picked = harness.manager.claim("a", TYPES, limit=300)
     late = sum(number(claim) >= 1000 for claim in picked)
     assert late > 15  # 50 expected of 300; in order of arrival there would be none
+
+
+def test_picks_from_a_long_queue_are_spread(make_harness: MakeHarness) -> None:
+    """A claim of a few hundred reaches all parts of a queue of thousands, and each task once."""
+    harness = make_harness(max_load=10_000)
+    harness.manager.renew({"a": TYPES}, lease_s=10)
+    harness.manager.submit([task(n) for n in range(4000)])
+    harness.manager.submit([task(n) for n in range(10_000, 10_400)])
+    picked = harness.manager.claim("a", TYPES, limit=320)
+    assert len({claim.id for claim in picked}) == 320
+    assert 8 <= sum(number(claim) >= 10_000 for claim in picked) <= 80  # 29 expected
 
 
 def test_idle_claim_wakes_at_once(harness: RedisHarness) -> None:

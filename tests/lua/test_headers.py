@@ -44,7 +44,8 @@ def test_header_declares_every_slot(path: Path) -> None:
 def test_one_transition_fits_on_a_page(path: Path) -> None:
     """At most 60 lines of code below the header."""
     _, code = header_and_code(path)
-    assert len([line for line in code.splitlines() if line.strip()]) <= MOST_LINES
+    lines = [line for line in code.splitlines() if line.strip() and not line.startswith("--")]
+    assert len(lines) <= MOST_LINES
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name)

@@ -8,5 +8,5 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return {
   redis.call('ZCOUNT', waiting, now + 1, '+inf'),
   redis.call('HLEN', running),
-  redis.call('ZCOUNT', owners, now, '+inf'),
+  redis.call('ZCOUNT', owners, '(' .. now, '+inf'),
 }

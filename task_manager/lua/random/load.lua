@@ -10,6 +10,6 @@ for i = 1, #KEYS, 3 do
   end
   reply[i] = waiting
   reply[i + 1] = redis.call('HLEN', KEYS[i + 1])
-  reply[i + 2] = redis.call('ZCOUNT', KEYS[i + 2], now, '+inf')
+  reply[i + 2] = redis.call('ZCOUNT', KEYS[i + 2], '(' .. now, '+inf')
 end
 return reply
