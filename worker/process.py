@@ -128,12 +128,15 @@ class _Control:
         """From now on, stops the desk when the supervisor says so, or is gone."""
 
         def listen() -> None:
-            if not self._lines.readline():
-                log.warning("the supervisor is gone; this worker process finishes what it runs")
-                # Nobody else would end a handler that takes too long.
-                signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))
+            told = self._lines.readline()
             desk.stopping = True
             desk.wake()
+            if told:
+                self._lines.readline()  # returns when the supervisor is gone
+            else:
+                log.warning("the supervisor is gone; this worker process finishes what it runs")
+            # Nobody else would end a handler that takes too long, or a Redis that is away.
+            signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))
 
         _start_thread("control", listen)
 

@@ -1,0 +1,62 @@
+"""What a worker process hears from its supervisor, and when it hears that it is alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.helpers import wait_until
+from worker.desk import Desk
+from worker.process import _Control
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """Read and write end; the write end may be closed by the test."""
+    reader, writer = os.pipe()
+    yield reader, writer
+
+
+@pytest.fixture
+def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The times after which the process was to be ended by force."""
+    set_to: list[float] = []
+    monkeypatch.setattr(signal, "setitimer", lambda _which, after_s: set_to.append(after_s))
+    return set_to
+
+
+def test_serve_names_the_owner(pipe: tuple[int, int]) -> None:
+    """Nothing is claimed before that."""
+    reader, writer = pipe
+    os.write(writer, b"serve host-1-a\n")
+    assert _Control(reader, grace_s=3).owner() == "host-1-a"
+    os.close(writer)
+
+
+def test_a_supervisor_that_is_gone_ends_the_process(
+    pipe: tuple[int, int], timers: list[float]
+) -> None:
+    """Nothing more begins, and what runs has the grace time left."""
+    reader, writer = pipe
+    desk = Desk()
+    _Control(reader, grace_s=3).on_drain(desk)
+    os.close(writer)
+    wait_until(lambda: timers == [3], description="the timer is set")
+    assert desk.stopping
+
+
+def test_a_supervisor_that_is_killed_in_a_drain_ends_it_too(
+    pipe: tuple[int, int], timers: list[float]
+) -> None:
+    """Else a process that drains while Redis is away would try to store results for ever."""
+    reader, writer = pipe
+    desk = Desk()
+    _Control(reader, grace_s=3).on_drain(desk)
+    os.write(writer, b"drain\n")
+    wait_until(lambda: desk.stopping, description="it drains")
+    assert timers == []
+    os.close(writer)
+    wait_until(lambda: timers == [3], description="the timer is set")
