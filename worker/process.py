@@ -128,12 +128,12 @@ class _Control:
         """From now on, stops the desk when the supervisor says so, or is gone."""
 
         def listen() -> None:
-            told = self._lines.readline()
-            desk.stopping = True
-            desk.wake()
-            if told:
-                self._lines.readline()  # returns when the supervisor is gone
-            else:
+            with self._lines:
+                told = self._lines.readline()
+                desk.stopping = True
+                desk.wake()
+                self._lines.read()  # returns when the supervisor is gone
+            if not told:
                 log.warning("the supervisor is gone; this worker process finishes what it runs")
             # Nobody else would end a handler that takes too long, or a Redis that is away.
             signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-
 import pytest
 
 from tests.helpers import wait_until
@@ -14,10 +12,10 @@ from worker.process import _Control
 
 
 @pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
+def pipe() -> tuple[int, int]:
     """Read and write end; the write end may be closed by the test."""
     reader, writer = os.pipe()
-    yield reader, writer
+    return reader, writer
 
 
 @pytest.fixture
@@ -28,12 +26,15 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return set_to
 
 
-def test_serve_names_the_owner(pipe: tuple[int, int]) -> None:
+def test_serve_names_the_owner(pipe: tuple[int, int], timers: list[float]) -> None:
     """Nothing is claimed before that."""
     reader, writer = pipe
     os.write(writer, b"serve host-1-a\n")
-    assert _Control(reader, grace_s=3).owner() == "host-1-a"
+    control = _Control(reader, grace_s=3)
+    assert control.owner() == "host-1-a"
+    control.on_drain(Desk())
     os.close(writer)
+    wait_until(lambda: timers == [3], description="it hears the end")
 
 
 def test_a_supervisor_that_is_gone_ends_the_process(
