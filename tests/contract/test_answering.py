@@ -106,7 +106,7 @@ def test_claim_leaves_some_to_others(harness: RedisHarness) -> None:
 def test_a_busy_type_does_not_starve_another(harness: RedisHarness) -> None:
     """A worker of two types gets to the small queue soon, whatever the order of its types."""
     harness.manager.submit([task(n) for n in range(200)])
-    harness.manager.submit([task(n, OTHER) for n in range(3)])
+    harness.manager.submit([task(n, OTHER) for n in range(30)])
     claimed = [claim for _ in range(60) for claim in harness.manager.claim("a", TYPES, limit=2)]
     assert sum(claim.type == OTHER for claim in claimed) >= 1
 

@@ -129,7 +129,7 @@ def rq_keys() -> str:
 
 def _rq_ttl(key: str, text: str) -> str:
     if text.startswith("Pub/sub"):
-        return "–"
+        return "none"
     return "no" if key.startswith(KEPT_BY_RQ) else "yes"
 
 
