@@ -13,7 +13,7 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 
 # Each extra (or several joined by a comma) that has a file of pinned versions: file=extras.
-LOCKS := dev=dev http=http worker=factorization client=client local=local
+LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client=client local=local
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help

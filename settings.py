@@ -67,6 +67,14 @@ class Settings:
         "random", "how waiting tasks are kept and picked", choices=DISCIPLINES
     )
     tasks: str = _setting("", "more modules with task types, comma separated")
+    models: str = _setting(
+        "", "a TOML file that names the models to serve, such as models.example.toml"
+    )
+    storage: str = _setting(
+        "",
+        "where batch jobs may read and write, comma separated: folders, s3://bucket/prefix, gs://, "
+        "gdrive://; names without a place are in the first one",
+    )
     input_ttl_s: float = _setting(
         60.0, "how long asking once keeps a task wanted", unit="s", minimum=1
     )
@@ -117,10 +125,25 @@ class Settings:
         minimum=1,
     )
 
+    root_type: str = _setting(
+        "",
+        "task type that requests to `/` itself ask, such as fill-mask/bert; empty: none",
+        programs=(HTTP_SERVER,),
+    )
+
     types: str = _setting(
         "", "task types this worker serves, comma separated; empty: all", programs=(WORKER,)
     )
     processes: int = _setting(1, "worker processes", programs=(WORKER,), minimum=1)
+    load_models: str = _setting(
+        "at-start",
+        "when a worker process loads a task type's model",
+        programs=(WORKER,),
+        choices=("at-start", "at-first-claim"),
+    )
+    batch_jobs: int = _setting(
+        4, "file-to-file jobs that one worker coordinates at once", programs=(WORKER,), minimum=1
+    )
     grace_s: float = _setting(
         30.0, "how long running tasks may take to finish after SIGTERM", unit="s", minimum=0
     )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from task_manager.interface import Result, State, Task
 from tasks import Registry
 from tasks.execution import run_batch
+from tasks.loading import load
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +17,7 @@ def load_engine(registry: Registry) -> Callable[[Task], Result]:
     """Loads every task type, then gives what answers one task of any."""
     for task_type in registry.types.values():
         log.info("loading %s", task_type.name)
-        task_type.load()
+        load(task_type)
 
     def run(task: Task) -> Result:
         task_type = registry.types[task.type]

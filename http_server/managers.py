@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from settings import Settings
-from task_manager import open_task_manager
+from task_manager import open_asking
 from task_manager.interface import Asking
 from tasks import Registry
 
@@ -19,8 +19,4 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
         from task_manager.synchronous import Synchronous
 
         return Synchronous(registry.types, load_engine(registry))
-    if settings.discipline == "ordered":
-        from task_manager.ordered import Ordered
-
-        return Ordered(settings.redis_url, registry.types, settings.key_prefix)
-    return open_task_manager(settings, registry.types)
+    return open_asking(settings, registry.types)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from settings import SettingError, Settings
-from task_manager.interface import Limits, TaskManager
+from task_manager.interface import Asking, Limits, TaskManager
 
 
 def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
@@ -20,14 +20,51 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     Raises:
         SettingError: the settings contradict each other.
     """
-    from task_manager.distributed import DistributedManager
     from task_manager.random import RandomManager
 
     if settings.discipline == "distributed":
-        return DistributedManager(settings.redis_url, limits, settings.key_prefix)
+        return _distributed(settings, limits)
     if settings.discipline == "random":
         try:
             return RandomManager(settings.redis_url, limits, settings.key_prefix, settings.input_db)
         except ValueError as error:
             raise SettingError(str(error)) from error
     raise SettingError(f"the {settings.discipline} discipline has no worker half here")
+
+
+def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
+    """The asking half of the discipline, for task types of every kind; not of `synchronous`.
+
+    Raises:
+        SettingError: the settings contradict each other.
+    """
+    if settings.discipline == "distributed":
+        return open_task_manager(settings, limits)
+    if settings.discipline == "ordered":
+        from task_manager.ordered import Ordered
+
+        main: Asking = Ordered(settings.redis_url, limits, settings.key_prefix)
+    else:
+        main = open_task_manager(settings, limits)
+    elsewhere = {name: each for name, each in limits.items() if each.coordinated}
+    if not elsewhere:
+        return main
+    from task_manager.routed import Routed
+
+    return Routed(main, _distributed(settings, elsewhere), elsewhere)
+
+
+def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
+    """Where coordinated task types wait, whatever the discipline of the others.
+
+    Args:
+        settings: name the server.
+        limits: as above, of coordinated types only.
+    """
+    return _distributed(settings, limits)
+
+
+def _distributed(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
+    from task_manager.distributed import DistributedManager
+
+    return DistributedManager(settings.redis_url, limits, settings.key_prefix)

@@ -43,6 +43,7 @@ class Limits(Protocol):
     failure_ttl_s: float | None
     max_attempts: int | None
     max_load: int | None
+    coordinated: bool
 
 
 @dataclass(frozen=True, slots=True)

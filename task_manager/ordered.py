@@ -24,6 +24,7 @@ from task_manager import scripts
 from task_manager.connection import Connection
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import Asking, Limits, Load, Promises, Status, Task, Watch
+from task_manager.keys import Keys
 from task_manager.ordered_jobs import job_fields, read_input, read_status
 from task_manager.redis_manager import ms
 from task_manager.scripts import Call
@@ -39,7 +40,7 @@ class Ordered(Asking):
         self._connection = Connection(url)
         self._limits = limits
         self._prefix = prefix
-        self._channel = keys.finished_channel(prefix)
+        self._channel = Keys(prefix).finished()
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False

@@ -17,6 +17,7 @@ from task_manager import ordered_keys as keys
 from task_manager import scripts
 from task_manager.connection import Connection
 from task_manager.interface import Limits, Result, State
+from task_manager.keys import Keys
 from task_manager.ordered_jobs import encode_result
 from task_manager.redis_manager import deadly_failure, ms
 from task_manager.scripts import Call
@@ -42,7 +43,7 @@ class Executions:
         self._limits = limits
         self._prefix = prefix
         self._lease_ms = ms(lease_s)
-        self._channel = keys.finished_channel(prefix)
+        self._channel = Keys(prefix).finished()
 
     def close(self) -> None:
         """Lets go of the connections."""

@@ -94,8 +94,3 @@ class QueueKeys:
     def wake(self) -> str:
         """List with a token for each worker to wake; lives like `queue`."""
         return f"{self.prefix}:ordered:wake:{self.type}"
-
-
-def finished_channel(prefix: str) -> str:
-    """Pub/sub channel of ids that became terminal or whose result was dropped."""
-    return f"{prefix}:ordered:finished"

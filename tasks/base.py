@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from tasks.coordination import Coordination
 
 RESERVED_FIELDS = frozenset(
     {"done", "load", "id", "status", "type", "progress", "error", "attempts"}
@@ -19,6 +22,7 @@ TYPE_TAG_LENGTH = 8
 """Hex digits at the start of a task id that name its type."""
 
 ProgressReport = Callable[[int, float, str], None]
+Recall = Callable[[str, str], dict[str, Any] | None]
 
 
 class TaskType:
@@ -53,6 +57,10 @@ class TaskType:
     echo: frozenset[str] | None = None
     """Input fields repeated in the answer; None: all."""
 
+    coordinated: bool = False
+    """Run by a thread of a worker's supervisor, which calls `coordinate` instead of `run`: for
+    work that mostly waits, such as asking many other tasks. It never occupies a model."""
+
     max_batch_size: int = 1
     """Most inputs that one `run` gets."""
     batch_wait_ms: float = 0.0
@@ -69,12 +77,27 @@ class TaskType:
 
     report_progress: ProgressReport | None = None
     """Set by the worker while `run` runs; call `progress` instead."""
+    recall_answer: Recall | None = None
+    """Set by whoever runs the type; call `recall` instead."""
+    loaded: bool = False
+    """Whether `load` has returned in this process; set by whoever called it."""
 
     def load(self) -> None:
         """Makes the type ready to run; called once per worker process. Heavy imports go here."""
 
+    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        """What `cost` and `run` get in the place of each of `inputs` (validated `Input` objects).
+
+        Called in another thread while the batch before computes: for tokenizing, decoding and the
+        like. Define it only where there is such work.
+
+        Returns:
+            As many items in the same order, an exception where that one input is refused.
+        """
+        return inputs
+
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        """Answers `inputs` (validated `Input` objects).
+        """Answers `inputs`: validated `Input` objects, or what `prepare` made of them.
 
         Returns:
             As many items in the same order, each an `Output`, or an exception where that one
@@ -85,14 +108,36 @@ class TaskType:
         """
         raise NotImplementedError(f"{type(self).__name__} must define run()")
 
+    def coordinate(self, item: Any, coordination: Coordination) -> Any:
+        """Answers one `Input` of a coordinated type, in a thread that may wait as long as it likes.
+
+        Returns:
+            An `Output`.
+
+        Raises:
+            StoppedError: from `coordination`, to be passed on: the task goes back.
+            Exception: the task failed; the message is shown to whoever asked.
+        """
+        raise NotImplementedError(f"{type(self).__name__} must define coordinate()")
+
     def cost(self, item: Any) -> float:
-        """What one input weighs against `max_batch_cost` (for a text model: its tokens)."""
+        """What one input weighs against `max_batch_cost` (for a text model: its tokens).
+
+        `item` is a validated `Input`, or what `prepare` made of it.
+        """
         return 1.0
 
     def progress(self, index: int, fraction: float, message: str = "") -> None:
         """Tells whoever asks how far `inputs[index]` is: `fraction` from 0 to 1."""
         if self.report_progress is not None:
             self.report_progress(index, fraction, message)
+
+    def recall(self, type_name: str, task_id: str) -> dict[str, Any] | None:
+        """The finished answer of another task: its outputs and echoed inputs.
+
+        None where there is no such answer: never asked, not finished, failed or expired.
+        """
+        return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 
     def canonical(self, item: BaseModel) -> bytes:
         """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8."""

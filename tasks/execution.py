@@ -23,26 +23,75 @@ class Answer(NamedTuple):
     body: bytes
 
 
+class Ready(NamedTuple):
+    """One input on its way to `run`: as it was validated, and what `prepare` made of it."""
+
+    item: Any
+    """The `Input`; None where it could not be validated."""
+    prepared: Any
+    """What `run` gets; an exception where the input is refused."""
+
+
 def run_batch(task_type: TaskType, inputs: Sequence[bytes]) -> list[Answer]:
     """One `Answer` per canonical JSON input, in order; never raises an `Exception`."""
-    answers: list[Answer | None] = [None] * len(inputs)
-    good: list[tuple[int, Any]] = []
+    return run_ready(task_type, make_ready(task_type, inputs))
+
+
+def make_ready(task_type: TaskType, inputs: Sequence[bytes]) -> list[Ready]:
+    """Each canonical JSON input validated and prepared, in order; never raises an `Exception`."""
+    items: list[Any] = []
+    refused: dict[int, Exception] = {}
     for index, text in enumerate(inputs):
         try:
-            good.append((index, task_type.Input.model_validate_json(text)))
+            items.append(task_type.Input.model_validate_json(text))
         except ValidationError as error:
+            refused[index] = error
+    if type(task_type).prepare is TaskType.prepare:
+        prepared: Sequence[Any] = items
+    else:
+        prepared = _prepare_or_split(task_type, items)
+    good = zip(items, prepared, strict=True)
+    return [
+        Ready(None, refused[index]) if index in refused else Ready(*next(good))
+        for index in range(len(inputs))
+    ]
+
+
+def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
+    """One `Answer` per prepared input, in order; never raises an `Exception`."""
+    places = [at for at, each in enumerate(inputs) if not isinstance(each.prepared, Exception)]
+    ran = _run_or_split(task_type, places, [inputs[at].prepared for at in places])
+    outcomes = iter(ran)
+    answers = []
+    for item, prepared in inputs:
+        if item is None:
             # The server has validated it, so it runs another version of this task type.
-            answers[index] = failure("invalid-input", f"this worker refuses the input: {error}")
-    outcomes = _run_or_split(task_type, [index for index, _ in good], [item for _, item in good])
-    for (index, item), outcome in zip(good, outcomes, strict=True):
-        answers[index] = _answer(task_type, item, outcome)
-    return [answer for answer in answers if answer is not None]
+            answers.append(failure("invalid-input", f"this worker refuses the input: {prepared}"))
+        else:
+            failed = isinstance(prepared, Exception)
+            answers.append(_answer(task_type, item, prepared if failed else next(outcomes)))
+    return answers
 
 
 def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
     """A failed answer. `code` is for programs, `detail` for people; `echo` a JSON object."""
     error = {"code": code, "detail": detail[:_MOST_DETAIL]}
     return Answer(False, _join(echo, json.dumps({"error": error}).encode()))
+
+
+def _prepare_or_split(task_type: TaskType, items: Sequence[Any]) -> list[Any]:
+    """What `run` gets per item, or an exception; what raises is prepared one by one."""
+    try:
+        prepared = list(task_type.prepare(items)) if items else []
+        if len(prepared) == len(items):
+            return prepared
+        wrong = f"{task_type.name}.prepare gave {len(prepared)} items for {len(items)} inputs"
+        log.error(wrong)
+        return [RuntimeError(wrong)] * len(items)
+    except Exception as error:
+        if len(items) == 1:
+            return [error]
+    return [_prepare_or_split(task_type, [item])[0] for item in items]
 
 
 def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence[Any]) -> list[Any]:

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from settings import Settings
 from tasks.base import RESERVED_FIELDS, TaskType, type_tag
 
-BUILT_IN = ("tasks.factorization",)
+BUILT_IN = ("tasks.factorization", "tasks.models_table")
 ENTRY_POINT_GROUP = "doneyet.tasks"
 RESERVED_ENDPOINTS = frozenset(
     {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}
@@ -53,6 +53,17 @@ class Registry:
         """The task type that `task_id` belongs to; None where no type here has such ids."""
         return self._by_tag.get(task_id[: len(type_tag(""))])
 
+    @cached_property
+    def coordinated(self) -> dict[str, TaskType]:
+        """The task types that supervisors answer."""
+        return {name: kind for name, kind in self.types.items() if kind.coordinated}
+
+    @cached_property
+    def run_by_processes(self) -> Registry:
+        """The registry of the task types that worker processes answer."""
+        kept = {name: kind for name, kind in self.types.items() if not kind.coordinated}
+        return Registry(kept)
+
     def only(self, names: Iterable[str]) -> Registry:
         """The registry restricted to `names`.
 
@@ -77,6 +88,8 @@ def load_registry(settings: Settings) -> Registry:
     types: dict[str, TaskType] = {}
     for module in _modules(settings):
         for task_type in _types_in(module, settings):
+            if task_type.coordinated and settings.discipline == "synchronous":
+                continue  # there is no supervisor to coordinate it
             _check(task_type)
             if task_type.name in types:
                 raise TaskTypeError(f"two task types are called {task_type.name!r}")

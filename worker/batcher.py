@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from task_manager.interface import Claim
 from tasks import TaskType
+from tasks.execution import Ready, make_ready
 
 
 class Batch(NamedTuple):
@@ -16,6 +16,8 @@ class Batch(NamedTuple):
 
     type: TaskType
     claims: Sequence[Claim]
+    ready: Sequence[Ready] | None = None
+    """The claims' inputs, validated and prepared, where something had to be known of them."""
     last: bool = False
     """The last one that came of its claim: time to store results and ask for more."""
 
@@ -25,6 +27,7 @@ def make_batches(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list
 
     A claim to be run alone gets a batch of its own. Types that say what an input costs get inputs
     of like cost together, so that little is padded. Types come in the order of their first claim.
+    Inputs of types that prepare them are prepared here, while the batch before computes.
     """
     batches: list[Batch] = []
     grouped: dict[str, list[Claim]] = {}
@@ -35,10 +38,10 @@ def make_batches(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list
             grouped.setdefault(claim.type, []).append(claim)
     for name, members in grouped.items():
         task_type = types[name]
-        if task_type.max_batch_size == 1:
+        if _looks_ahead(task_type):
+            batches.extend(_prepared(task_type, members))
+        elif task_type.max_batch_size == 1:
             batches.extend([Batch(task_type, (claim,)) for claim in members])
-        elif _has_costs(task_type):
-            batches.extend(Batch(task_type, part) for part in _cut_by_cost(task_type, members))
         else:
             batches.extend(Batch(task_type, part) for part in _cut(members, task_type))
     if batches:
@@ -60,29 +63,46 @@ def _cut(claims: Sequence[Claim], task_type: TaskType) -> Iterator[Sequence[Clai
     return (claims[start : start + size] for start in range(0, len(claims), size))
 
 
-def _has_costs(task_type: TaskType) -> bool:
-    return type(task_type).cost is not TaskType.cost or task_type.max_batch_cost is not None
-
-
-def _cut_by_cost(task_type: TaskType, claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
-    """Cheapest first; a batch weighs its dearest input times its size, since shorter are padded."""
-    most_cost = task_type.max_batch_cost
-    part: list[Claim] = []
-    by_cost = sorted(
-        ((_cost(task_type, claim), claim) for claim in claims), key=lambda pair: pair[0]
+def _looks_ahead(task_type: TaskType) -> bool:
+    """Whether inputs are to be seen before they run; not before the type itself is loaded."""
+    kind = type(task_type)
+    return task_type.loaded and (
+        kind.prepare is not TaskType.prepare
+        or kind.cost is not TaskType.cost
+        or task_type.max_batch_cost is not None
     )
-    for cost, claim in by_cost:
-        too_dear = most_cost is not None and cost * (len(part) + 1) > most_cost
+
+
+def _prepared(task_type: TaskType, claims: Sequence[Claim]) -> list[Batch]:
+    """Batches of inputs of like cost; a batch weighs its dearest input times its size.
+
+    They come in random order. What is claimed and not begun soon goes back, so in the order of
+    their costs the dearest could wait for ever while cheap ones keep coming.
+    """
+    ready = make_ready(task_type, [claim.input for claim in claims])
+    costs = [_cost(task_type, each) for each in ready]
+    most_cost = task_type.max_batch_cost
+    batches: list[Batch] = []
+    part: list[int] = []
+    for place in sorted(range(len(claims)), key=costs.__getitem__):
+        too_dear = most_cost is not None and costs[place] * (len(part) + 1) > most_cost
         if part and (too_dear or len(part) == task_type.max_batch_size):
-            yield part
+            batches.append(_pick(task_type, claims, ready, part))
             part = []
-        part.append(claim)
+        part.append(place)
     if part:
-        yield part
+        batches.append(_pick(task_type, claims, ready, part))
+    random.shuffle(batches)
+    return batches
 
 
-def _cost(task_type: TaskType, claim: Claim) -> float:
-    try:
-        return task_type.cost(task_type.Input.model_validate_json(claim.input))
-    except ValidationError:
+def _pick(
+    task_type: TaskType, claims: Sequence[Claim], ready: Sequence[Ready], places: Sequence[int]
+) -> Batch:
+    return Batch(task_type, [claims[at] for at in places], [ready[at] for at in places])
+
+
+def _cost(task_type: TaskType, ready: Ready) -> float:
+    if isinstance(ready.prepared, Exception):
         return 0.0  # it is refused before anything runs
+    return task_type.cost(ready.prepared)

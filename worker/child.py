@@ -15,6 +15,9 @@ from settings import Settings
 from worker.owner import new_owner
 from worker.status_board import Run, StatusBoard, make_board_file
 
+EXIT_NOT_LOADED = 3
+"""What a worker process exits with that cannot load a task type; it has said why."""
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 

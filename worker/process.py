@@ -6,8 +6,6 @@ status board. Settings come by the environment.
 
 from __future__ import annotations
 
-import gc
-import json
 import logging
 import os
 import signal
@@ -17,13 +15,15 @@ from collections.abc import Callable
 
 from settings import Settings
 from task_manager import open_task_manager
-from task_manager.interface import Answering
-from tasks import Registry, TaskType, TaskTypeError
-from tasks.execution import run_batch
+from task_manager.interface import TaskManager
+from tasks import Registry, TaskTypeError
+from tasks.loading import NotLoadedError, load_all
+from worker.child import EXIT_NOT_LOADED
 from worker.desk import Desk
 from worker.exchange import Exchange
 from worker.logs import set_up_logs
 from worker.progress import ProgressReports
+from worker.recall import recaller
 from worker.runner import Runner
 from worker.served import served_registry
 from worker.status_board import StatusBoard
@@ -31,7 +31,6 @@ from worker.turn import Turn
 
 log = logging.getLogger(__name__)
 
-EXIT_NOT_LOADED = 3
 EXIT_BROKEN = 70
 
 SWITCH_INTERVAL_S = 0.001
@@ -47,8 +46,8 @@ def main(argv: list[str]) -> int:
     set_up_logs(settings)
     board = StatusBoard(board_fd)
     registry = served_registry(settings)
-    if not _load(registry):
-        return EXIT_NOT_LOADED
+    if settings.load_models == "at-start":
+        load_all(registry.types.values())
     board.set_ready()
     control = _Control(control_fd, settings.grace_s)
     if (owner := control.owner()) is None:
@@ -59,34 +58,10 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _load(registry: Registry) -> bool:
-    for task_type in registry.types.values():
-        try:
-            task_type.load()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {error}"
-            log.error("task type %s cannot be loaded: %s", task_type.name, reason)
-            log.debug("where it failed", exc_info=error)
-            return False
-        _warm_up(task_type)
-    gc.collect()
-    gc.freeze()  # models stay: later collections need not look at them again
-    return True
-
-
-def _warm_up(task_type: TaskType) -> None:
-    """Runs the type's example, so that the first real input does not pay for lazy set-up."""
-    if not task_type.example:
-        return
-    answer = run_batch(task_type, [json.dumps(task_type.example).encode()])[0]
-    if not answer.done:
-        log.warning("the example of %s fails: %s", task_type.name, answer.body.decode())
-
-
 def _work(
     settings: Settings,
     registry: Registry,
-    manager: Answering,
+    manager: TaskManager,
     *,
     board: StatusBoard,
     owner: str,
@@ -97,6 +72,7 @@ def _work(
     progress = ProgressReports(desk.wake)
     for task_type in registry.types.values():
         task_type.report_progress = progress
+        task_type.recall_answer = recaller(manager)
     exchange = Exchange(
         manager,
         owner,
@@ -157,6 +133,6 @@ def _start_thread(name: str, target: Callable[[], None]) -> None:
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except TaskTypeError as error:
+    except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
         sys.exit(EXIT_NOT_LOADED)

@@ -14,6 +14,7 @@ import threading
 
 from settings import Settings
 from task_manager.ordered_executions import Executions
+from tasks.loading import load_all
 from worker.logs import set_up_logs
 from worker.rq_in_process import InProcessWorker
 from worker.rq_job import serve
@@ -27,8 +28,8 @@ def main(name: str, settings: Settings) -> int:
     set_up_logs(settings)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice
     types = served_registry(settings).types
-    for task_type in types.values():
-        task_type.load()
+    if settings.load_models == "at-start":
+        load_all(types.values())
     executions = Executions(settings.redis_url, types, settings.key_prefix, settings.lease_s)
     worker = InProcessWorker(
         name, types, executions, url=settings.redis_url, lease_s=settings.lease_s

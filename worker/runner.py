@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 
 from task_manager.interface import Result, State
-from tasks.execution import Answer, run_batch
+from tasks.execution import Answer, run_batch, run_ready
+from tasks.loading import load
 from worker.batcher import Batch
 from worker.desk import Desk, Finished
 from worker.progress import ProgressReports
@@ -52,12 +53,20 @@ class Runner:
             turn.end(who)
 
     def run_once(self, batch: Batch) -> None:
-        """Runs one batch and puts what came of it on the desk."""
+        """Runs one batch and puts what came of it on the desk.
+
+        Raises:
+            NotLoadedError: its type cannot be loaded.
+        """
         desk, claims = self._desk, batch.claims
+        load(batch.type)  # here, since it takes long and a lost process is no fault of the tasks
         self._progress.batch = batch
         self._board.begin([claim.id for claim in claims])
         desk.running_since_s = began_s = time.monotonic()
-        answers = run_batch(batch.type, [claim.input for claim in claims])
+        if batch.ready is None:
+            answers = run_batch(batch.type, [claim.input for claim in claims])
+        else:
+            answers = run_ready(batch.type, batch.ready)
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0

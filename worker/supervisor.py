@@ -17,7 +17,7 @@ from task_manager.interface import Answering, Result, State
 from tasks import Registry
 from tasks.execution import failure
 from worker.backoff import Backoff
-from worker.child import Child, Why, describe_exit
+from worker.child import EXIT_NOT_LOADED, Child, Why, describe_exit
 from worker.leases import Leases
 from worker.outage import Outage
 from worker.recovery import Recoveries, Recovery
@@ -49,7 +49,7 @@ class Supervisor:
     def __init__(self, settings: Settings, registry: Registry, manager: Answering) -> None:
         self._settings, self._registry, self._manager = settings, registry, manager
         names = list(registry.types)
-        self._most_ids = max(kind.max_batch_size for kind in registry.types.values())
+        self._most_ids = max((kind.max_batch_size for kind in registry.types.values()), default=1)
         self._slots = [Slot() for _ in range(settings.processes)]
         self._recoveries = Recoveries(manager, names)
         self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
@@ -125,8 +125,10 @@ class Supervisor:
         if child.killed is None and not self._stop_signals:
             doing = f" while it ran {len(run.ids)} of {self._type_name(run)}" if run else ""
             log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
-            if not child.serving and not self._all_served:
-                log.error("this worker cannot start, since not all its processes can")
+            # At its first claim of a type; one that is started anew may find the model again.
+            cannot_load = code == EXIT_NOT_LOADED and child.serving
+            if cannot_load or not (child.serving or self._all_served):
+                log.error("this worker ends, since not all its processes can serve")
                 self.exit_code = 1
         if time.monotonic() - child.started_s > LIVED_WELL_S:
             slot.backoff.reset()

@@ -25,6 +25,7 @@ class TypeLimits:
     failure_ttl_s: float | None = 30.0
     max_attempts: int | None = 3
     max_load: int | None = 1000
+    coordinated: bool = False
 
 
 ONE, OTHER = "squares", "cubes"

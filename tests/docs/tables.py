@@ -114,7 +114,7 @@ def rq_keys() -> str:
     found = {
         ordered_keys.QUEUES: "Set of RQ's: the queues.",
         ordered_keys.WORKERS: "Set of RQ's: keys of all workers.",
-        ordered_keys.finished_channel("doneyet"): _text(ordered_keys.finished_channel),
+        Keys("doneyet").finished(): _text(Keys.finished),
     }
     for builder in (ordered_keys.job, ordered_keys.results):
         found[builder("<id>")] = _text(builder)
@@ -128,7 +128,7 @@ def rq_keys() -> str:
 
 
 def _rq_ttl(key: str, text: str) -> str:
-    if text.startswith("Pub/sub"):
+    if text.startswith("Channel"):
         return "none"
     return "no" if key.startswith(KEPT_BY_RQ) else "yes"
 

@@ -33,6 +33,7 @@ class TypeLimits:
     failure_ttl_s: float | None = 30.0
     max_attempts: int | None = 3
     max_load: int | None = 2000
+    coordinated: bool = False
     timeout_s: float | None = None
 
 

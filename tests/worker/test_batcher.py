@@ -31,7 +31,7 @@ class _Priced(_Kind):
 def kind(name: str, cls: type[TaskType] = _Kind, **limits: Any) -> dict[str, TaskType]:
     """One task type as in a registry."""
     made = cls()
-    made.name = name
+    made.name, made.loaded = name, True
     for limit, value in limits.items():
         setattr(made, limit, value)
     return {name: made}
@@ -76,21 +76,21 @@ def test_inputs_of_like_cost_share_a_batch() -> None:
     """Shorter texts are padded to the longest, so equal lengths waste least."""
     types = kind("a", _Priced, max_batch_size=2)
     claims = [claim("a", "1", "x" * 9), claim("a", "2"), claim("a", "3", "x" * 8), claim("a", "4")]
-    assert ids(make_batches(claims, types)) == [["2", "4"], ["3", "1"]]
+    assert sorted(ids(make_batches(claims, types))) == [["2", "4"], ["3", "1"]]
 
 
 def test_the_dearest_input_stands_for_each() -> None:
     """Four inputs of up to 3 tokens make 12 padded ones, and 10 are allowed."""
     types = kind("a", _Priced, max_batch_size=8, max_batch_cost=10.0)
     claims = [claim("a", str(n), "x" * 3) for n in range(4)]
-    assert ids(make_batches(claims, types)) == [["0", "1", "2"], ["3"]]
+    assert sorted(ids(make_batches(claims, types))) == [["0", "1", "2"], ["3"]]
 
 
 def test_an_input_above_the_budget_runs_by_itself() -> None:
     """It cannot be made smaller, and must not be lost."""
     types = kind("a", _Priced, max_batch_size=8, max_batch_cost=10.0)
     claims = [claim("a", "1", "x" * 50), claim("a", "2", "x")]
-    assert ids(make_batches(claims, types)) == [["2"], ["1"]]
+    assert sorted(ids(make_batches(claims, types))) == [["1"], ["2"]]
 
 
 def test_an_input_that_is_refused_costs_nothing() -> None:
@@ -98,6 +98,48 @@ def test_an_input_that_is_refused_costs_nothing() -> None:
     types = kind("a", _Priced, max_batch_size=8, max_batch_cost=10.0)
     bad = Claim("1", "a", b'{"texxt":1}', 1, alone=False)
     assert ids(make_batches([claim("a", "2"), bad], types)) == [["1", "2"]]
+
+
+class _Prepares(_Priced):
+    """What runs are lengths; `no` is refused, `boom` fails whatever is prepared with it."""
+
+    def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        if len(inputs) > 1 and any(item.text == "boom" for item in inputs):
+            raise RuntimeError("boom")
+        return [ValueError("no") if item.text == "no" else item for item in inputs]
+
+
+def test_inputs_are_prepared_ahead() -> None:
+    """In the thread that makes batches; the one that runs them gets what came of it."""
+    types = kind("a", _Prepares, max_batch_size=8)
+    (batch,) = make_batches([claim("a", "1", "yes"), claim("a", "2", "no")], types)
+    assert batch.ready is not None
+    prepared = {each.id: one.prepared for each, one in zip(batch.claims, batch.ready, strict=True)}
+    assert prepared["1"] == _Text(text="yes")
+    assert isinstance(prepared["2"], ValueError)
+
+
+def test_preparing_isolates_what_fails() -> None:
+    """As running does."""
+    types = kind("a", _Prepares, max_batch_size=8)
+    (batch,) = make_batches([claim("a", "1", "boom"), claim("a", "2", "yes")], types)
+    assert batch.ready is not None
+    assert all(isinstance(each.prepared, _Text) for each in batch.ready)
+
+
+def test_nothing_is_prepared_before_the_type_is_loaded() -> None:
+    """Its tokenizer is not there yet; the thread that runs the batch loads it first."""
+    types = kind("a", _Prepares, max_batch_size=8, loaded=False)
+    (batch,) = make_batches([claim("a", "1", "yes")], types)
+    assert batch.ready is None
+
+
+def test_batches_of_a_priced_type_come_in_no_order() -> None:
+    """Claims that cannot begin soon go back, and dear ones must not always be those."""
+    types = kind("a", _Priced, max_batch_size=1)
+    claims = [claim("a", "cheap"), claim("a", "dear", "x" * 9)]
+    firsts = {ids(make_batches(claims, types))[0][0] for _ in range(64)}
+    assert firsts == {"cheap", "dear"}
 
 
 def test_only_the_last_batch_is_marked_so() -> None:

@@ -1,0 +1,65 @@
+"""Asking where some task types wait elsewhere than the rest: those that supervisors coordinate.
+
+The random discipline's pool and RQ's queues give any task to any worker process. Coordinated types
+must come to supervisors only, so there they wait as in the distributed discipline. Both sides
+publish what finished on one channel of one Redis, so one watch hears all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from task_manager.errors import OverloadedError
+from task_manager.interface import Asking, Load, Status, Task, Watch
+
+
+class Routed(Asking):
+    """Sends each call to `main`, or for a type in `elsewhere_types` to `elsewhere`."""
+
+    def __init__(self, main: Asking, elsewhere: Asking, elsewhere_types: Collection[str]) -> None:
+        self.promises = main.promises  # type: ignore[misc]
+        self._main, self._elsewhere = main, elsewhere
+        self._elsewhere_types = frozenset(elsewhere_types)
+
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        """As in `Asking`; one round trip to each of the two that has tasks here."""
+        places: dict[bool, list[int]] = {}
+        for place, task in enumerate(tasks):
+            places.setdefault(task.type in self._elsewhere_types, []).append(place)
+        statuses: dict[int, Status | OverloadedError] = {}
+        for elsewhere, here in places.items():
+            manager = self._elsewhere if elsewhere else self._main
+            answers = manager.submit([tasks[place] for place in here], discard=discard)
+            statuses.update(zip(here, answers, strict=True))
+        return [statuses[place] for place in range(len(tasks))]
+
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        return self._of(type_name).status(type_name, task_id)
+
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        return self._of(type_name).cancel(type_name, task_id)
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        loads: dict[str, Load] = {}
+        for manager in (self._main, self._elsewhere):
+            names = [name for name in type_names if self._of(name) is manager]
+            if names:
+                loads.update((load.type, load) for load in manager.load(names))
+        return [loads[name] for name in type_names]
+
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> Watch:
+        return self._main.watch(on_finished, on_connected)
+
+    def ping(self) -> None:
+        self._main.ping()
+
+    def close(self) -> None:
+        self._main.close()
+        self._elsewhere.close()
+
+    def _of(self, type_name: str) -> Asking:
+        return self._elsewhere if type_name in self._elsewhere_types else self._main

@@ -1,0 +1,35 @@
+"""Sentence vectors: texts of like meaning get vectors that point the same way."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from tasks.model_type import ModelType
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    max_tokens: int = Field(
+        256, ge=2, description="Longer texts are cut here, at the latest where the model ends."
+    )
+
+
+class Embedding(ModelType):
+    """Turns a text into a vector of length 1; the dot product of two is their likeness."""
+
+    task, endpoint = "embedding", "/embed"
+    methods = {"mean": "tasks.engines.embedding:EmbeddingEngine"}
+    Options = _Options
+    batch_size = 64
+    example = {"text": "The cat sat on the mat."}
+    text_field = "text"
+    echo = frozenset()
+
+    class Input(BaseModel):
+        text: str = Field(min_length=1, max_length=1_000_000)
+
+    class Output(BaseModel):
+        vector: list[float] = Field(description="The mean of the tokens' vectors, of length 1.")
+        tokens: int = Field(description="How many tokens of the text the vector stands for.")
+        truncated: bool = Field(description="Whether the text has more tokens than that.")

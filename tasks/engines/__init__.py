@@ -1,0 +1,1 @@
+"""What models compute with torch and transformers; imported by worker processes that load one."""

@@ -1,0 +1,35 @@
+"""Token sequences of different lengths as one rectangular batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+
+from tasks.engines.pretrained import Pretrained
+
+
+def tokenize(
+    pretrained: Pretrained, texts: Sequence[str], **options: Any
+) -> list[dict[str, list[int]]]:
+    """Each text's model inputs (`input_ids`, `attention_mask`, ...), neither cut nor padded.
+
+    Tokenizers keep how they were told to cut and pad, and are shared by two threads here, so that
+    nobody may tell them.
+    """
+    encoded = pretrained.tokenizer(list(texts), verbose=False, **options)
+    names = list(encoded.keys())
+    return [{name: encoded[name][at] for name in names} for at in range(len(texts))]
+
+
+def pad(
+    pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]]
+) -> dict[str, torch.Tensor]:
+    """`sequences` as tensors (batch, tokens) int64 on the model's device, padded to the longest."""
+    names = [name for name in sequences[0] if name in pretrained.tokenizer.model_input_names]
+    padded = pretrained.tokenizer.pad(
+        {name: [sequence[name] for sequence in sequences] for name in names},
+        return_tensors="pt",
+    )
+    return {name: tensor.to(pretrained.device) for name, tensor in padded.items()}

@@ -1,0 +1,144 @@
+"""Loading a pretrained model and its tokenizer: where from, where to, and in which precision."""
+
+from __future__ import annotations
+
+import importlib.resources
+import logging
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+
+from tasks.model_type import ModelEntry
+
+TOKENS_ON_PROCESSOR = 2048
+"""Default of a batch's padded tokens without a GPU, where larger batches gain nothing."""
+TOKENS_ON_GPU = 16384
+
+_POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
+_TWO_FOR_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
+"""Families of models that keep two of their positions for padding."""
+
+_PATH_STARTS = ("/", "./", "../", "~")
+_PACKAGE = "package:"
+
+
+class ModelNotFoundError(Exception):
+    """Raised when a model's files are not where the models table says; says what to do."""
+
+
+class Pretrained(NamedTuple):
+    """A model in eval mode on its device, and its tokenizer."""
+
+    model: Any
+    tokenizer: Any
+    device: torch.device
+
+    @property
+    def max_batch_tokens(self) -> int:
+        """Padded tokens that suit the device."""
+        return TOKENS_ON_PROCESSOR if self.device.type == "cpu" else TOKENS_ON_GPU
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest input that the model reads, special tokens included.
+
+        The smaller of what the tokenizer says and how many positions the model has; tokenizers
+        that say nothing give an enormous number.
+        """
+        config = self.model.config
+        positions = (getattr(config, name, None) for name in _POSITIONS)
+        known = [int(count) for count in positions if isinstance(count, int) and count > 0]
+        if getattr(config, "model_type", "") in _TWO_FOR_PADDING:
+            known = [count - 2 for count in known]
+        return min([int(self.tokenizer.model_max_length), *known])
+
+
+def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) -> Pretrained:
+    """The model that `entry` names, as `auto_class` (of transformers) makes it.
+
+    Raises:
+        ModelNotFoundError: there are no such files here, and the hub does not have or give them.
+        OSError, ValueError, torch.OutOfMemoryError: it cannot be loaded.
+    """
+    quiet()
+    _limit_threads(entry)
+    place = place_of(entry)
+    device = device_of(entry.device)
+    dtype = "auto" if entry.dtype == "auto" else getattr(torch, entry.dtype)
+    if entry.dtype == "auto" and device.type == "cpu":
+        dtype = torch.float32  # half precision is slow, or not there, on most processors
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=entry.revision)
+        model = auto_class.from_pretrained(
+            place, revision=entry.revision, dtype=dtype, **model_options
+        )
+    except OSError as error:
+        first = str(error).strip().split("\n", 1)[0]
+        raise ModelNotFoundError(
+            f"{entry.model!r} is not here and cannot be fetched; check its name in the models "
+            f"table, or that the model hub can be reached ({first})"
+        ) from error
+    return Pretrained(model.eval().to(device), tokenizer, device)
+
+
+def place_of(entry: ModelEntry) -> str:
+    """Where transformers finds the entry's model: a folder's path, or a hub id.
+
+    Raises:
+        ModelNotFoundError: a package that is not installed, or a folder that is not there.
+    """
+    name = entry.model
+    if name.startswith(_PACKAGE):
+        package, _, folder = name.removeprefix(_PACKAGE).partition("/")
+        try:
+            path = Path(str(importlib.resources.files(package))) / folder
+        except ModuleNotFoundError as error:
+            raise ModelNotFoundError(
+                f"{name!r}: the Python package {package!r} is not installed here"
+            ) from error
+    elif name.startswith(_PATH_STARTS):
+        path = Path(name).expanduser()
+        if not path.is_absolute():
+            path = entry.folder / path
+    else:
+        return name
+    if not path.is_dir():
+        raise ModelNotFoundError(f"{name!r}: there is no folder {str(path)!r}")
+    return str(path)
+
+
+def device_of(wanted: str) -> torch.device:
+    """The device that `wanted` names; `auto`: a GPU where there is one.
+
+    Raises:
+        ValueError: there is no such device here.
+    """
+    if wanted == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(wanted)
+    there = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not there[device.type]:
+        raise ValueError(f"there is no device {wanted!r} here; use 'auto' or 'cpu'")
+    return device
+
+
+def quiet() -> None:
+    """No progress bars and no advice in the log of a worker."""
+    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity_error()
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+
+
+def _limit_threads(entry: ModelEntry) -> None:
+    """Shares the cores that this process may use among the worker processes beside it."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch.set_num_threads(entry.threads or max(1, (cores or 1) // entry.processes))

@@ -1,0 +1,68 @@
+"""Sentence vectors: mean-pooled, normalized (Reimers & Gurevych 2019, Sentence-BERT)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import transformers
+
+from tasks.engines.memory import freed_when_exhausted
+from tasks.engines.padding import pad, tokenize
+from tasks.engines.pretrained import Pretrained, load_pretrained
+from tasks.model_type import ModelEntry
+
+TRAINED_WITH_TOKENS = 256
+"""What sentence models were usually trained with; longer texts are cut there."""
+
+
+class SentenceVectors:
+    """An encoder that makes one vector of each text."""
+
+    def __init__(self, entry: ModelEntry, max_tokens: int = TRAINED_WITH_TOKENS) -> None:
+        self.pretrained: Pretrained = load_pretrained(transformers.AutoModel, entry)
+        self.max_tokens = min(max_tokens, self.pretrained.max_tokens)
+        self.max_batch_tokens = entry.max_batch_tokens or self.pretrained.max_batch_tokens
+
+    def tokenize(self, texts: Sequence[str]) -> list[dict[str, list[int]]]:
+        """Each text's tokens, not cut."""
+        return tokenize(self.pretrained, texts)
+
+    def cut(self, tokens: Mapping[str, list[int]]) -> dict[str, list[int]]:
+        """The first `max_tokens` of one text's tokens, the last special token kept."""
+        most = self.max_tokens
+        return {
+            name: ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
+            for name, ids in tokens.items()
+        }
+
+    def embed(self, sequences: Sequence[Mapping[str, list[int]]]) -> torch.Tensor:
+        """The vectors of one batch of cut sequences: (batch, size) float32, of length 1, on CPU."""
+        with torch.inference_mode(), freed_when_exhausted():
+            inputs = pad(self.pretrained, sequences)
+            hidden = self.pretrained.model(**inputs).last_hidden_state
+            mask = inputs["attention_mask"].unsqueeze(-1).to(hidden.dtype)
+            mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1)
+            return torch.nn.functional.normalize(mean.float(), dim=1).cpu()
+
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """The vectors of any number of texts: (texts, size) float32, of length 1, on CPU.
+
+        Texts of like length share a batch of at most `max_batch_tokens`.
+        """
+        sequences = [self.cut(tokens) for tokens in self.tokenize(texts)]
+        lengths = [len(sequence["input_ids"]) for sequence in sequences]
+        order = sorted(range(len(texts)), key=lengths.__getitem__)
+        vectors = torch.empty(len(texts), self.pretrained.model.config.hidden_size)
+        at = 0
+        while at < len(order):
+            size = 1
+            while (
+                at + size < len(order)
+                and lengths[order[at + size]] * (size + 1) <= self.max_batch_tokens
+            ):
+                size += 1
+            batch = order[at : at + size]
+            vectors[batch] = self.embed([sequences[place] for place in batch])
+            at += size
+        return vectors

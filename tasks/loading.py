@@ -1,0 +1,56 @@
+"""Loading task types: at start, or each at its first claim."""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+from collections.abc import Iterable
+
+from tasks import TaskType
+from tasks.execution import run_batch
+
+log = logging.getLogger(__name__)
+
+
+class NotLoadedError(Exception):
+    """Raised when a task type cannot be loaded; says which and why, in one line."""
+
+
+def load_all(task_types: Iterable[TaskType]) -> None:
+    """Loads each and warms it up.
+
+    Raises:
+        NotLoadedError: one cannot be loaded.
+    """
+    for task_type in task_types:
+        load(task_type)
+    gc.collect()
+    gc.freeze()  # models stay: later collections need not look at them again
+
+
+def load(task_type: TaskType) -> None:
+    """Loads `task_type` and warms it up, unless that was done in this process.
+
+    Raises:
+        NotLoadedError: it cannot be loaded.
+    """
+    if task_type.loaded:
+        return
+    try:
+        task_type.load()
+    except Exception as error:
+        log.debug("where it failed", exc_info=error)
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise NotLoadedError(f"task type {task_type.name} cannot be loaded: {reason}") from error
+    _warm_up(task_type)
+    task_type.loaded = True
+
+
+def _warm_up(task_type: TaskType) -> None:
+    """Runs the type's example, so that the first real input does not pay for lazy set-up."""
+    if not task_type.example:
+        return
+    answer = run_batch(task_type, [json.dumps(task_type.example).encode()])[0]
+    if not answer.done:
+        log.warning("the example of %s fails: %s", task_type.name, answer.body.decode())
