@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator
 
@@ -11,6 +12,10 @@ import redis
 from local.embedded_redis import EmbeddedRedis, server_binary
 
 DATABASES = 16
+
+os.environ["HF_HUB_OFFLINE"] = (
+    "1"  # models come from folders that tests make; no test may fetch one
+)
 
 RQ_PREFIX = b"rq:"
 """RQ keeps some keys of its own without a TTL; docs/disciplines tells which."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.resources
 import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +62,8 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
 
     Raises:
         ModelNotFoundError: there are no such files here, and the hub does not have or give them.
-        OSError, ValueError, torch.OutOfMemoryError: it cannot be loaded.
+        ValueError: it was not trained for this, or there is no such device.
+        OSError, torch.OutOfMemoryError: it cannot be loaded.
     """
     quiet()
     _limit_threads(entry)
@@ -72,8 +74,12 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
         dtype = torch.float32  # half precision is slow, or not there, on most processors
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=entry.revision)
-        model = auto_class.from_pretrained(
-            place, revision=entry.revision, dtype=dtype, **model_options
+        model, loaded = auto_class.from_pretrained(
+            place,
+            revision=entry.revision,
+            dtype=dtype,
+            output_loading_info=True,
+            **model_options,
         )
     except OSError as error:
         first = str(error).strip().split("\n", 1)[0]
@@ -81,6 +87,7 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
             f"{entry.model!r} is not here and cannot be fetched; check its name in the models "
             f"table, or that the model hub can be reached ({first})"
         ) from error
+    _refuse_untrained(entry, auto_class, loaded["missing_keys"])
     return Pretrained(model.eval().to(device), tokenizer, device)
 
 
@@ -129,6 +136,23 @@ def device_of(wanted: str) -> torch.device:
     if not there[device.type]:
         raise ValueError(f"there is no device {wanted!r} here; use 'auto' or 'cpu'")
     return device
+
+
+def _refuse_untrained(entry: ModelEntry, auto_class: Any, missing: Iterable[str]) -> None:
+    """Refuses a model that transformers has completed with random weights.
+
+    It would answer, and the answers would mean nothing. The pooler, which nothing here reads, is
+    left out of many models.
+
+    Raises:
+        ValueError: weights that answers depend on are not in the model's files.
+    """
+    lacking = sorted(name for name in missing if "pooler" not in name.split("."))
+    if lacking:
+        raise ValueError(
+            f"{entry.model!r} was not trained for this: as {auto_class.__name__} it lacks the "
+            f"weights {', '.join(lacking[:3])}{' and more' if len(lacking) > 3 else ''}"
+        )
 
 
 def quiet() -> None:
