@@ -1,6 +1,7 @@
 # Three images from one file; the last is what a plain `docker build .` makes:
 #   http-server   asks only: no models, nothing but what the HTTP server imports
 #   worker        answers: one image per set of extras, --build-arg EXTRAS=factorization,...
+#                 (/hub is for fetched models, /data for file-to-file jobs: mount volumes there)
 #   synchronous   both in one process, without Redis
 
 FROM python:3.11-slim AS base
@@ -8,7 +9,8 @@ FROM python:3.11-slim AS base
 RUN apt-get update -q \
     && apt-get install -y -q --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin doneyet
+    && useradd --uid 10001 --user-group --create-home --shell /usr/sbin/nologin doneyet \
+    && install --directory --owner doneyet --group doneyet /hub /data
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 WORKDIR /app
 
@@ -22,7 +24,7 @@ COPY requirements/http.txt requirements/
 RUN pip --python /venv/bin/python install -q -r requirements/http.txt
 
 FROM builder AS worker-packages
-ARG EXTRAS=factorization
+ARG EXTRAS=factorization,regression,batch
 # An index beside PyPI, such as one that has torch built for the CPU.
 ARG PIP_EXTRA_INDEX_URL
 COPY requirements requirements

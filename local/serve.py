@@ -22,11 +22,10 @@ Ctrl-C stops it.
 
 def serve(arguments: argparse.Namespace) -> int:
     """Runs the system until Ctrl-C, or until a part of it ends; returns the exit code."""
-    worker_arguments = [
-        text
-        for name in ("types", "lock", "tasks")
-        if getattr(arguments, name)
-        for text in (f"--{name}", getattr(arguments, name))
+    both = [
+        *_flags(arguments, "tasks"),
+        *_flags(arguments, "models"),
+        *_flags(arguments, "storage"),
     ]
     system = System(
         discipline=arguments.discipline,
@@ -34,8 +33,8 @@ def serve(arguments: argparse.Namespace) -> int:
         processes=arguments.processes,
         redis_url=arguments.redis_url,
         settings={"DONEYET_LOG_LEVEL": arguments.log_level},
-        http_arguments=["--tasks", arguments.tasks] if arguments.tasks else [],
-        worker_arguments=worker_arguments,
+        http_arguments=both,
+        worker_arguments=[*both, *_flags(arguments, "types"), *_flags(arguments, "lock")],
         show_logs=True,
     )
     with system:
@@ -47,3 +46,8 @@ def serve(arguments: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             say("\nStopping ...")
     return 0
+
+
+def _flags(arguments: argparse.Namespace, name: str) -> list[str]:
+    value = getattr(arguments, name)
+    return [f"--{name}", value] if value else []
