@@ -13,6 +13,10 @@ from tasks.base import TaskType
 
 log = logging.getLogger(__name__)
 
+_OTHER_VERSION = (
+    "it was asked of another version of {}; start HTTP servers and workers with the same models "
+    "table and the same release"
+)
 _MOST_DETAIL = 2000  # characters of an exception's message that are worth keeping
 
 
@@ -37,11 +41,19 @@ def run_batch(task_type: TaskType, inputs: Sequence[bytes]) -> list[Answer]:
     return run_ready(task_type, make_ready(task_type, inputs))
 
 
-def make_ready(task_type: TaskType, inputs: Sequence[bytes]) -> list[Ready]:
-    """Each canonical JSON input validated and prepared, in order; never raises an `Exception`."""
+def make_ready(
+    task_type: TaskType, inputs: Sequence[bytes], ids: Sequence[str] | None = None
+) -> list[Ready]:
+    """Each canonical JSON input validated and prepared, in order; never raises an `Exception`.
+
+    `ids` of the inputs' tasks, where they are known, are looked at if the type says so.
+    """
     items: list[Any] = []
     refused: dict[int, Exception] = {}
     for index, text in enumerate(inputs):
+        if task_type.checks_ids and ids is not None and task_type.task_id(text) != ids[index]:
+            refused[index] = ValueError(_OTHER_VERSION.format(task_type.name))
+            continue
         try:
             items.append(task_type.Input.model_validate_json(text))
         except ValidationError as error:
@@ -65,7 +77,7 @@ def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
     answers = []
     for item, prepared in inputs:
         if item is None:
-            # The server has validated it, so it runs another version of this task type.
+            # The server has taken it, so it runs another version of this task type.
             answers.append(failure("invalid-input", f"this worker refuses the input: {prepared}"))
         else:
             failed = isinstance(prepared, Exception)

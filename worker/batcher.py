@@ -79,7 +79,7 @@ def _prepared(task_type: TaskType, claims: Sequence[Claim]) -> list[Batch]:
     They come in random order. What is claimed and not begun soon goes back, so in the order of
     their costs the dearest could wait for ever while cheap ones keep coming.
     """
-    ready = make_ready(task_type, [claim.input for claim in claims])
+    ready = make_ready(task_type, [claim.input for claim in claims], [claim.id for claim in claims])
     costs = [_cost(task_type, each) for each in ready]
     most_cost = task_type.max_batch_cost
     batches: list[Batch] = []

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from task_manager.interface import Result, State
-from tasks.execution import Answer, run_batch, run_ready
+from tasks.execution import Answer, make_ready, run_ready
 from tasks.loading import load
 from worker.batcher import Batch
 from worker.desk import Desk, Finished
@@ -63,10 +63,11 @@ class Runner:
         self._progress.batch = batch
         self._board.begin([claim.id for claim in claims])
         desk.running_since_s = began_s = time.monotonic()
-        if batch.ready is None:
-            answers = run_batch(batch.type, [claim.input for claim in claims])
-        else:
-            answers = run_ready(batch.type, batch.ready)
+        ready = batch.ready
+        if ready is None:
+            ids = [claim.id for claim in claims]
+            ready = make_ready(batch.type, [claim.input for claim in claims], ids)
+        answers = run_ready(batch.type, ready)
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0
