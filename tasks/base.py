@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -71,6 +72,8 @@ class TaskType:
     """How long a batch that is not full waits for more, ms from its first input."""
     max_batch_cost: float | None = None
     """Most `cost` that one batch may have, with its dearest input standing for each (padding)."""
+    batch_overhead: float = math.inf
+    """What one more batch costs, in units of `cost`: inputs are not padded for more than that."""
     timeout_s: float | None = None
     """How long one `run` may take, s; after that its process is killed. None: no limit."""
     input_ttl_s: float | None = None

@@ -66,6 +66,8 @@ class Engine(Protocol):
 
     max_batch_tokens: int
     """Longest input times batch size that suits the device."""
+    batch_overhead_tokens: int
+    """What one more batch costs on the device, in tokens."""
 
     def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
         """Each input tokenized (a `Prepared`), or an exception; called in another thread."""
@@ -128,6 +130,7 @@ class ModelType(TaskType):
         module, _, engine = self.methods[self.method].partition(":")
         self.engine = getattr(importlib.import_module(module), engine)(self.entry, self.options)
         self.max_batch_cost = float(self.entry.max_batch_tokens or self.engine.max_batch_tokens)
+        self.batch_overhead = float(getattr(self.engine, "batch_overhead_tokens", "inf"))
 
     def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
         return self.engine.prepare(inputs)

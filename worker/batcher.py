@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
@@ -18,6 +19,9 @@ class Batch(NamedTuple):
     claims: Sequence[Claim]
     ready: Sequence[Ready] | None = None
     """The claims' inputs, validated and prepared, where something had to be known of them."""
+    weight: float = 1.0
+    """How much there is to compute, in a unit of the type's own: its dearest input's cost times its
+    size, or the number of its claims."""
     last: bool = False
     """The last one that came of its claim: time to store results and ask for more."""
 
@@ -43,7 +47,9 @@ def make_batches(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list
         elif task_type.max_batch_size == 1:
             batches.extend([Batch(task_type, (claim,)) for claim in members])
         else:
-            batches.extend(Batch(task_type, part) for part in _cut(members, task_type))
+            batches.extend(
+                Batch(task_type, part, weight=len(part)) for part in _cut(members, task_type)
+            )
     if batches:
         batches[-1] = batches[-1]._replace(last=True)
     return batches
@@ -81,25 +87,39 @@ def _prepared(task_type: TaskType, claims: Sequence[Claim]) -> list[Batch]:
     """
     ready = make_ready(task_type, [claim.input for claim in claims], [claim.id for claim in claims])
     costs = [_cost(task_type, each) for each in ready]
-    most_cost = task_type.max_batch_cost
-    batches: list[Batch] = []
-    part: list[int] = []
-    for place in sorted(range(len(claims)), key=costs.__getitem__):
-        too_dear = most_cost is not None and costs[place] * (len(part) + 1) > most_cost
-        if part and (too_dear or len(part) == task_type.max_batch_size):
-            batches.append(_pick(task_type, claims, ready, part))
-            part = []
-        part.append(place)
-    if part:
-        batches.append(_pick(task_type, claims, ready, part))
+    batches = [
+        Batch(
+            task_type,
+            [claims[at] for at in part],
+            [ready[at] for at in part],
+            weight=max(1.0, costs[part[-1]] * len(part)),
+        )
+        for part in _cut_by_cost(task_type, costs)
+    ]
     random.shuffle(batches)
     return batches
 
 
-def _pick(
-    task_type: TaskType, claims: Sequence[Claim], ready: Sequence[Ready], places: Sequence[int]
-) -> Batch:
-    return Batch(task_type, [claims[at] for at in places], [ready[at] for at in places])
+def _cut_by_cost(task_type: TaskType, costs: Sequence[float]) -> Iterator[list[int]]:
+    """Places of inputs of like cost, the dearest last.
+
+    A part ends where it is full, where the next input would make it too dear, and where padding
+    the cheaper ones to it would cost more than one more batch does.
+    """
+    most_cost = task_type.max_batch_cost or math.inf
+    part: list[int] = []
+    paid = 0.0
+    for place in sorted(range(len(costs)), key=costs.__getitem__):
+        padded = costs[place] * (len(part) + 1)
+        wasted = padded - paid - costs[place]
+        full = len(part) == task_type.max_batch_size or padded > most_cost
+        if part and (full or wasted > task_type.batch_overhead):
+            yield part
+            part, paid = [], 0.0
+        part.append(place)
+        paid += costs[place]
+    if part:
+        yield part
 
 
 def _cost(task_type: TaskType, ready: Ready) -> float:

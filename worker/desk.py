@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from task_manager.interface import Claim, Result
+from task_manager.interface import Result
 from worker.batcher import Batch
 
 
 class Finished(NamedTuple):
     """A batch that ran: one result per claim, and how long that took."""
 
+    batch: Batch
     results: Sequence[Result]
     elapsed_s: float
 
@@ -52,8 +53,8 @@ class Desk:
         """Tells the main thread to end once it has nothing to run."""
         self._batches.put(None)
 
-    def take_unbegun(self) -> list[Claim]:
-        """All claims that the main thread has not begun or has handed back; they are yours now."""
+    def take_unbegun(self) -> list[Batch]:
+        """What the main thread has not begun or has handed back; it is yours now."""
         batches: list[Batch] = []
         while True:
             try:
@@ -64,7 +65,7 @@ class Desk:
                 batches.append(batch)
         while self._returned:
             batches.append(self._returned.pop())
-        return [claim for batch in batches for claim in batch.claims]
+        return batches
 
     def hand_back(self, batch: Batch) -> None:
         """The main thread got `batch` and cannot run it."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from itertools import groupby
 
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Claim, Result
@@ -14,7 +15,8 @@ from worker.batcher import make_batches, missing
 from worker.claim_size import ClaimSize
 from worker.desk import Desk
 from worker.outage import Outage
-from worker.prefetch import HELD_MOST_S, wait_before_prefetch_s
+from worker.pace import Pace
+from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
 from worker.progress import ProgressReports
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,14 @@ class Exchange:
     While one chunk of claims runs, the chunk before is stored and the next is claimed. What was
     claimed and cannot begin soon is given back. Results that cannot be stored are kept until they
     can.
+
+    Args:
+        manager, owner, types: where tasks of which types are claimed, and in whose name.
+        desk: shared with the thread that runs batches.
+        progress: what that thread reports.
+        some_wait: asks whether tasks of these types wait.
+        place: what to call Redis in the log.
+        lease_s: how long claims whose reply was lost may be held.
     """
 
     def __init__(
@@ -41,16 +51,20 @@ class Exchange:
         desk: Desk,
         progress: ProgressReports,
         *,
+        some_wait: Callable[[], bool],
         place: str,
         lease_s: float,
     ) -> None:
         self._manager, self._owner, self._types = manager, owner, types
         self._desk, self._progress, self._lease_s = desk, progress, lease_s
         self._names = list(types)
-        self._size = ClaimSize()
+        self._some_wait = some_wait
+        self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
         self._held = 0  # claims on the desk: waiting there or running
         self._held_since_s = 0.0
+        self._look_at_held_s = 0.0
+        self._grouped = False  # whether what is held was grouped by cost
         self._backlog = False
         self._unstored: list[Result] = []
         self._unclear_since_s: float | None = None
@@ -102,7 +116,7 @@ class Exchange:
             return 0.0
         reasons = [IDLE_WAIT_S]
         if not self._desk.exhausted():
-            reasons.append(self._held_since_s + HELD_MOST_S - time.monotonic())
+            reasons.append(self._look_at_held_s - time.monotonic())
         due = (self._prefetch_in_s(), self._progress.due_in_s())
         reasons += [due_s for due_s in due if due_s is not None]
         return min(reasons)
@@ -112,10 +126,15 @@ class Exchange:
         if not (taken := self._desk.take_finished()):
             return
         tasks, elapsed_s = 0, 0.0
-        for finished in taken:
-            self._unstored += finished.results
-            tasks += len(finished.results)
-            elapsed_s += finished.elapsed_s
+        for type_name, group in groupby(taken, key=lambda each: each.batch.type.name):
+            weight, group_elapsed_s = 0.0, 0.0
+            for finished in group:
+                self._unstored += finished.results
+                tasks += len(finished.results)
+                weight += finished.batch.weight
+                group_elapsed_s += finished.elapsed_s
+            self._pace.observe(type_name, weight, group_elapsed_s)
+            elapsed_s += group_elapsed_s
         self._held -= tasks
         self._size.observe(tasks, elapsed_s)
 
@@ -149,9 +168,13 @@ class Exchange:
             self._batch_size = max(self._types[claim.type].max_batch_size for claim in claims)
         if top_up:
             claims = self._topped_up(claims)
+        batches = make_batches(claims, self._types)
+        self._pace.take(batches)
         self._held += len(claims)
         self._held_since_s = time.monotonic()
-        self._desk.put(make_batches(claims, self._types))
+        self._look_at_held_s = self._held_since_s + HELD_MOST_S
+        self._grouped = any(batch.ready is not None for batch in batches)
+        self._desk.put(batches)
 
     def _topped_up(self, claims: list[Claim]) -> list[Claim]:
         """`claims`, and more of the types whose last batch may wait for more until its deadline."""
@@ -179,22 +202,31 @@ class Exchange:
 
     def _prefetch_in_s(self) -> float | None:
         running_since_s = self._desk.running_since_s
+        running_for_s = time.monotonic() - running_since_s if running_since_s else 0.0
         return wait_before_prefetch_s(
             backlog=self._backlog and self._unclear_since_s is None,
             held=self._held,
             limit=self._limit(),
-            seconds_per_task=self._size.seconds_per_task,
-            running_for_s=time.monotonic() - running_since_s if running_since_s else 0.0,
+            left_s=self._pace.left_s() - running_for_s,
         )
 
     def _overheld(self) -> bool:
-        return time.monotonic() - self._held_since_s >= HELD_MOST_S and not self._desk.exhausted()
+        """Whether claims have waited too long to be begun."""
+        now_s = time.monotonic()
+        if now_s < self._look_at_held_s or self._desk.exhausted():
+            return False
+        if self._grouped and now_s < self._held_since_s + GROUPED_HELD_MOST_S:
+            self._look_at_held_s = now_s + HELD_MOST_S
+            return not self._some_wait()
+        return True
 
     def _give_back(self) -> None:
         """Releases what has not begun, and claims no more before the running batch is over."""
-        claims = self._desk.take_unbegun()
+        batches = self._desk.take_unbegun()
         # It may have finished a batch and not said so, seeing more on the desk.
         self._desk.wake()
+        self._pace.give_back(batches)
+        claims = [claim for batch in batches for claim in batch.claims]
         self._held -= len(claims)
         self._backlog = False
         if claims:

@@ -71,7 +71,7 @@ class Runner:
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0
-        desk.add_finished(Finished(_results(batch, answers), ended_s - began_s))
+        desk.add_finished(Finished(batch, _results(batch, answers), ended_s - began_s))
         self._progress.batch = None
         if batch.last or ended_s - self._told_s > STORE_EVERY_S or desk.exhausted():
             self._told_s = ended_s

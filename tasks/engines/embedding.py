@@ -24,6 +24,7 @@ class EmbeddingEngine:
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry, options.max_tokens)
         self.max_batch_tokens = self._vectors.max_batch_tokens
+        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared]:
         prepared = []

@@ -35,6 +35,7 @@ class NearestWord:
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry)
         self.max_batch_tokens = self._vectors.max_batch_tokens
+        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
         vocabulary = self._vectors.pretrained.tokenizer.get_vocab()
         by_number = sorted((number, word) for word, number in vocabulary.items())
         # Word pieces are numbered by how common they are.

@@ -18,6 +18,10 @@ TOKENS_ON_PROCESSOR = 2048
 """Default of a batch's padded tokens without a GPU, where larger batches gain nothing."""
 TOKENS_ON_GPU = 16384
 
+OVERHEAD_ON_PROCESSOR = 64
+"""What one more batch costs without a GPU, in tokens that could have been computed instead."""
+OVERHEAD_ON_GPU = 4096
+
 _POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
 _TWO_FOR_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
 """Families of models that keep two of their positions for padding."""
@@ -41,6 +45,11 @@ class Pretrained(NamedTuple):
     def max_batch_tokens(self) -> int:
         """Padded tokens that suit the device."""
         return TOKENS_ON_PROCESSOR if self.device.type == "cpu" else TOKENS_ON_GPU
+
+    @property
+    def batch_overhead_tokens(self) -> int:
+        """What one more batch costs on the device, in tokens."""
+        return OVERHEAD_ON_PROCESSOR if self.device.type == "cpu" else OVERHEAD_ON_GPU
 
     @property
     def max_tokens(self) -> int:

@@ -86,6 +86,22 @@ def test_the_dearest_input_stands_for_each() -> None:
     assert sorted(ids(make_batches(claims, types))) == [["0", "1", "2"], ["3"]]
 
 
+def test_inputs_are_not_padded_for_more_than_a_batch_costs() -> None:
+    """Padding 2 and 3 to 4 tokens wastes 3, padding all of them to 50 far more than 10."""
+    types = kind("a", _Priced, max_batch_size=8, batch_overhead=10.0)
+    claims = [claim("a", str(length), "x" * length) for length in (50, 2, 4, 3)]
+    assert sorted(ids(make_batches(claims, types))) == [["2", "3", "4"], ["50"]]
+
+
+def test_a_batch_weighs_what_is_computed() -> None:
+    """Its dearest input for each of its inputs; without costs, its inputs."""
+    (priced,) = make_batches(
+        [claim("a", "1", "x" * 3), claim("a", "2", "x")], kind("a", _Priced, max_batch_size=2)
+    )
+    (plain,) = make_batches([claim("a", "1"), claim("a", "2")], kind("a", max_batch_size=2))
+    assert (priced.weight, plain.weight) == (6.0, 2.0)
+
+
 def test_an_input_above_the_budget_runs_by_itself() -> None:
     """It cannot be made smaller, and must not be lost."""
     types = kind("a", _Priced, max_batch_size=8, max_batch_cost=10.0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.desk import Desk
 from worker.exchange import Exchange
+from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
 from worker.progress import ProgressReports
 from worker.runner import Runner
 from worker.status_board import StatusBoard, make_board_file
@@ -61,6 +63,7 @@ class Process:
             {kind.name: kind},
             self.desk,
             progress,
+            some_wait=lambda: bool(manager.waiting),
             place="redis://fake",
             lease_s=lease_s,
         )
@@ -104,15 +107,18 @@ def kind() -> Controlled:
 
 @pytest.fixture
 def start(manager: FakeManager, kind: Controlled) -> Iterator[Start]:
-    """Starts a worker process' threads; they are ended after the test."""
+    """Starts a worker process' threads, for `kind` or another type; ended after the test."""
     started: list[Process] = []
+    served: list[Controlled] = []
 
-    def start_one(**options: Any) -> Process:
-        started.append(Process(manager, kind, **options))
+    def start_one(other: Controlled | None = None, **options: Any) -> Process:
+        served.append(other or kind)
+        started.append(Process(manager, served[-1], **options))
         return started[-1]
 
     yield start_one
-    kind.gate.set()
+    for each in served:
+        each.gate.set()
     manager.away = manager.lose_replies = manager.lose_prefetches = False
     for process in started:
         process.close()
@@ -181,6 +187,48 @@ def test_claims_that_cannot_begin_soon_are_given_back(
     kind.gate.set()
     wait_for_results(manager, 220)
     assert len(kind.batches) == 220
+
+
+class _Grouped(Controlled):
+    """Inputs cost what their key says, so that each is a batch of its own."""
+
+    max_batch_size, batch_overhead, loaded = 8, 0.0, True
+
+    def cost(self, item: Any) -> float:
+        return float(item.key)
+
+
+def test_grouped_claims_are_kept_while_others_have_enough_to_do(
+    manager: FakeManager, start: Start
+) -> None:
+    """Giving them back would undo the grouping, and nobody is idle who could take them."""
+    kind = _Grouped()
+    kind.gate.clear()
+    manager.add(kind.name, *map(str, range(12)))
+    start(kind)
+    wait_until(lambda: len(kind.batches) == 1, description="the first one runs")
+    held_until_s = time.monotonic() + 2.5 * HELD_MOST_S
+    while time.monotonic() < held_until_s:
+        assert not manager.called("release")
+        time.sleep(0.01)
+    manager.waiting.clear()  # now somebody may be idle
+    wait_until(lambda: manager.called("release"), description="the others are given back")
+    assert len(manager.held) == 1
+    kind.gate.set()
+
+
+def test_grouped_claims_are_not_kept_for_ever(manager: FakeManager, start: Start) -> None:
+    """Whatever waits: a batch may take hours."""
+    kind = _Grouped()
+    kind.gate.clear()
+    manager.add(kind.name, *map(str, range(12)))
+    start(kind)
+    wait_until(
+        lambda: manager.called("release"),
+        description="they are given back",
+        timeout_s=GROUPED_HELD_MOST_S + 2,
+    )
+    kind.gate.set()
 
 
 def test_a_result_is_stored_while_the_next_batch_runs(

@@ -8,21 +8,10 @@ from worker.prefetch import wait_before_prefetch_s
 
 
 def wait_s(
-    *,
-    backlog: bool = True,
-    held: int = 10,
-    limit: int = 10,
-    seconds_per_task: float = 0.005,
-    running_for_s: float = 0.0,
+    *, backlog: bool = True, held: int = 10, limit: int = 10, left_s: float = 0.05
 ) -> float | None:
     """The answer for one chunk of 50 ms, where a test says nothing else."""
-    return wait_before_prefetch_s(
-        backlog=backlog,
-        held=held,
-        limit=limit,
-        seconds_per_task=seconds_per_task,
-        running_for_s=running_for_s,
-    )
+    return wait_before_prefetch_s(backlog=backlog, held=held, limit=limit, left_s=left_s)
 
 
 def test_short_work_is_prefetched_at_once() -> None:
@@ -32,8 +21,8 @@ def test_short_work_is_prefetched_at_once() -> None:
 
 def test_long_work_is_prefetched_100_ms_before_its_end() -> None:
     """Tasks claimed earlier would only be kept from others."""
-    assert wait_s(held=1, limit=1, seconds_per_task=2.0, running_for_s=0.5) == pytest.approx(1.4)
-    assert wait_s(held=1, limit=1, seconds_per_task=2.0, running_for_s=1.95) == 0
+    assert wait_s(held=1, limit=1, left_s=1.5) == pytest.approx(1.4)
+    assert wait_s(held=1, limit=1, left_s=0.05) == 0
 
 
 def test_nothing_is_prefetched_where_nothing_waits() -> None:
