@@ -48,41 +48,46 @@ def make_ready(
 
     `ids` of the inputs' tasks, where they are known, are looked at if the type says so.
     """
-    items: list[Any] = []
-    refused: dict[int, Exception] = {}
-    for index, text in enumerate(inputs):
-        if task_type.checks_ids and ids is not None and task_type.task_id(text) != ids[index]:
-            refused[index] = ValueError(_OTHER_VERSION.format(task_type.name))
-            continue
+    ready: list[Ready] = []
+    for text in inputs:
         try:
-            items.append(task_type.Input.model_validate_json(text))
+            item = task_type.Input.model_validate_json(text)
+            ready.append(Ready(item, item))
         except ValidationError as error:
-            refused[index] = error
-    if type(task_type).prepare is TaskType.prepare:
-        prepared: Sequence[Any] = items
-    else:
-        prepared = _prepare_or_split(task_type, items)
-    good = zip(items, prepared, strict=True)
-    return [
-        Ready(None, refused[index]) if index in refused else Ready(*next(good))
-        for index in range(len(inputs))
-    ]
+            ready.append(Ready(None, error))
+    if task_type.checks_ids and ids is not None:
+        for place, (text, task_id) in enumerate(zip(inputs, ids, strict=True)):
+            if task_type.task_id(text) != task_id:
+                ready[place] = Ready(None, ValueError(_OTHER_VERSION.format(task_type.name)))
+    if type(task_type).prepare is not TaskType.prepare:
+        good = [place for place, each in enumerate(ready) if each.item is not None]
+        prepared = _prepare_or_split(task_type, [ready[place].item for place in good])
+        for place, made in zip(good, prepared, strict=True):
+            ready[place] = Ready(ready[place].item, made)
+    return ready
 
 
 def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
     """One `Answer` per prepared input, in order; never raises an `Exception`."""
-    places = [at for at, each in enumerate(inputs) if not isinstance(each.prepared, Exception)]
-    ran = _run_or_split(task_type, places, [inputs[at].prepared for at in places])
-    outcomes = iter(ran)
-    answers = []
-    for item, prepared in inputs:
-        if item is None:
-            # The server has taken it, so it runs another version of this task type.
-            answers.append(failure("invalid-input", f"this worker refuses the input: {prepared}"))
-        else:
-            failed = isinstance(prepared, Exception)
-            answers.append(_answer(task_type, item, prepared if failed else next(outcomes)))
-    return answers
+    good = [each for each in inputs if not isinstance(each.prepared, Exception)]
+    places: Sequence[int] = range(len(inputs))
+    if len(good) < len(inputs):
+        places = [at for at in places if not isinstance(inputs[at].prepared, Exception)]
+    outcomes = _run_or_split(task_type, places, [each.prepared for each in good])
+    answers = [
+        _answer(task_type, each.item, outcome) for each, outcome in zip(good, outcomes, strict=True)
+    ]
+    if len(good) == len(inputs):
+        return answers
+    ran = dict(zip(places, answers, strict=True))
+    return [ran.get(at) or _refusal(task_type, each) for at, each in enumerate(inputs)]
+
+
+def _refusal(task_type: TaskType, refused: Ready) -> Answer:
+    if refused.item is not None:
+        return _answer(task_type, refused.item, refused.prepared)
+    # The server has taken it, so it runs another version of this task type.
+    return failure("invalid-input", f"this worker refuses the input: {refused.prepared}")
 
 
 def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
