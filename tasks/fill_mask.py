@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tasks.model_type import ModelType
 
+MASK = "[MASK]"
+"""What stands for the open word with every model, whatever the model's own mask token is."""
+
+
+class _Options(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    words: int = Field(
+        5000,
+        ge=100,
+        le=100_000,
+        description="Method `nearest-word`: how many words may be guessed.",
+    )
+
 
 class FillMask(ModelType):
-    """Guesses the word behind a text's mask token, such as `[MASK]`."""
+    """Guesses the word that `[MASK]` stands for in a text."""
 
     task, endpoint = "fill-mask", "/fill_mask"
-    methods = {"masked-lm": "tasks.engines.fill_mask:FillMaskEngine"}
+    methods = {
+        "masked-lm": "tasks.engines.fill_mask:FillMaskEngine",
+        "nearest-word": "tasks.engines.nearest_word:NearestWord",
+    }
+    Options = _Options
+    example = {"text": "The capital of France is [MASK]."}
     text_field = "text"
 
     class Input(BaseModel):
-        text: str = Field(min_length=1, max_length=100_000)
+        text: str = Field(
+            min_length=1,
+            max_length=100_000,
+            description="A text with one `[MASK]`; the model's own mask token is understood, too.",
+        )
         top_k: int = Field(5, ge=1, le=100, description="How many guesses to tell.")
 
     class Guess(BaseModel):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tasks.model_type import ModelType
+from tasks.model_type import ModelEntry, ModelType
 
 
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     labels: dict[str, str] = Field(
-        {}, description="Method `nearest-label`: each label and a text that describes it."
+        {},
+        description="Method `nearest-label`: each label and a text that describes it, or several "
+        "separated by `|`.",
     )
 
 
@@ -27,12 +29,20 @@ class TextClassification(ModelType):
     example = {"input_text": "I like you."}
     text_field = "input_text"
 
+    def __init__(self, name: str, entry: ModelEntry) -> None:
+        super().__init__(name, entry)
+        needed = self.method == "nearest-label"
+        if needed and len(self.options.model_dump()["labels"]) < 2:
+            raise ValueError("method nearest-label needs two labels or more in its options")
+
     class Input(BaseModel):
         input_text: str = Field(min_length=1, max_length=100_000)
 
     class Score(BaseModel):
         label: str
-        score: float = Field(description="From 0 to 1; all labels' together are 1.")
+        score: float = Field(
+            description="From 0 to 1; together 1, unless the model may give several labels."
+        )
 
     class Output(BaseModel):
         label: str = Field(description="The best label.")

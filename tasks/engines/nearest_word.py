@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 import torch
 
 from tasks.engines.sentence_vectors import SentenceVectors
+from tasks.fill_mask import MASK
 from tasks.model_type import ModelEntry, Progress
 
-MASK = "[MASK]"
 TEMPERATURE = 0.05
 """Cosines of words differ by little; this spreads them over probabilities."""
 STEM = 4

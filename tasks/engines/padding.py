@@ -23,6 +23,14 @@ def tokenize(
     return [{name: encoded[name][at] for name in names} for at in range(len(texts))]
 
 
+def cut(sequence: Mapping[str, list[int]], most: int) -> dict[str, list[int]]:
+    """The first `most` tokens of one text's tokens, the last special token kept."""
+    return {
+        name: list(ids) if len(ids) <= most else [*ids[: most - 1], ids[-1]]
+        for name, ids in sequence.items()
+    }
+
+
 def pad(
     pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]]
 ) -> dict[str, torch.Tensor]:

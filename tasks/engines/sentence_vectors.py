@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.padding import pad, tokenize
+from tasks.engines.padding import cut, pad, tokenize
 from tasks.engines.pretrained import Pretrained, load_pretrained
 from tasks.model_type import ModelEntry
 
@@ -30,11 +30,7 @@ class SentenceVectors:
 
     def cut(self, tokens: Mapping[str, list[int]]) -> dict[str, list[int]]:
         """The first `max_tokens` of one text's tokens, the last special token kept."""
-        most = self.max_tokens
-        return {
-            name: ids if len(ids) <= most else [*ids[: most - 1], ids[-1]]
-            for name, ids in tokens.items()
-        }
+        return cut(tokens, self.max_tokens)
 
     def embed(self, sequences: Sequence[Mapping[str, list[int]]]) -> torch.Tensor:
         """The vectors of one batch of cut sequences: (batch, size) float32, of length 1, on CPU."""

@@ -1,0 +1,49 @@
+"""The engine of `text-classification` without training: the label whose description is nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from tasks.engines.sentence_vectors import SentenceVectors
+from tasks.engines.text_classification import Classified, classified, ranked
+from tasks.model_type import ModelEntry, Progress
+
+TEMPERATURE = 0.05
+"""Cosines with different descriptions differ by little; this spreads them over probabilities."""
+
+
+class NearestLabel:
+    """Compares a text's vector with those of the labels' descriptions.
+
+    A label may have several descriptions, separated by `|`; the nearest of them counts.
+    """
+
+    def __init__(self, entry: ModelEntry, options: Any) -> None:
+        self._vectors = SentenceVectors(entry)
+        self.max_batch_tokens = self._vectors.max_batch_tokens
+        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
+        self._labels = list(options.labels)
+        self._descriptions = [
+            self._vectors.embed_texts([part.strip() for part in text.split("|")])
+            for text in options.labels.values()
+        ]
+
+    def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
+        return [
+            classified(sequence, self._vectors.max_tokens)
+            for sequence in self._vectors.tokenize([item.input_text for item in inputs])
+        ]
+
+    def run(self, prepared: Sequence[Classified], progress: Progress) -> list[dict[str, Any]]:
+        vectors = self._vectors.embed([each.sequence for each in prepared])
+        nearest = torch.stack(
+            [(vectors @ texts.T).max(dim=1).values for texts in self._descriptions], dim=1
+        )
+        scores = torch.softmax(nearest / TEMPERATURE, dim=1).tolist()
+        return [
+            ranked(self._labels, row, truncated=each.truncated)
+            for each, row in zip(prepared, scores, strict=True)
+        ]

@@ -1,0 +1,64 @@
+"""The engine of `text-classification` by a model that was trained on the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+import transformers
+
+from tasks.engines.memory import freed_when_exhausted
+from tasks.engines.padding import cut, pad, tokenize
+from tasks.engines.pretrained import load_pretrained
+from tasks.model_type import ModelEntry, Progress
+
+
+class Classified(NamedTuple):
+    """A text as tokens that the model can read."""
+
+    sequence: dict[str, list[int]]
+    tokens: int
+    truncated: bool
+
+
+class Classifier:
+    """Scores of all labels: softmax, or where a text may have several labels, sigmoid of each."""
+
+    def __init__(self, entry: ModelEntry, options: Any) -> None:
+        self._pretrained = load_pretrained(transformers.AutoModelForSequenceClassification, entry)
+        self.max_batch_tokens = self._pretrained.max_batch_tokens
+        self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
+        config = self._pretrained.model.config
+        self._labels = [config.id2label[number] for number in range(config.num_labels)]
+        self._several = config.problem_type == "multi_label_classification"
+
+    def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
+        return [
+            classified(sequence, self._pretrained.max_tokens)
+            for sequence in tokenize(self._pretrained, [item.input_text for item in inputs])
+        ]
+
+    def run(self, prepared: Sequence[Classified], progress: Progress) -> list[dict[str, Any]]:
+        with torch.inference_mode(), freed_when_exhausted():
+            inputs = pad(self._pretrained, [each.sequence for each in prepared])
+            logits = self._pretrained.model(**inputs).logits.float()
+        scores = logits.sigmoid() if self._several else logits.softmax(dim=1)
+        return [
+            ranked(self._labels, row, truncated=each.truncated)
+            for each, row in zip(prepared, scores.tolist(), strict=True)
+        ]
+
+
+def classified(sequence: dict[str, list[int]], most: int) -> Classified:
+    """`sequence` with at most `most` tokens."""
+    short = cut(sequence, most)
+    length = len(short["input_ids"])
+    return Classified(short, length, truncated=length < len(sequence["input_ids"]))
+
+
+def ranked(labels: Sequence[str], scores: Sequence[float], *, truncated: bool) -> dict[str, Any]:
+    """The output for one text: its labels, the best first."""
+    pairs = sorted(zip(scores, labels, strict=True), reverse=True)
+    listed = [{"label": label, "score": score} for score, label in pairs]
+    return {**listed[0], "scores": listed, "truncated": truncated}
