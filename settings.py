@@ -144,6 +144,13 @@ class Settings:
     batch_jobs: int = _setting(
         4, "file-to-file jobs that one worker coordinates at once", programs=(WORKER,), minimum=1
     )
+    gdrive_credentials: str = _setting(
+        "",
+        "file with the service account's key (JSON) for Google Drive; empty: the one that "
+        "GOOGLE_APPLICATION_CREDENTIALS names",
+        programs=(WORKER,),
+        secret=True,
+    )
     grace_s: float = _setting(
         30.0, "how long running tasks may take to finish after SIGTERM", unit="s", minimum=0
     )

@@ -39,7 +39,7 @@ class LocalFiles:
         try:
             with self._reading(path) as file:
                 return os.fstat(file).st_size
-        except (FileNotFoundError, IsADirectoryError):
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
     def get(self, path: str, into: Path) -> None:
