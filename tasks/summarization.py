@@ -10,6 +10,10 @@ from tasks.model_type import ModelType
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
+    max_length: int = Field(
+        142, ge=8, le=4096, description="Tokens of a piece's summary, where a request does not say."
+    )
+
 
 class Summarization(ModelType):
     """Summarizes a text, in pieces where it is longer than the model reads at once."""
@@ -26,6 +30,9 @@ class Summarization(ModelType):
 
     class Input(BaseModel):
         context: str = Field(min_length=1, max_length=5_000_000, description="What to summarize.")
+        max_length: int | None = Field(
+            None, ge=8, le=4096, description="Most tokens of the summary of each piece."
+        )
 
     class Output(BaseModel):
         summary: str

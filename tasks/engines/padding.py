@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -29,6 +29,19 @@ def cut(sequence: Mapping[str, list[int]], most: int) -> dict[str, list[int]]:
         name: list(ids) if len(ids) <= most else [*ids[: most - 1], ids[-1]]
         for name, ids in sequence.items()
     }
+
+
+def batches_of_like_length(lengths: Sequence[int], most_tokens: int) -> Iterator[list[int]]:
+    """Places of sequences of these lengths, the shortest first; a batch's longest length times its
+    size is at most `most_tokens`, unless it is one sequence."""
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and lengths[place] * (len(batch) + 1) > most_tokens:
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
 
 
 def pad(

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.padding import cut, pad, tokenize
+from tasks.engines.padding import batches_of_like_length, cut, pad, tokenize
 from tasks.engines.pretrained import Pretrained, load_pretrained
 from tasks.model_type import ModelEntry
 
@@ -42,23 +42,16 @@ class SentenceVectors:
             return torch.nn.functional.normalize(mean.float(), dim=1).cpu()
 
     def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """The vectors of any number of texts: (texts, size) float32, of length 1, on CPU.
+        """The vectors of any number of texts: (texts, size) float32, of length 1, on CPU."""
+        return self.embed_sequences([self.cut(tokens) for tokens in self.tokenize(texts)])
 
-        Texts of like length share a batch of at most `max_batch_tokens`.
+    def embed_sequences(self, sequences: Sequence[Mapping[str, list[int]]]) -> torch.Tensor:
+        """The vectors of any number of cut sequences: (sequences, size) float32, on CPU.
+
+        Those of like length share a batch of at most `max_batch_tokens`.
         """
-        sequences = [self.cut(tokens) for tokens in self.tokenize(texts)]
         lengths = [len(sequence["input_ids"]) for sequence in sequences]
-        order = sorted(range(len(texts)), key=lengths.__getitem__)
-        vectors = torch.empty(len(texts), self.pretrained.model.config.hidden_size)
-        at = 0
-        while at < len(order):
-            size = 1
-            while (
-                at + size < len(order)
-                and lengths[order[at + size]] * (size + 1) <= self.max_batch_tokens
-            ):
-                size += 1
-            batch = order[at : at + size]
+        vectors = torch.empty(len(sequences), self.pretrained.model.config.hidden_size)
+        for batch in batches_of_like_length(lengths, self.max_batch_tokens):
             vectors[batch] = self.embed([sequences[place] for place in batch])
-            at += size
         return vectors
