@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
 from http_server.problem import Problem, bad_request, invalid_input, invalid_whole
-from http_server.question import MODEL, models
 from http_server.strict_json import parse
 from tasks import TaskType
+from tasks.asking import MODEL, models
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -15,9 +15,9 @@ from http_server.openapi_parts import (
     ref,
     string,
 )
-from http_server.question import MODEL, models, takes_model
 from settings import Settings
 from tasks import Registry, TaskType
+from tasks.asking import MODEL, models, takes_model
 
 Json = dict[str, Any]
 

@@ -75,7 +75,8 @@ def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
         places = [at for at in places if not isinstance(inputs[at].prepared, Exception)]
     outcomes = _run_or_split(task_type, places, [each.prepared for each in good])
     answers = [
-        _answer(task_type, each.item, outcome) for each, outcome in zip(good, outcomes, strict=True)
+        answer_of(task_type, each.item, outcome)
+        for each, outcome in zip(good, outcomes, strict=True)
     ]
     if len(good) == len(inputs):
         return answers
@@ -85,7 +86,7 @@ def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
 
 def _refusal(task_type: TaskType, refused: Ready) -> Answer:
     if refused.item is not None:
-        return _answer(task_type, refused.item, refused.prepared)
+        return answer_of(task_type, refused.item, refused.prepared)
     # The server has taken it, so it runs another version of this task type.
     return failure("invalid-input", f"this worker refuses the input: {refused.prepared}")
 
@@ -138,7 +139,8 @@ def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence
     ]
 
 
-def _answer(task_type: TaskType, item: BaseModel, outcome: Any) -> Answer:
+def answer_of(task_type: TaskType, item: BaseModel, outcome: Any) -> Answer:
+    """The answer to one input, from the output, or the exception, that came of it."""
     if isinstance(outcome, Exception):
         detail = f"{type(outcome).__name__}: {outcome}"
         return failure("task-failed", detail, task_type.echo_json(item))

@@ -10,6 +10,7 @@ from settings import SettingError, Settings
 from task_manager import open_task_manager
 from task_manager.errors import TaskManagerError
 from tasks import TaskTypeError
+from worker.coordinator import open_coordinator
 from worker.logs import set_up_logs
 from worker.served import served_registry
 from worker.supervisor import Supervisor
@@ -32,10 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             from worker import rq_worker
 
             return rq_worker.main(settings) or 0
-        registry = served_registry(settings)
-        manager = open_task_manager(settings, registry.types)
+        served = served_registry(settings)
+        manager = open_task_manager(settings, served.types)
+        coordinator = open_coordinator(settings, served)
         try:
-            return Supervisor(settings, registry, manager).run()
+            return Supervisor(settings, served.run_by_processes, manager, coordinator).run()
         finally:
             manager.close()
     except (SettingError, TaskTypeError) as error:

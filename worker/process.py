@@ -45,7 +45,7 @@ def main(argv: list[str]) -> int:
     settings = Settings.from_environment()
     set_up_logs(settings)
     board = StatusBoard(board_fd)
-    registry = served_registry(settings)
+    registry = served_registry(settings).run_by_processes
     if settings.load_models == "at-start":
         load_all(registry.types.values())
     board.set_ready()

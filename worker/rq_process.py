@@ -27,7 +27,7 @@ def main(name: str, settings: Settings) -> int:
     """Loads the task types once, then works until told to stop."""
     set_up_logs(settings)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice
-    types = served_registry(settings).types
+    types = served_registry(settings).run_by_processes.types
     if settings.load_models == "at-start":
         load_all(types.values())
     executions = Executions(settings.redis_url, types, settings.key_prefix, settings.lease_s)

@@ -20,6 +20,7 @@ from task_manager.interface import Limits, Result, State
 from task_manager.ordered_executions import Executions, Held
 from tasks.execution import failure
 from worker.backoff import Backoff
+from worker.coordinator import open_coordinator
 from worker.logs import set_up_logs
 from worker.outage import Outage
 from worker.owner import new_owner
@@ -64,12 +65,14 @@ class Supervisor:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._registry = served_registry(settings)
+        served = served_registry(settings)
+        self._registry = served.run_by_processes
+        self._coordinator = open_coordinator(settings, served)
         self._types: dict[str, Limits] = dict(self._registry.types)
         self._executions = Executions(
             settings.redis_url, self._types, settings.key_prefix, settings.lease_s
         )
-        self._slots = [Slot() for _ in range(settings.processes)]
+        self._slots = [Slot() for _ in range(settings.processes if self._types else 0)]
         self._dead: list[Child] = []
         self._outage = Outage(settings.redis_place, log)
         self._asleep_until = 0.0
@@ -80,6 +83,8 @@ class Supervisor:
         """Works until told to stop and all processes have ended."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.drain())
+        if self._coordinator is not None:
+            self._coordinator.start()
         while self.run_once():
             time.sleep(TICK_S)
         self._executions.close()
@@ -89,6 +94,8 @@ class Supervisor:
         """From now on no new tasks: each process ends after the task that it runs."""
         if self._draining_since is None:
             self._draining_since = time.monotonic()
+            if self._coordinator is not None:
+                self._coordinator.stop()
             for child in self._children():
                 child.process.send_signal(signal.SIGTERM)
 
@@ -110,7 +117,8 @@ class Supervisor:
                 self._kill(child)
         # What the last ones held is to go back, but not for longer than Redis may be away.
         patient = now - self._draining_since < self._settings.grace_s + self._settings.lease_s
-        return bool(self._children()) or (bool(self._dead) and patient)
+        coordinating = self._coordinator is not None and not self._coordinator.over
+        return bool(self._children()) or ((bool(self._dead) or coordinating) and patient)
 
     def _children(self) -> list[Child]:
         return [slot.child for slot in self._slots if slot.child is not None]

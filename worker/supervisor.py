@@ -1,7 +1,7 @@
 """The supervisor: starts worker processes, watches over them, replaces them, drains them.
 
-It runs no handler and blocks on nothing but Redis. Work that is mostly waiting will run in threads
-of this process, beside this loop.
+It runs no handler and blocks on nothing but Redis. Work that is mostly waiting runs in threads of
+this process, beside this loop (`worker.coordinator`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tasks import Registry
 from tasks.execution import failure
 from worker.backoff import Backoff
 from worker.child import EXIT_NOT_LOADED, Child, Why, describe_exit
+from worker.coordinator import Coordinator
 from worker.leases import Leases
 from worker.outage import Outage
 from worker.recovery import Recoveries, Recovery
@@ -44,13 +45,23 @@ class Slot:
 
 
 class Supervisor:
-    """Keeps `settings.processes` worker processes serving `registry`."""
+    """Keeps `settings.processes` worker processes serving `registry`; none where that is empty.
 
-    def __init__(self, settings: Settings, registry: Registry, manager: Answering) -> None:
+    `coordinator` answers coordinated types meanwhile, where there are any.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        manager: Answering,
+        coordinator: Coordinator | None = None,
+    ) -> None:
         self._settings, self._registry, self._manager = settings, registry, manager
+        self._coordinator = coordinator
         names = list(registry.types)
         self._most_ids = max((kind.max_batch_size for kind in registry.types.values()), default=1)
-        self._slots = [Slot() for _ in range(settings.processes)]
+        self._slots = [Slot() for _ in range(settings.processes if registry.types else 0)]
         self._recoveries = Recoveries(manager, names)
         self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
         self._watchdog = Watchdog(registry)
@@ -73,6 +84,8 @@ class Supervisor:
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+        if self._coordinator is not None:
+            self._coordinator.start()
         try:
             while self.exit_code is None:
                 self.run_once()
@@ -177,16 +190,17 @@ class Supervisor:
     def _announce(self) -> None:
         if self._all_served or not all(slot.child and slot.child.serving for slot in self._slots):
             return
+        if self._coordinator is not None and not self._coordinator.ready:
+            return
         self._all_served = True
-        count = len(self._slots)
-        log.info(
-            "%d worker %s %s (%s) at %s",
-            count,
-            "processes serve" if count > 1 else "process serves",
-            ", ".join(self._registry.types),
-            self._settings.discipline,
-            self._settings.redis_place,
-        )
+        said = []
+        if count := len(self._slots):
+            processes = "processes serve" if count > 1 else "process serves"
+            said.append(f"{count} worker {processes} {', '.join(self._registry.types)}")
+        if self._coordinator is not None:
+            said.append(f"the supervisor serves {', '.join(self._coordinator.names)}")
+        place = self._settings.redis_place
+        log.info("%s (%s) at %s", "; ".join(said), self._settings.discipline, place)
 
     def _drain(self) -> None:
         """Stops claiming, lets running tasks finish within `grace_s`, hands back the rest."""
@@ -194,6 +208,8 @@ class Supervisor:
         if self._draining_since_s is None:
             self._draining_since_s = now_s
             log.info("stopping: running tasks have %g s to finish", self._settings.grace_s)
+            if self._coordinator is not None:
+                self._coordinator.stop()
             for child in self.children:
                 if child.serving:
                     child.drain()
@@ -203,7 +219,12 @@ class Supervisor:
         if self._stop_signals > 1 or drained_for_s > self._settings.grace_s:
             for child in self.children:
                 child.kill(Why.STOPPING)
-        if self.children:
+        if self.children or (
+            self._coordinator is not None
+            and not self._coordinator.over
+            and drained_for_s <= self._settings.grace_s
+            and self._stop_signals == 1
+        ):
             return
         if not self._recoveries.urgent:
             self.exit_code = 0

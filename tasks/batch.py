@@ -1,0 +1,215 @@
+"""File-to-file jobs: every item of a file is asked as an ordinary task, the answers become a file.
+
+All workers share the items, items that were answered before cost nothing, and a job that is begun
+again, after a crash or a deployment, is soon where it was. Nothing of it is kept but its answer.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
+
+from settings import SettingError, Settings, env_name
+from tasks.base import TaskType
+from tasks.batch_items import count_items, read_items
+from tasks.batch_run import BatchRun, ItemError
+from tasks.coordination import Coordination
+from tasks.registry import Registry
+from tasks.storage.files import Files
+from tasks.storage.places import Places
+
+INPUT_TTL_S = 86_400.0
+"""Asked once, a job is done even if nobody asks again: its answer is a file."""
+RESULT_TTL_S = 300.0
+"""Files change, so asking again later does the job again; its items are answered from results."""
+MAX_ATTEMPTS = 10
+"""A job goes on where it was, so that a worker that ends costs it little."""
+
+SUMMARIZE = "/summarize_text"
+MakeFiles = Callable[[Callable[[float], None]], Files]
+
+
+def task_types(settings: Settings) -> list[TaskType]:
+    """The types of jobs; none where the setting `storage` allows no place.
+
+    Raises:
+        SettingError: that setting names something that is no place.
+    """
+    try:
+        places = Places.parse(settings.storage)
+    except ValueError as error:
+        raise SettingError(f"{env_name('storage')}: {error}") from error
+    if not places:
+        return []
+
+    def files(sleep: Callable[[float], None]) -> Files:
+        return Files(places, gdrive_credentials=settings.gdrive_credentials, sleep=sleep)
+
+    return [Batch(places, files), SummarizeBatch(places, files)]
+
+
+class _Job(TaskType):
+    """What both types of jobs have in common."""
+
+    coordinated = True
+    input_ttl_s, result_ttl_s, failure_ttl_s = INPUT_TTL_S, RESULT_TTL_S, 1.0
+    max_attempts = MAX_ATTEMPTS
+
+    class Output(BaseModel):
+        items: int = Field(description="How many items the input has.")
+        succeeded: int = Field(description="In a dry run: how many could be asked.")
+        failed: int = Field(description="Each of them has an `error` in the output.")
+        written: str | None = Field(description="Where the output is; null in a dry run.")
+        errors: list[ItemError] = Field(description="Of the first items that failed.")
+        plan: str | None = Field(description="In a dry run: what would be done.")
+
+    def __init__(self, files: MakeFiles) -> None:
+        self._files = files
+
+    def do(self, coordination: Coordination, run: BatchRun) -> BaseModel:
+        """Does `run`, from fetching its input to storing its output."""
+        files = self._files(coordination.sleep)
+        if not run.dry_run:
+            files.check_writable(run.target)
+        with tempfile.TemporaryDirectory(prefix="doneyet-batch-") as folder:
+            source, target = Path(folder, "input"), Path(folder, "output")
+            files.fetch(run.source, source)
+            total = count_items(source)
+            counts = run.over(read_items(source), total, target, coordination)
+            plan = None
+            if run.dry_run:
+                there = files.describe(run.target) is not None
+                plan = (
+                    f"would read {total} items from {run.source}, ask {run.types[0].name}, and "
+                    f"{'replace' if there else 'write'} {run.target}"
+                )
+            else:
+                files.store(target, run.target)
+        return self.Output(
+            items=counts.items,
+            succeeded=counts.items - counts.failed,
+            failed=counts.failed,
+            written=None if run.dry_run else run.target,
+            errors=counts.errors,
+            plan=plan,
+        )
+
+
+class Batch(_Job):
+    """Asks every item of a file, and writes the answers to another, in the same order."""
+
+    name, endpoint = "batch", "/batch"
+    example = {"task": "factorize", "input": "numbers.jsonl", "output": "factors.jsonl"}
+
+    def __init__(self, places: Places, files: MakeFiles) -> None:
+        super().__init__(files)
+        self._places = places
+        place = _place_in(places)
+        self.Input = create_model(  # type: ignore[misc]
+            "Input",
+            __base__=_BatchInput,
+            input=(place, Field(description="A JSON array, or JSON lines.")),
+            output=(place, Field(description="`.jsonl`, `.ndjson`: JSON lines; else an array.")),
+        )
+
+    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+        """Does the job."""
+        run = BatchRun(
+            types=types_called(item.task, coordination.registry),
+            source=self._places.resolve(item.input),
+            target=self._places.resolve(item.output),
+            carry=item.carry,
+            dry_run=item.dry_run,
+        )
+        return self.do(coordination, run)
+
+
+class _BatchInput(BaseModel):
+    task: str = Field(
+        min_length=1, description="Which task each item is: an endpoint, or a task type's name."
+    )
+    input: str
+    output: str
+    carry: list[str] = Field(
+        [], description="Fields of the items that are no inputs of the task; copied to the output."
+    )
+    dry_run: bool = Field(False, description="Reads and checks only, and tells what would be done.")
+
+    @model_validator(mode="after")
+    def _two_files(self) -> _BatchInput:
+        if self.input == self.output:
+            raise ValueError("input and output must be two files")
+        return self
+
+
+class SummarizeBatch(_Job):
+    """Summarizes every text of a file; their titles come along."""
+
+    name, endpoint = "summarize-batch", "/summarize_batch"
+    example = {"input_filename": "chapters.json", "output_filename": "summaries.json"}
+
+    def __init__(self, places: Places, files: MakeFiles) -> None:
+        super().__init__(files)
+        self._places = places
+        place = _place_in(places)
+        self.Input = create_model(  # type: ignore[misc]
+            "Input",
+            __base__=_SummarizeInput,
+            input_filename=(place, Field(description="Texts, or objects with a `context`.")),
+            output_filename=(place, Field(description="Gets their summaries.")),
+        )
+
+    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+        """Does the job."""
+        name = f"summarization/{item.model}" if item.model else SUMMARIZE
+        run = BatchRun(
+            types=types_called(name, coordination.registry),
+            source=self._places.resolve(item.input_filename),
+            target=self._places.resolve(item.output_filename),
+            carry=["title"],
+            dry_run=False,
+        )
+        return self.do(coordination, run)
+
+
+class _SummarizeInput(BaseModel):
+    input_filename: str
+    output_filename: str
+    model: str | None = Field(None, description="Which summarization model; default: the first.")
+
+    @model_validator(mode="after")
+    def _two_files(self) -> _SummarizeInput:
+        if self.input_filename == self.output_filename:
+            raise ValueError("input_filename and output_filename must be two files")
+        return self
+
+
+def types_called(name: str, registry: Registry) -> Sequence[TaskType]:
+    """The task types at an endpoint, with or without its slash, or the one of that name.
+
+    Raises:
+        ValueError: there is none, or its tasks are jobs themselves.
+    """
+    if name in registry.types:
+        types: Sequence[TaskType] = [registry.types[name]]
+    else:
+        types = registry.endpoints.get("/" + name.removeprefix("/"), [])
+    items = [kind for kind in types if not kind.coordinated]
+    if not items:
+        there_are = (path for path, kinds in registry.endpoints.items() if not kinds[0].coordinated)
+        raise ValueError(f"no items can be asked of {name!r}; there are: {', '.join(there_are)}")
+    return items
+
+
+def _place_in(places: Places) -> Any:
+    """A file name that is inside the allowed places."""
+
+    def check(name: str) -> str:
+        places.resolve(name)
+        return name
+
+    return Annotated[str, AfterValidator(check)]

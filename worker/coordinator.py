@@ -1,0 +1,135 @@
+"""Answering coordinated task types: threads of the supervisor that mostly wait.
+
+Each slot is a thread with an owner of its own that runs one job at a time; one more thread keeps
+all of their leases. So a job keeps its claim while its own thread waits for storage. And what a
+slot may hold without knowing, after a lost reply, can be given back without harm to others.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+
+from settings import Settings
+from task_manager import open_asking, open_for_coordinator
+from task_manager.errors import UnavailableError
+from tasks import Registry, TaskType, load_registry
+from worker.coordinator_slot import Slot
+from worker.leases import EVERY_S
+from worker.outage import Outage
+from worker.owner import new_owner
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.05
+
+
+class Coordinator:
+    """Serves `served`, the coordinated types of this worker.
+
+    Args:
+        settings: where Redis is, how many jobs run at once, how long a lease is.
+        registry: all task types, since jobs ask any of them.
+        served: what is answered here, by name.
+    """
+
+    def __init__(self, settings: Settings, registry: Registry, served: dict[str, TaskType]) -> None:
+        self.names = list(served)
+        self._lease_s = settings.lease_s
+        self._every_s = min(EVERY_S, settings.lease_s / 3)
+        self._manager = open_for_coordinator(settings, served)
+        self._asking = open_asking(settings, registry.types)
+        self._outage = Outage(settings.redis_place, log, logging.DEBUG)
+        self._slots = [
+            Slot(
+                new_owner(os.getpid()),
+                self._manager,
+                self._asking,
+                registry=registry,
+                served=served,
+                register=self._register,
+            )
+            for _ in range(settings.batch_jobs)
+        ]
+        self._stopping = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="coordinator", daemon=True)
+        self.ready = False
+        """Whether its slots can claim."""
+
+    def start(self) -> None:
+        """Begins to serve as soon as Redis is there."""
+        self._keeper.start()
+
+    def stop(self) -> None:
+        """Stops jobs at their next step and gives them back; they go on with another worker."""
+        self._stopping.set()
+        for slot in self._slots:
+            slot.stop()
+
+    @property
+    def over(self) -> bool:
+        """Whether all has ended after `stop`."""
+        return self._stopping.is_set() and not self._keeper.is_alive()
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        self._manager.close()
+        self._asking.close()
+
+    def _keep(self) -> None:
+        next_s = 0.0
+        while not self._stopping.is_set() or any(slot.alive for slot in self._slots):
+            if time.monotonic() >= next_s:
+                next_s = time.monotonic() + self._run_once()
+            time.sleep(TICK_S)
+        self._unregister()
+
+    def _run_once(self) -> float:
+        """One renewal of all leases; says how many seconds later the next is due."""
+        try:
+            self._renew()
+            self._outage.over()
+        except UnavailableError as error:
+            return self._outage.began(error)
+        except Exception:
+            log.exception("the leases of file-to-file jobs could not be renewed; trying again")
+        if not self.ready and not self._stopping.is_set():
+            for slot in self._slots:
+                slot.start()
+            self.ready = True
+        return self._every_s
+
+    def _renew(self) -> None:
+        owners = [slot.owner for slot in self._slots]
+        renewal = self._manager.renew(
+            dict.fromkeys(owners, self.names), self._lease_s - self._every_s
+        )
+        for slot in self._slots:
+            slot.cancel(renewal.cancelled.get(slot.owner, frozenset()))
+        for dead in renewal.dead:
+            log.warning("the lease of %s is over; its jobs are handed back", dead)
+            self._manager.recover(dead, self.names)
+
+    def _register(self, owner: str) -> None:
+        """Lets `owner` claim again after its claims were ended."""
+        self._manager.renew({owner: self.names}, self._lease_s - self._every_s)
+
+    def _unregister(self) -> None:
+        for slot in self._slots:
+            try:
+                self._manager.recover(slot.owner, self.names, running=())
+            except UnavailableError:
+                return  # the leases lapse by themselves
+
+
+def open_coordinator(settings: Settings, served: Registry) -> Coordinator | None:
+    """The coordinator of a worker that serves `served`; None where none of these types needs one.
+
+    Raises:
+        TaskTypeError: a task type is not usable.
+    """
+    if not served.coordinated:
+        return None
+    return Coordinator(settings, load_registry(settings), served.coordinated)

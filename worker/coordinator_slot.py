@@ -1,0 +1,159 @@
+"""One thread of the coordinator: claims a job, runs it, stores what came of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping
+
+from pydantic import ValidationError
+
+from task_manager.errors import UnavailableError
+from task_manager.interface import Answering, Asking, Claim, Result, State
+from tasks import Registry, TaskType
+from tasks.coordination import StoppedError
+from tasks.execution import Answer, answer_of, failure
+from worker.coordination import JobCoordination
+
+log = logging.getLogger(__name__)
+
+IDLE_WAIT_S = 0.5
+AWAY_WAIT_S = 0.5
+
+
+class Slot:
+    """Runs one job at a time in the name of `owner`, whose lease somebody else keeps.
+
+    Args:
+        owner: this slot's own.
+        manager: where jobs are claimed.
+        asking: where jobs ask their items.
+        registry: all task types.
+        served: those that are claimed here.
+        register: lets the owner claim again after its claims were ended.
+    """
+
+    def __init__(
+        self,
+        owner: str,
+        manager: Answering,
+        asking: Asking,
+        *,
+        registry: Registry,
+        served: Mapping[str, TaskType],
+        register: Callable[[str], None],
+    ) -> None:
+        self.owner = owner
+        self._manager, self._asking, self._registry = manager, asking, registry
+        self._served, self._names, self._register = served, list(served), register
+        self._stopping = threading.Event()
+        self._job: JobCoordination | None = None
+        self._thread = threading.Thread(target=self._run, name="job", daemon=True)
+
+    def start(self) -> None:
+        """Begins to claim."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claims nothing more, and ends the job at its next step."""
+        self._stopping.set()
+        if (job := self._job) is not None:
+            job.stop()
+
+    def cancel(self, ids: Collection[str]) -> None:
+        """Ends the job at its next step if it is one of `ids`."""
+        job = self._job
+        if job is not None and job.task_id in ids:
+            job.cancel()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has begun and not ended."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self.run_once()
+            except UnavailableError:
+                self._give_back_the_unknown()
+            except Exception:
+                log.exception("a slot for jobs failed; it goes on")
+                self._give_back_the_unknown()
+
+    def run_once(self) -> None:
+        """Waits a little for a job and runs it.
+
+        Raises:
+            UnavailableError: Redis was away at the claim, which may have happened.
+        """
+        for claim in self._manager.claim(self.owner, self._names, 1, wait_s=IDLE_WAIT_S):
+            self._handle(claim)
+
+    def _handle(self, claim: Claim) -> None:
+        kind = self._served[claim.type]
+        job = JobCoordination(claim, self.owner, self._manager, self._asking, self._registry)
+        self._job = job
+        if self._stopping.is_set():
+            job.stop()
+        log.info("%s %s begins", claim.type, claim.id)
+        try:
+            answer = run_job(kind, claim, job)
+        except StoppedError:
+            log.info("%s %s is stopped", claim.type, claim.id)
+            if job.cancelled:
+                self._give_back_the_unknown()  # nothing of the claim is left then
+            else:
+                self._until_stored(lambda: self._manager.release(self.owner, [claim]))
+            return
+        finally:
+            self._job = None
+        log.info("%s %s %s", claim.type, claim.id, "is done" if answer.done else "failed")
+        state = State.DONE if answer.done else State.FAILED
+        ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
+        result = Result(claim.id, claim.type, state, answer.body, ttl_s)
+        self._until_stored(lambda: self._manager.finish(self.owner, [result]))
+
+    def _until_stored(self, store: Callable[[], object]) -> None:
+        """Calls `store` until Redis is there; a worker that stops tries for one more second."""
+        give_up_s: float | None = None
+        while True:
+            try:
+                store()
+                return
+            except UnavailableError:
+                if self._stopping.is_set():
+                    give_up_s = give_up_s or time.monotonic() + 1.0
+                    if time.monotonic() > give_up_s:
+                        return  # the lease lapses, and the job runs again from what is answered
+                time.sleep(AWAY_WAIT_S)
+
+    def _give_back_the_unknown(self) -> None:
+        """Ends whatever this owner holds: it runs nothing, so that can only be a lost claim."""
+        while not self._stopping.is_set():
+            try:
+                self._manager.recover(self.owner, self._names, running=())
+                self._register(self.owner)
+                return
+            except UnavailableError:
+                self._stopping.wait(AWAY_WAIT_S)
+
+
+def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:
+    """What came of the job.
+
+    Raises:
+        StoppedError: it was told to end.
+    """
+    try:
+        item = kind.Input.model_validate_json(claim.input)
+    except ValidationError as error:
+        return failure("invalid-input", f"this worker refuses the input: {error}")
+    try:
+        return answer_of(kind, item, kind.coordinate(item, job))
+    except StoppedError:
+        raise
+    except Exception as error:
+        log.warning("%s failed", kind.name, exc_info=error)
+        return answer_of(kind, item, error)
