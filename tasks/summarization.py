@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tasks.model_type import ModelType
+
+MOST_TOKENS = 4096
 
 
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_length: int = Field(
-        142, ge=8, le=4096, description="Tokens of a piece's summary, where a request does not say."
+        142, ge=1, le=MOST_TOKENS, description="As in a request, where that does not say it."
+    )
+    min_length: int = Field(0, ge=0, le=MOST_TOKENS, description="The same.")
+    prefix: str = Field(
+        "", description="Method `generative`: put before each piece, as T5's `summarize: `."
+    )
+    num_beams: int | None = Field(
+        None, ge=1, le=16, description="Method `generative`; default: the model's own."
     )
 
 
@@ -25,16 +34,34 @@ class Summarization(ModelType):
     }
     Options = _Options
     batch_size = 8
+    example = {
+        "context": "The harbour is full of ships. Ships bring tea and spices. The sun shines. "
+        "Every ship is unloaded by hand."
+    }
     text_field = "context"
     echo = frozenset()
 
     class Input(BaseModel):
         context: str = Field(min_length=1, max_length=5_000_000, description="What to summarize.")
         max_length: int | None = Field(
-            None, ge=8, le=4096, description="Most tokens of the summary of each piece."
+            None,
+            ge=1,
+            le=MOST_TOKENS,
+            description="Most tokens of the summary; of each piece's where there are several.",
         )
+        min_length: int | None = Field(
+            None, ge=0, le=MOST_TOKENS, description="Least tokens; for generative models only."
+        )
+
+        @model_validator(mode="after")
+        def _in_order(self) -> Summarization.Input:
+            if self.max_length is not None and (self.min_length or 0) > self.max_length:
+                raise ValueError("min_length must not be greater than max_length")
+            return self
 
     class Output(BaseModel):
         summary: str
-        pieces: int
-        truncated: bool
+        pieces: int = Field(description="How many parts of the text were summarized by themselves.")
+        truncated: bool = Field(
+            description="Whether something of the text was left out; these methods read all of it."
+        )
