@@ -7,6 +7,7 @@ import os
 import sys
 
 from http_server.managers import open_manager
+from http_server.paths import asking_paths
 from http_server.server import PortTakenError, check_port, make_server
 from settings import SettingError, Settings
 from task_manager.errors import UnavailableError, UnsupportedServerError
@@ -18,6 +19,7 @@ def main() -> None:
     settings = Settings.from_command_line("http_server", description="Answers questions over HTTP.")
     try:
         registry = load_registry(settings)
+        asking_paths(registry, settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.discipline != "synchronous":
             _check_redis(settings, registry)

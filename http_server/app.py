@@ -15,6 +15,7 @@ from http_server.health_routes import add_health_routes
 from http_server.lifecycle import drain_on_signal
 from http_server.load_routes import add_load_routes
 from http_server.managers import open_manager
+from http_server.paths import asking_paths
 from http_server.rate_limit import RateLimit, with_rate_limit
 from http_server.shortcut import with_shortcut
 from http_server.task_routes import add_task_routes
@@ -44,7 +45,7 @@ def create_app(
     add_docs_routes(app, registry, settings)
     add_error_handlers(app)
     app.wsgi_app = with_shortcut(  # type: ignore[method-assign, assignment]
-        app.wsgi_app, asker.cache, registry.endpoints, settings.max_body_bytes
+        app.wsgi_app, asker.cache, asking_paths(registry, settings), settings.max_body_bytes
     )
     if settings.client_rate > 0:
         app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]

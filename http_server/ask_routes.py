@@ -11,6 +11,7 @@ from http_server import body, prefer
 from http_server.answer_cache import BodyKey, Question
 from http_server.asking import Asker, Reply
 from http_server.methods import add_route
+from http_server.paths import ROOT, asking_paths
 from http_server.plain_response import JSON, RETRY_AFTER, PlainResponse, pending_headers
 from http_server.problem import Problem
 from http_server.question import prepare
@@ -22,10 +23,19 @@ MOST_ITEMS = 10_000
 
 
 def add_ask_routes(app: Flask, registry: Registry, asker: Asker, settings: Settings) -> None:
-    """One route per endpoint."""
-    for path, types in registry.endpoints.items():
-        view = _AskView(types, asker, settings)
-        add_route(app, path, f"ask {path}", view, ["POST"])
+    """One route per endpoint; at the root a browser is sent to the reference as ever."""
+    for path, types in asking_paths(registry, settings).items():
+        if path != ROOT:
+            add_route(app, path, f"ask {path}", _AskView(types, asker, settings), ["POST"])
+    types = asking_paths(registry, settings).get(ROOT, [])
+    ask_root = _AskView(types, asker, settings) if types else None
+
+    def root() -> Response:
+        if ask_root is not None and request.method == "POST":
+            return ask_root()
+        return PlainResponse(b"", HTTPStatus.TEMPORARY_REDIRECT, "", [("location", "/docs")])
+
+    add_route(app, ROOT, "root", root, ["GET", "POST"] if ask_root else ["GET"])
 
 
 class _AskView:

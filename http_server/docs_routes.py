@@ -29,11 +29,6 @@ def add_docs_routes(app: Flask, registry: Registry, settings: Settings) -> None:
     _add_file(app, "/docs/docs.css", "docs.css", "text/css; charset=utf-8")
     _add_file(app, "/docs/docs.js", "docs.js", "text/javascript; charset=utf-8")
 
-    def root() -> Response:
-        return PlainResponse(b"", 307, "", [("location", "/docs")])
-
-    add_route(app, "/", "root", root, ["GET"])
-
 
 def _add_file(app: Flask, path: str, name: str, media_type: str) -> None:
     content = (files("http_server") / "static" / name).read_bytes()

@@ -14,7 +14,9 @@ from http_server.openapi_parts import (
     problem_responses,
     ref,
     string,
+    task_of_endpoint,
 )
+from http_server.paths import ROOT, asking_paths
 from settings import Settings
 from tasks import Registry, TaskType
 from tasks.asking import MODEL, models, takes_model
@@ -27,10 +29,12 @@ def document(registry: Registry, settings: Settings) -> Json:
     at_once = settings.discipline == "synchronous"
     schemas: Json = dict(PROBLEM_SCHEMAS)
     paths: Json = {}
-    for path, types in registry.endpoints.items():
+    for path, types in asking_paths(registry, settings).items():
         for task_type in types:
             schemas.update(_schemas(task_type, types, at_once=at_once))
         paths[path] = {"post": _ask(path, types, settings, at_once=at_once)}
+        if path != ROOT:
+            paths[f"{path}/{{task_id}}"] = task_of_endpoint(path)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -60,7 +64,7 @@ def _description(*, at_once: bool) -> str:
 
 
 def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: bool) -> Json:
-    name = path.strip("/").replace("/", "-")
+    name = path.strip("/").replace("/", "-") or "root"
     inputs = [ref(_name(task_type, "Input")) for task_type in types]
     answers = [ref(_name(task_type, "Answer")) for task_type in types]
     one, answer = _any(inputs), _any(answers)

@@ -110,13 +110,19 @@ PROBLEM_SCHEMAS: Json = {
 }
 
 
+def task_of_endpoint(path: str) -> Json:
+    """`GET <endpoint>/<id>`, the same as `/tasks/<id>` for tasks that were asked there."""
+    name = path.strip("/").replace("/", "-")
+    said = _operation("tasks", f"task-of-{name}", "How a task is", ref("Task"), 404, 429, 503)
+    return {"parameters": [_TASK_ID], "get": said}
+
+
 def fixed_paths(type_names: Sequence[str]) -> Json:
     """Paths that are there whatever the task types."""
-    task_id = _in_path("task_id", {"type": "string"}, "As answers tell it in `id`.")
     kind = _in_path("type", {"type": "string", "enum": list(type_names)}, "A task type's name.")
     return {
         "/tasks/{task_id}": {
-            "parameters": [task_id],
+            "parameters": [_TASK_ID],
             "get": _operation("tasks", "task", "How a task is", ref("Task"), 404, 429, 503),
             "delete": _operation(
                 "tasks",
@@ -172,3 +178,6 @@ def _in_path(name: str, schema: Json, description: str) -> Json:
         "description": description,
         "schema": schema,
     }
+
+
+_TASK_ID = _in_path("task_id", {"type": "string"}, "As answers tell it in `id`.")

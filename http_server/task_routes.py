@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Flask, Response, request
 
 from http_server.answer import compose, with_times
@@ -15,7 +17,7 @@ from tasks import Registry, TaskType
 
 
 def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
-    """GET tells, DELETE cancels."""
+    """GET tells, DELETE cancels; `GET <endpoint>/<id>` tells, too, of tasks asked there."""
 
     def type_of(task_id: str) -> TaskType:
         task_type = registry.of_task(task_id)
@@ -49,3 +51,14 @@ def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
         return cancel(task_id) if request.method == "DELETE" else tell(task_id)
 
     add_route(app, "/tasks/<task_id>", "task", view, ["GET", "DELETE"])
+
+    def tell_at(path: str) -> Callable[..., Response]:
+        def tell_if_asked_there(task_id: str) -> Response:
+            if type_of(task_id).endpoint != path:
+                raise unknown_task()
+            return tell(task_id)
+
+        return tell_if_asked_there
+
+    for path in registry.endpoints:
+        add_route(app, f"{path}/<task_id>", f"task of {path}", tell_at(path), ["GET"])

@@ -52,6 +52,8 @@ def t5(folder: Path, **config: Any) -> Path:
         num_heads=2,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
+        tie_word_embeddings=False,
+        initializer_factor=4.0,  # else all tokens are about as probable
         **{"decoder_start_token_id": tokenizer.pad_token_id, **config},
     )
     return _save(folder, transformers.AutoModelForSeq2SeqLM, made, tokenizer)
@@ -93,6 +95,8 @@ def _encoder_decoder(tokenizer: Any) -> dict[str, Any]:
         "eos_token_id": tokenizer.eos_token_id,
         "decoder_start_token_id": tokenizer.eos_token_id,
         "forced_eos_token_id": tokenizer.eos_token_id,
+        "tie_word_embeddings": False,
+        "init_std": 0.5,  # else all tokens are about as probable
     }
 
 

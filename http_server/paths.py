@@ -1,0 +1,26 @@
+"""Where questions are asked: the endpoints of the task types, and the root where that is set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from settings import SettingError, Settings, env_name
+from tasks import Registry, TaskType
+
+ROOT = "/"
+
+
+def asking_paths(registry: Registry, settings: Settings) -> Mapping[str, Sequence[TaskType]]:
+    """The task types that each path asks, its default first.
+
+    Raises:
+        SettingError: `root_type` names no task type.
+    """
+    if not settings.root_type:
+        return registry.endpoints
+    if settings.root_type not in registry.types:
+        raise SettingError(
+            f"{env_name('root_type')}: there is no task type {settings.root_type!r}; there are: "
+            f"{', '.join(registry.types)}"
+        )
+    return {**registry.endpoints, ROOT: [registry.types[settings.root_type]]}
