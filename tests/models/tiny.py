@@ -52,9 +52,12 @@ def t5(folder: Path, **config: Any) -> Path:
         num_heads=2,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        tie_word_embeddings=False,
         initializer_factor=4.0,  # else all tokens are about as probable
-        **{"decoder_start_token_id": tokenizer.pad_token_id, **config},
+        **{
+            "tie_word_embeddings": False,
+            "decoder_start_token_id": tokenizer.pad_token_id,
+            **config,
+        },
     )
     return _save(folder, transformers.AutoModelForSeq2SeqLM, made, tokenizer)
 

