@@ -78,15 +78,15 @@ class DriveFileSystem(GDriveFileSystem):  # type: ignore[misc]  # PyDrive2 ships
         return found[0] if found else ""
 
 
-def authorization(key_file: str) -> GoogleAuth:
-    """What a key file (a service account's, or one that `gcloud` saved for a user) allows."""
+def authorization(key_file: str, *, of_user: bool) -> GoogleAuth:
+    """What a key file allows: a service account's, or one that `gcloud` saved for a user."""
     settings = {
         "client_config_backend": "service",
         "service_config": {"client_json_file_path": key_file, "client_user_email": None},
         "oauth_scope": [SCOPE],
     }
     allowed = GoogleAuth(settings=settings, http_timeout=CALL_TIMEOUT_S)
-    allowed.credentials = GoogleCredentials.from_stream(key_file).create_scoped([SCOPE])
+    if of_user:
+        allowed.credentials = GoogleCredentials.from_stream(key_file)
     allowed.ServiceAuth()
-    allowed.Authorize()
     return allowed

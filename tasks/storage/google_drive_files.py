@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from tasks.storage.errors import ChangedError, StorageError
 from tasks.storage.remote_files import RemoteFiles, chain
 
 THROTTLED = ("rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded")
+SERVICE, USER = "service_account", "authorized_user"
 DENIED = "access is denied; let {who} edit the folder"
 
 
@@ -32,29 +35,40 @@ class GoogleDriveFiles(RemoteFiles):
     def connect(self) -> Any:
         from tasks.storage.drive_file_system import authorization
 
-        self._who = _account(self._key_file)
-        self._authorization = authorization(self._key_file)
+        kind, self._who = _account(self._key_file)
+        self._authorization = authorization(self._key_file, of_user=kind == USER)
 
-    def _files(self, path: str) -> Any:
+    @contextlib.contextmanager
+    def _files(self, path: str) -> Iterator[Any]:
         """The file system of the folder that `path` begins with: a new one, which knows nothing."""
         from tasks.storage.drive_file_system import DriveFileSystem
 
-        folder = path.split("/", 1)[0]
-        return DriveFileSystem(folder, google_auth=self._authorization, skip_instance_cache=True)
+        allowed = self._authorization
+        try:
+            yield DriveFileSystem(
+                path.split("/", 1)[0], google_auth=allowed, skip_instance_cache=True
+            )
+        finally:  # PyDrive2 keeps a connection per thread, and would never close it
+            if connection := getattr(allowed.thread_local, "http", None):
+                connection.close()
 
     def about(self, path: str) -> dict[str, Any]:
-        about: dict[str, Any] = self._files(path).info(path)
-        return about
+        with self._files(path) as files:
+            about: dict[str, Any] = files.info(path)
+            return about
 
     def download(self, path: str, into: Path) -> None:
-        self._files(path).get_file(path, str(into))
+        with self._files(path) as files:
+            files.get_file(path, str(into))
 
     def put(self, source: Path, path: str) -> None:
-        self._files(path).put_file(str(source), path)
+        with self._files(path) as files:
+            files.put_file(str(source), path)
 
     def check_writable(self, path: str) -> None:
-        if not self._files(path).may_write(path):
-            raise StorageError(DENIED.format(who=self._who))
+        with self._files(path) as files:
+            if not files.may_write(path):
+                raise StorageError(DENIED.format(who=self._who))
 
     def is_transient(self, error: Exception) -> bool:
         import httplib2
@@ -81,8 +95,8 @@ class GoogleDriveFiles(RemoteFiles):
         return DENIED.format(who=self._who) if status in (401, 403) else None
 
 
-def _account(key_file: str) -> str:
-    """Whom the key file stands for.
+def _account(key_file: str) -> tuple[str, str]:
+    """The kind of key that the file has, and whom it stands for.
 
     Raises:
         StorageError: there is no such file, or something else in it.
@@ -94,8 +108,8 @@ def _account(key_file: str) -> str:
         )
     try:
         key = json.loads(Path(key_file).read_text())
-        if key["type"] in ("service_account", "authorized_user"):
-            return str(key.get("client_email", "the user of the credentials"))
+        if key["type"] in (SERVICE, USER):
+            return key["type"], str(key.get("client_email", "the user whose credentials these are"))
         wrong = "it is of another type"
     except (OSError, ValueError, KeyError, TypeError) as error:
         wrong = type(error).__name__  # its message might show what is in the file

@@ -140,7 +140,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = b"" if self.command == "HEAD" else ERROR.format(code=code).encode()
             self._answer(status, {"Content-Type": "application/xml"}, answer)
             return
-        if fault == "no answer":
+        if fault == "no answer" or (fault == "half an answer" and self.command == "HEAD"):
             self.close_connection = True
             return
         upstream = http.client.HTTPConnection("127.0.0.1", self.port_behind, timeout=30)
@@ -151,6 +151,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             upstream.close()
         if fault == "half an answer":
+            headers = {name.title(): value for name, value in headers.items()}
             headers["Content-Length"] = str(max(len(got), 2))
             got, self.close_connection = got[: len(got) // 2], True
         self._answer(response.status, headers, got)
