@@ -79,6 +79,8 @@ class LocalFiles:
                     return
             except FileNotFoundError:
                 path = os.path.dirname(path)  # noqa: PTH120
+                if path in self._roots:
+                    raise
 
     @contextlib.contextmanager
     def _reading(self, path: str) -> Iterator[int]:

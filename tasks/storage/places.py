@@ -26,6 +26,7 @@ MOST_PART_BYTES = 255
 """The longest file name in a folder."""
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):/+")
+_MEANINGLESS = frozenset({"", ".", ".."})
 _REFUSED_CATEGORIES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # control, surrogates, line separators
 
 
@@ -91,7 +92,7 @@ class Places:
         _check_text(name)
         if name.endswith("/"):
             raise ValueError(f"{shown(name)} names a folder; name a file")
-        if _SCHEME.match(name):
+        if _SCHEME.match(name) or "://" in name:
             meant = _url(name)
         elif name.startswith("/"):
             meant = Place("", "", _parts(name, empty_allowed=True))
@@ -147,18 +148,19 @@ def _parts(path: str, *, empty_allowed: bool) -> tuple[str, ...]:
     if "\\" in path:
         raise ValueError(f"{shown(path)} has a backslash; separate folders by /")
     parts = tuple(part for part in path.split("/") if part != ".")
-    if ".." in parts or ".." in re.split(r"[/\\]", _decoded(path)):
-        raise ValueError(f"{shown(path)} has .. in it; write the path without")
+    if ".." in parts or any(map(_hides_a_path, parts)):
+        raise ValueError(f"{shown(path)} has .. in it, or hides it; write the path without")
     if not empty_allowed and "" in parts:
         raise ValueError(f"{shown(path)} has an empty folder name in it")
     return tuple(part for part in parts if part)
 
 
-def _decoded(path: str) -> str:
-    """`path` as it is after as many percent-decodings as change it, whoever may do them."""
-    while (decoded := unquote(path)) != path:
-        path = decoded
-    return path
+def _hides_a_path(part: str) -> bool:
+    """Whether `part` would lead elsewhere for whoever percent-decodes it, however often."""
+    plain = part
+    while (decoded := unquote(plain)) != plain:
+        plain = decoded
+    return plain != part and not _MEANINGLESS.isdisjoint(re.split(r"[/\\]", plain))
 
 
 def _check_text(text: str) -> None:

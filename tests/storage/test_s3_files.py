@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -164,12 +164,12 @@ class TestFlaky:
         """One request each, and no secrets in the message."""
         over_flaky.share, over_flaky.faults = 1.0, ("403",)
         one, location = files(bucket), f"s3://{bucket}/jobs/out"
-        acts = (
+        acts: list[Callable[[], object]] = [
             lambda: one.describe(location),
             lambda: one.fetch(location, tmp_path / "copy"),
             lambda: one.store(source, location),
             lambda: one.check_writable(location),
-        )
+        ]
         for count, act in enumerate(acts, 1):
             with pytest.raises(StorageError, match="access is denied") as caught:
                 act()
