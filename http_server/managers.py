@@ -16,7 +16,11 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
     """
     if settings.discipline == "synchronous":
         from http_server.engine import load_engine
+        from task_manager.recall import recaller
         from task_manager.synchronous import Synchronous
 
-        return Synchronous(registry.types, load_engine(registry))
+        manager = Synchronous(registry.types, load_engine(registry))
+        for task_type in registry.types.values():
+            task_type.recall_answer = recaller(manager)
+        return manager
     return open_asking(settings, registry.types)

@@ -125,7 +125,7 @@ def _regress(client: Client, show: Callable[[str], Any]) -> None:
     y = [3 - 2 * at + at * at + noise.gauss(0, 0.05) for at in x]
     fit = client.run("fit", x=x, y=y, kind="polynomial", degree=2)
     terms = " ".join(f"{c['value']:+.2f} {c['term']}" for c in fit["coefficients"])
-    show(f"  fitted: {fit['intercept']:.2f} {terms}")
+    show(f"  fitted: {fit['constant']:.2f} {terms}")
     predicted = client.run("predict", model=fit["fitted"], x=[5.0])["y"][0]
     show(f"  predicted at 5: {predicted:.2f} (without noise {3 - 10 + 25})")
     score = client.run("score", model=fit["fitted"], x=x, y=y)

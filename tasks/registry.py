@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from settings import Settings
 from tasks.base import RESERVED_FIELDS, TaskType, type_tag
 
-BUILT_IN = ("tasks.factorization", "tasks.models_table", "tasks.batch")
+BUILT_IN = ("tasks.factorization", "tasks.regression", "tasks.models_table", "tasks.batch")
 ENTRY_POINT_GROUP = "doneyet.tasks"
 RESERVED_ENDPOINTS = frozenset(
     {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from settings import Settings
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
+from task_manager.recall import recaller
 from tasks import Registry, TaskTypeError
 from tasks.loading import NotLoadedError, load_all
 from worker.child import EXIT_NOT_LOADED
@@ -23,7 +24,6 @@ from worker.desk import Desk
 from worker.exchange import Exchange
 from worker.logs import set_up_logs
 from worker.progress import ProgressReports
-from worker.recall import recaller
 from worker.runner import Runner
 from worker.served import served_registry
 from worker.status_board import StatusBoard

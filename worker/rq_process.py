@@ -13,7 +13,9 @@ import sys
 import threading
 
 from settings import Settings
+from task_manager import open_asking
 from task_manager.ordered_executions import Executions
+from task_manager.recall import recaller
 from tasks.loading import load_all
 from worker.logs import set_up_logs
 from worker.rq_in_process import InProcessWorker
@@ -34,11 +36,15 @@ def main(name: str, settings: Settings) -> int:
     worker = InProcessWorker(
         name, types, executions, url=settings.redis_url, lease_s=settings.lease_s
     )
+    asking = open_asking(settings, types)
+    for task_type in types.values():
+        task_type.recall_answer = recaller(asking)
     serve(types.values(), worker.show_progress)
     threading.Thread(target=_end_with_supervisor, name="supervisor-watch", daemon=True).start()
     log.info("worker %s serves %s", name, ", ".join(types))
     worker.work(logging_level="WARNING")
     executions.close()
+    asking.close()
     return 0
 
 

@@ -21,6 +21,9 @@ def write_module(folder: Path, name: str, text: str) -> str:
     return name
 
 
+BUILT_IN_TYPES = ["factorization", "regression-fit", "regression-predict", "regression-score"]
+"""What there is without a models table and without storage."""
+
 GOOD = """
     from pydantic import BaseModel
     from tasks import TaskType
@@ -46,10 +49,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_built_in_types() -> None:
-    """Without any setting there is factorization, with the limits of the settings."""
+    """Without any setting there are factorization and regressions, with the settings' limits."""
     registry = load_registry(Settings(max_load=5, input_ttl_s=7))
     factorization = registry.types["factorization"]
-    assert registry.endpoints == {"/factorize": [factorization]}
+    assert list(registry.types) == BUILT_IN_TYPES
+    assert registry.endpoints["/factorize"] == [factorization]
     assert (factorization.max_load, factorization.input_ttl_s) == (5, 7)
     assert factorization.description == "Factors a whole number into primes."
 
@@ -58,7 +62,7 @@ def test_named_modules(folder: Path) -> None:
     """`--tasks` adds the types of more modules; what a type declares wins over the settings."""
     name = write_module(folder, "shouting", GOOD)
     registry = load_registry(Settings(tasks=f" {name} ", max_load=5))
-    assert list(registry.types) == ["factorization", "shout"]
+    assert list(registry.types) == [*BUILT_IN_TYPES, "shout"]
     assert registry.types["shout"].max_load == 7
     assert registry.of_task(type_tag("shout") + "0" * 32) is registry.types["shout"]
     assert registry.of_task("0" * 40) is None
@@ -91,7 +95,7 @@ def test_a_private_class_is_a_base_of_others(folder: Path) -> None:
         "class Shout(TaskType):", "class _Base(TaskType): pass\n    class Shout(_Base):"
     )
     registry = load_registry(Settings(tasks=write_module(folder, "with_base", text)))
-    assert list(registry.types) == ["factorization", "shout"]
+    assert list(registry.types) == [*BUILT_IN_TYPES, "shout"]
 
 
 def test_installed_packages_add_types(folder: Path) -> None:

@@ -1,0 +1,243 @@
+"""Regressions: fit one to data, predict with it, score it.
+
+A fitted regression is the answer to its `/fit`: it is named by that task's id, the hash of its data
+and settings, and kept as long as any answer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, model_validator
+
+from tasks.base import TaskType
+
+if TYPE_CHECKING:
+    from tasks.least_squares import Fitted
+
+FIT = "regression-fit"
+MOST_TERMS = 500
+MOST_REMEMBERED = 256
+"""Fitted regressions that a process keeps at hand."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+def _columns(value: Any) -> Any:
+    """A flat list is one variable: each number a row."""
+    if isinstance(value, list) and value and all(isinstance(one, int | float) for one in value):
+        return [[one] for one in value]
+    return value
+
+
+Rows = Annotated[
+    list[Annotated[list[Number], Field(min_length=1)]],
+    BeforeValidator(_columns),
+    Field(min_length=1, description="Rows of numbers; for one variable the numbers alone will do."),
+]
+
+
+def _check_rows(x: list[list[float]]) -> None:
+    for at, row in enumerate(x):
+        if len(row) != len(x[0]):
+            raise ValueError(f"x[{at}] has {len(row)} numbers, and x[0] has {len(x[0])}")
+
+
+def _check_lengths(x: list[list[float]], y: list[float]) -> None:
+    if len(x) != len(y):
+        raise ValueError(f"x has {len(x)} rows, and y has {len(y)} numbers")
+
+
+class _FitInput(BaseModel):
+    x: Rows
+    y: list[Number] = Field(min_length=1, description="What belongs to each row.")
+    kind: Literal["multivariate", "polynomial"] = Field(
+        "multivariate", description="`polynomial`: also powers and products of the variables."
+    )
+    degree: int | None = Field(None, ge=1, le=20, description="Of a polynomial; default 2.")
+    intercept: bool = Field(True, description="Whether there is a constant term.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> _FitInput:
+        _check_rows(self.x)
+        _check_lengths(self.x, self.y)
+        if self.degree is not None and self.kind != "polynomial":
+            raise ValueError("degree is for kind 'polynomial'")
+        variables = len(self.x[0])
+        terms = math.comb(variables + self.of_degree, self.of_degree) - 1
+        if terms > MOST_TERMS:
+            raise ValueError(
+                f"{variables} variables of degree {self.of_degree} make {terms} terms; "
+                f"{MOST_TERMS} are possible"
+            )
+        if len(self.x) < terms + self.intercept:
+            raise ValueError(
+                f"{terms + self.intercept} coefficients need as many rows, and x has {len(self.x)}"
+            )
+        return self
+
+    @property
+    def of_degree(self) -> int:
+        """The highest power."""
+        return 1 if self.kind == "multivariate" else self.degree or 2
+
+
+class _PredictInput(BaseModel):
+    model: str = Field(
+        pattern=r"^[0-9a-f]{40}$", description="What `/fit` told as `fitted`, which is its `id`."
+    )
+    x: Rows
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> _PredictInput:
+        _check_rows(self.x)
+        return self
+
+
+class _ScoreInput(_PredictInput):
+    y: list[Number] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _as_many(self) -> _ScoreInput:
+        _check_lengths(self.x, self.y)
+        return self
+
+
+class Fit(TaskType):
+    """Fits a multivariate or polynomial regression to data, by least squares."""
+
+    name, endpoint = FIT, "/fit"
+    example = {"x": [[0, 1], [1, 0], [2, 2], [3, 1]], "y": [1, 2, 5, 6]}
+    echo = frozenset({"kind", "degree", "intercept"})
+    timeout_s = 600.0
+    Input = _FitInput
+
+    class Term(BaseModel):
+        term: str = Field(description="As in `x0`, `x0*x1`, `x0^2`.")
+        value: float
+        powers: list[int] = Field(description="The power of each variable.")
+
+    class Output(BaseModel):
+        fitted: str = Field(description="What `/predict` and `/score` call it: this task's id.")
+        constant: float = Field(description="0 where there is no intercept.")
+        coefficients: list[Fit.Term]
+        r2: float | None = Field(description="R^2 on these data; null where y does not vary.")
+        rmse: float = Field(description="The root of the mean squared difference.")
+        rows: int
+
+    def load(self) -> None:
+        from tasks import least_squares
+
+        self._math = least_squares
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        return [self._fit(item) for item in inputs]
+
+    def _fit(self, item: _FitInput) -> Any:
+        exponents = self._math.exponents_up_to(len(item.x[0]), item.of_degree)
+        try:
+            fitted = self._math.fit(item.x, item.y, exponents, intercept=item.intercept)
+        except ValueError as error:
+            return error
+        r2, rmse = self._math.quality(self._math.predict(fitted, item.x), item.y)
+        terms = zip(fitted.coefficients, exponents, strict=True)
+        return {
+            "fitted": self.task_id(self.canonical(item)),
+            "constant": fitted.intercept,
+            "coefficients": [
+                {"term": self._math.term(powers), "value": value, "powers": powers}
+                for value, powers in terms
+            ],
+            "r2": r2,
+            "rmse": rmse,
+            "rows": len(item.y),
+        }
+
+
+class _WithModel(TaskType):
+    """What needs a fitted regression."""
+
+    # Fitted meanwhile, it is to be found when somebody asks again.
+    failure_ttl_s = 1.0
+    echo = frozenset({"model"})
+
+    def load(self) -> None:
+        from tasks import least_squares
+
+        self._math = least_squares
+        self._known: OrderedDict[str, Fitted] = OrderedDict()
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        answers: list[Any] = []
+        for item in inputs:
+            try:
+                answers.append(self.answer(item, self._predicted(item)))
+            except ValueError as error:
+                answers.append(error)
+        return answers
+
+    def answer(self, item: Any, predicted: Any) -> Any:
+        """The output, from what the regression says of `item.x`: (rows,) float64."""
+        raise NotImplementedError
+
+    def _predicted(self, item: _PredictInput) -> Any:
+        fitted = self._fitted(item.model)
+        variables = len(fitted.exponents[0])
+        if len(item.x[0]) != variables:
+            raise ValueError(
+                f"rows of x have {len(item.x[0])} numbers, and the model has {variables} variables"
+            )
+        predicted = self._math.predict(fitted, item.x)
+        if not all(map(math.isfinite, predicted)):
+            raise ValueError("the numbers are too large for the model's powers")
+        return predicted
+
+    def _fitted(self, name: str) -> Fitted:
+        if name not in self._known:
+            answer = self.recall(FIT, name)
+            if answer is None:
+                raise ValueError(
+                    f"there is no fitted model {name}: POST its data to /fit, and ask again when "
+                    f"that is done; a model is kept for {self.result_ttl_s:g} s"
+                )
+            terms = answer["coefficients"]
+            self._known[name] = self._math.Fitted(
+                answer["constant"],
+                [each["value"] for each in terms],
+                [tuple(each["powers"]) for each in terms],
+            )
+            if len(self._known) > MOST_REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[name]
+
+
+class Predict(_WithModel):
+    """Predicts with a fitted regression."""
+
+    name, endpoint = "regression-predict", "/predict"
+    Input = _PredictInput
+
+    class Output(BaseModel):
+        y: list[float]
+
+    def answer(self, item: Any, predicted: Any) -> Any:
+        return {"y": predicted.tolist()}
+
+
+class Score(_WithModel):
+    """Tells how well a fitted regression predicts data."""
+
+    name, endpoint = "regression-score", "/score"
+    Input = _ScoreInput
+
+    class Output(BaseModel):
+        r2: float | None = Field(description="R^2; null where y does not vary.")
+        rmse: float = Field(description="The root of the mean squared difference.")
+        rows: int
+
+    def answer(self, item: Any, predicted: Any) -> Any:
+        r2, rmse = self._math.quality(predicted, item.y)
+        return {"r2": r2, "rmse": rmse, "rows": len(item.y)}
