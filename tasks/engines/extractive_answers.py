@@ -2,12 +2,13 @@
 
 A context longer than the model reads is looked at in windows that overlap. The answer is the span,
 of all windows, whose logits for its first and its last token are highest together (Devlin et al.
-2019, section 4.2). Its score is that span's share in the softmax over all spans of all windows.
+2019, section 4.2). Its score is that span's share in the softmax over all spans of the context;
+each span is looked at in one window only, so that none counts twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -29,6 +30,8 @@ class _Window(NamedTuple):
     """Where the context's tokens begin in the sequence."""
     offsets: list[tuple[int, int]]
     """Where each of them is in the context, in characters."""
+    begin: range
+    """Those of them with which spans begin here; others begin spans in a neighbouring window."""
 
 
 class _Prepared(NamedTuple):
@@ -50,6 +53,8 @@ class ExtractiveAnswers:
         self._pretrained = load_pretrained(transformers.AutoModelForQuestionAnswering, entry)
         self.max_batch_tokens = entry.max_batch_tokens or self._pretrained.max_batch_tokens
         self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
+        if not self._pretrained.tokenizer.is_fast:
+            raise ValueError(f"{entry.model!r} has no fast tokenizer, which tells where tokens are")
         self._special = SpecialTokens(self._pretrained.tokenizer)
         self._options = options
 
@@ -69,17 +74,18 @@ class ExtractiveAnswers:
             most = self._pretrained.max_tokens - self._special.around_two - LEAST_ROOM
             return ValueError(f"the question has {len(asked)} tokens; {most} are possible")
         ids, offsets = told["input_ids"], told["offset_mapping"]
-        step = room - min(self._options.stride, room // 2)
-        windows = []
-        for start in range(0, max(1, len(ids) - room + step), step):
-            part = ids[start : start + room]
-            windows.append(
-                _Window(
-                    self._special.wrap_pair(asked, part),
-                    len(self._special.pair_head) + len(asked) + len(self._special.middle),
-                    offsets[start : start + room],
-                )
+        if not ids:
+            return ValueError("the context has no words: send one that has")
+        shared = min(self._options.stride, room // 2)
+        windows = [
+            _Window(
+                self._special.wrap_pair(asked, ids[start : start + room]),
+                len(self._special.pair_head) + len(asked) + len(self._special.middle),
+                offsets[start : start + room],
+                begin,
             )
+            for start, begin in windows_of(len(ids), room, shared, self._options.max_answer_tokens)
+        ]
         tokens = sum(len(window.sequence["input_ids"]) for window in windows)
         return _Prepared(context, windows, tokens)
 
@@ -112,6 +118,8 @@ class ExtractiveAnswers:
             at, count = window.context_at, len(window.offsets)
             spans = both[0, at : at + count, None] + both[1, None, at : at + count]
             allowed = torch.ones_like(spans).triu().tril(self._options.max_answer_tokens - 1).bool()
+            allowed[: window.begin.start] = False
+            allowed[window.begin.stop :] = False
             spans = spans.masked_fill(~allowed, -torch.inf)
             totals.append(spans.flatten().logsumexp(dim=0))
             none = min(none, float(both[0, 0] + both[1, 0]))
@@ -133,6 +141,21 @@ class ExtractiveAnswers:
         end = start + len(text.strip())
         score = float(torch.exp(best.logit - total))
         return _output(prepared.context[start:end], score, start, end)
+
+
+def windows_of(count: int, room: int, shared: int, longest: int) -> Iterator[tuple[int, range]]:
+    """Where windows on `count` tokens begin, and which of a window's own tokens begin its spans.
+
+    A token that two windows share begins spans where it has more of the context around it (as in
+    the program of Devlin et al.), and where a span of `longest` tokens fits, if one does.
+    """
+    step = room - shared
+    before = max(0, min(shared // 2, shared - longest + 1))
+    starts = range(0, max(1, count - room + step), step)
+    for start in starts:
+        first = before if start > 0 else 0
+        last = step + before if start < starts[-1] else count - start
+        yield start, range(first, last)
 
 
 def _output(answer: str, score: float, start: int | None, end: int | None) -> dict[str, Any]:

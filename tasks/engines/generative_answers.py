@@ -41,7 +41,8 @@ class GenerativeAnswers:
         while len(ids) > room and kept:
             offsets = self._offsets(kept)
             count = len(offsets) - (len(ids) - room)
-            kept = kept[: offsets[count - 1][1]].strip() if 0 < count < len(offsets) else ""
+            # Where the first token that is left out begins: a sign may have several tokens.
+            kept = kept[: offsets[count][0]].strip() if count > 0 else ""
             ids = self._tokens(self._prompt(question, kept))
         if len(ids) > room:
             return ValueError(f"the question's prompt has {len(ids)} tokens; {room} are possible")
