@@ -1,0 +1,94 @@
+"""A system with a folder for jobs, and items that are slow and counted."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local.system import System
+from tests.faults.fault_tasks import RUNS
+from tests.helpers import wait_until
+
+
+class Jobs:
+    """A system that does jobs in `folder`; items are asked of `slow`: 0.2 s for four of them."""
+
+    def __init__(self, folder: Path, system: System) -> None:
+        self.folder, self.system = folder, system
+
+    def write(self, count: int, name: str = "items.jsonl") -> None:
+        """An input with the items 0 up to `count`."""
+        text = "".join(json.dumps({"n": n, "key": f"k{n}"}) + "\n" for n in range(count))
+        (self.folder / name).write_text(text)
+
+    def ask(self, wait_s: float = 0.0, **job: Any) -> dict[str, Any]:
+        """How the job is now, or up to `wait_s` later."""
+        question = {"task": "slow", "input": "items.jsonl", "output": "answers.jsonl", **job}
+        reply = requests.post(
+            f"{self.system.url}/batch",
+            json={"carry": ["key"], **question},
+            headers={"Prefer": f"wait={wait_s:g}"} if wait_s else {},
+            timeout=wait_s + 10,
+        )
+        answer: dict[str, Any] = reply.json()
+        return answer
+
+    def run(self, timeout_s: float = 40.0, **job: Any) -> dict[str, Any]:
+        """The finished answer; whoever asks is patient while servers and Redis come and go."""
+
+        def done() -> dict[str, Any] | None:
+            try:
+                answer = self.ask(wait_s=1, **job)
+            except requests.ConnectionError:
+                return None
+            return answer if answer.get("done") else None
+
+        answer = wait_until(done, description="the job is done", timeout_s=timeout_s)
+        assert answer is not None
+        return answer
+
+    def wait_for_progress(self, least: int) -> None:
+        """Returns once so many items ran, with some left."""
+        wait_until(lambda: sum(self.runs().values()) >= least, description=f"{least} items ran")
+
+    def output(self, name: str = "answers.jsonl") -> list[dict[str, Any]]:
+        """What the job wrote."""
+        return [json.loads(line) for line in (self.folder / name).read_text().splitlines()]
+
+    def assert_whole(self, count: int) -> None:
+        """Every item is there once, in order, with its right answer."""
+        assert self.output() == [{"key": f"k{n}", "n": n, "square": n * n} for n in range(count)]
+
+    def runs(self) -> Counter[int]:
+        """How often each item ran."""
+        path = self.folder.parent / "runs"
+        text = path.read_text() if path.exists() else ""
+        return Counter(int(line.split()[0]) for line in text.splitlines())
+
+
+@pytest.fixture
+def start_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Jobs]]:
+    """Starts a system, of one worker process unless said otherwise."""
+    monkeypatch.setenv(RUNS, str(tmp_path / "runs"))
+    folder = tmp_path / "jobs"
+    folder.mkdir()
+    with ExitStack() as stack:
+
+        def start(settings: dict[str, str] | None = None, **options: Any) -> Jobs:
+            chosen = {
+                "DONEYET_TASKS": "tests.faults.fault_tasks",
+                "DONEYET_STORAGE": str(folder),
+                "DONEYET_LEASE_S": "1",
+                **(settings or {}),
+            }
+            system = System(**{"processes": 1, "grace_s": 5.0, **options}, settings=chosen)
+            return Jobs(folder, stack.enter_context(system))
+
+        yield start
