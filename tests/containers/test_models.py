@@ -79,7 +79,7 @@ def test_models_answer_from_containers_of_their_own() -> None:
         answer = ask(compose, "/summarize_batch", job)
         assert (answer["items"], answer["succeeded"]) == (2, 2)
         written = compose.run("exec", "-T", "worker", "cat", "/data/summaries.json")
-        assert "ships" in written
+        assert "Ships" in written
 
         wait_until(
             lambda: compose.health() == {"healthy"}, description="all are healthy", timeout_s=90
