@@ -135,15 +135,15 @@ def _regress(client: Client, show: Callable[[str], Any]) -> None:
 def _batch(client: Client, folder: Path, show: Callable[[str], Any]) -> None:
     show(_head("/summarize_batch, /batch", "from file to file"))
     (folder / "chapters.json").write_text(json.dumps(CHAPTERS))
-    names = {"input_filename": "chapters.json", "output_filename": "summaries.json"}
-    answer = client.run("summarize_batch", **names)
+    answer = client.run(
+        "summarize_batch", input_filename="chapters.json", output_filename="summaries.json"
+    )
     show(f"  chapters.json -> summaries.json: {answer['succeeded']} of {answer['items']}")
     for chapter in json.loads((folder / "summaries.json").read_text()):
         show(_wrapped(f"{chapter['title']}: {chapter['summary']}", "    "))
     numbers = [{"number": math.factorial(n) + 1} for n in range(10, 30)]
     (folder / "numbers.jsonl").write_text("".join(json.dumps(each) + "\n" for each in numbers))
-    job = {"task": "factorize", "input": "numbers.jsonl", "output": "factors.jsonl"}
-    answer = client.run("batch", **job)
+    answer = client.run("batch", task="factorize", input="numbers.jsonl", output="factors.jsonl")
     show(f"  numbers.jsonl -> factors.jsonl: {answer['succeeded']} of {answer['items']}, the last:")
     last = json.loads((folder / "factors.jsonl").read_text().splitlines()[-1])
     show(_wrapped(f"29! + 1 = {last['factorization_str']}", "    "))
