@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,9 @@ from tasks.storage.remote_files import RemoteFiles
 CHUNK_BYTES = 8 << 20
 """What is sent at once of a file of more than 5 MB; a multiple of 256 KiB, as the protocol asks."""
 
+_OF_A_BUCKET = re.compile(r"\bb/[^/]+/o(\?.*)?$")
+"""How the addresses end that are missing only where their bucket is."""
+
 
 class GoogleCloudFiles(RemoteFiles):
     """Files in `gs://`; credentials come from the environment. gcsfs tries each call 6 times."""
@@ -18,9 +22,9 @@ class GoogleCloudFiles(RemoteFiles):
     extra = "gs"
 
     def connect(self) -> Any:
-        import gcsfs
+        from gcsfs.core import GCSFileSystem  # the one of old, which needs no rights to buckets
 
-        return gcsfs.GCSFileSystem(use_listings_cache=False, skip_instance_cache=True)
+        return GCSFileSystem(use_listings_cache=False, skip_instance_cache=True)
 
     def is_transient(self, error: Exception) -> bool:
         from gcsfs.retry import is_retriable
@@ -30,22 +34,22 @@ class GoogleCloudFiles(RemoteFiles):
         )
 
     def reason(self, error: Exception) -> str | None:
+        if isinstance(error, FileNotFoundError) and self.is_elsewhere(error):
+            return "there is no such bucket; make it, or check DONEYET_STORAGE"
         if isinstance(error, OSError) and str(error).startswith("Forbidden"):
             return "access is denied; give the worker's credentials the right to do that"
         return None
+
+    def is_elsewhere(self, error: FileNotFoundError) -> bool:
+        return _OF_A_BUCKET.search(str(error)) is not None
 
     def put(self, source: Path, path: str) -> None:
         self.file_system.put_file(str(source), path, chunksize=CHUNK_BYTES)
 
     def check_writable(self, path: str) -> None:
-        """Begins an upload and ends it: that needs the right to write, and a bucket."""
+        """Begins an upload, which needs the right to write; unseen, it is forgotten in a week."""
         from fsspec.asyn import sync
         from gcsfs.core import initiate_upload
 
         bucket, key = path.split("/", 1)
-        files = self.file_system
-        try:
-            begun = sync(files.loop, initiate_upload, files, bucket, key)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"there is no bucket {bucket!r}") from error
-        files.call("DELETE", begun)
+        sync(self.file_system.loop, initiate_upload, self.file_system, bucket, key)
