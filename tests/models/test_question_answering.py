@@ -14,6 +14,7 @@ import transformers
 
 from local.system import System
 from settings import Settings
+from tasks.engines.extractive_answers import windows_of
 from tasks.engines.special_tokens import SpecialTokens
 from tasks.models_table import task_types
 from tasks.registry import TaskTypeError
@@ -152,6 +153,21 @@ def test_sequences_are_those_of_the_tokenizer(models: Path) -> None:
         put_together = SpecialTokens(tokenizer).wrap_pair(asked, told)
         assert put_together == dict(tokenizer(question, context))
         assert SpecialTokens(tokenizer).wrap(told) == dict(tokenizer(context))
+
+
+@pytest.mark.parametrize("count", [1, 40, 41, 60, 61, 200])
+@pytest.mark.parametrize(("shared", "longest"), [(0, 1), (9, 10), (16, 4), (20, 18), (20, 64)])
+def test_every_span_begins_in_one_window(count: int, shared: int, longest: int) -> None:
+    """And ends in it, where the windows share so much that this is possible."""
+    room = 40
+    owners = [
+        (start + at, start + room)
+        for start, begin in windows_of(count, room, shared, longest)
+        for at in begin
+    ]
+    assert [token for token, _ in owners] == list(range(count))
+    if longest <= shared + 1:
+        assert all(end >= min(count, token + longest) for token, end in owners)
 
 
 @pytest.mark.parametrize(
