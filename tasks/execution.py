@@ -129,7 +129,8 @@ def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence
     except Exception as error:
         if len(items) == 1:
             log.warning("%s failed on an input", task_type.name, exc_info=error)
-            return [error]
+            # Its frames hold what the model had computed, on a device that others need.
+            return [error.with_traceback(None)]
     finally:
         task_type.report_progress = report
     middle = len(items) // 2

@@ -1,4 +1,4 @@
-"""Filling in the word that a text leaves open."""
+"""Filling in the words that a text leaves open."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tasks.model_type import ModelType
 
 MASK = "[MASK]"
-"""What stands for the open word with every model, whatever the model's own mask token is."""
+"""What stands for an open word with every model, whatever the model's own mask token is."""
 
 
 class _Options(BaseModel):
@@ -22,7 +22,7 @@ class _Options(BaseModel):
 
 
 class FillMask(ModelType):
-    """Guesses the word that `[MASK]` stands for in a text."""
+    """Guesses the words that `[MASK]` stands for in a text."""
 
     task, endpoint = "fill-mask", "/fill_mask"
     methods = {
@@ -37,15 +37,21 @@ class FillMask(ModelType):
         text: str = Field(
             min_length=1,
             max_length=100_000,
-            description="A text with one `[MASK]`; the model's own mask token is understood, too.",
+            description="A text with `[MASK]` where a word is missing; the model's own mask token "
+            "is understood, too.",
         )
-        top_k: int = Field(5, ge=1, le=100, description="How many guesses to tell.")
+        top_k: int = Field(
+            5, ge=1, le=100, description="How many guesses to tell for each `[MASK]`."
+        )
 
     class Guess(BaseModel):
         score: float = Field(description="How probable the model finds it, from 0 to 1.")
         token: int = Field(description="Its number in the model's vocabulary.")
         token_str: str
-        sequence: str = Field(description="The text with the guess in it.")
+        sequence: str = Field(description="The text with the guess in it, as the model reads it.")
 
     class Output(BaseModel):
-        guesses: list[FillMask.Guess] = Field(description="The most probable first.")
+        guesses: list[FillMask.Guess] | list[list[FillMask.Guess]] = Field(
+            description="The most probable first. Where the text has several masks: a list for "
+            "each, in the order of the text; in its sequences the other masks are still open."
+        )

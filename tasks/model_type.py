@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.base import TaskType
 
@@ -50,6 +51,16 @@ class ModelEntry(BaseModel):
     """Where the table is; not part of it."""
     processes: int = 1
     """Worker processes beside this one, itself included; not part of the table."""
+
+    @field_validator("model")
+    @classmethod
+    def _known_form(cls, model: str) -> str:
+        if model.startswith("package:") and not _IN_PACKAGE.fullmatch(model):
+            raise ValueError("must look like package:NAME/FOLDER")
+        return model
+
+
+_IN_PACKAGE = re.compile(r"package:[A-Za-z_]\w*(\.[A-Za-z_]\w*)*/.+")
 
 
 class Prepared(Protocol):

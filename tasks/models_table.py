@@ -12,6 +12,7 @@ The first model of a task is the one that answers where a request names none.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,26 +58,59 @@ def task_types(settings: Settings) -> list[ModelType]:
 def _entries(table: dict[str, Any], path: Path, settings: Settings) -> Iterator[ModelType]:
     for task, models in table.items():
         kind = TASKS.get(task)
-        if kind is None or not isinstance(models, dict):
+        if kind is None:
             raise TaskTypeError(
-                f"{path}: [{task}] is no task that models do; there are: {', '.join(TASKS)}"
+                f"{path}: {task!r} is no task that models do; there are: {', '.join(TASKS)}"
+            )
+        if not isinstance(models, dict):
+            raise TaskTypeError(
+                f"{path}: {task!r} needs a name for each model, as in [{task}.NAME]"
             )
         for name, fields in models.items():
-            place = f"[{task}.{name}]"
             if not isinstance(fields, dict):
-                raise TaskTypeError(f"{path}: {place} must be a table; it lacks its model's name")
-            try:
-                entry = ModelEntry.model_validate(
-                    {**fields, "folder": path.parent, "processes": settings.processes}
+                raise TaskTypeError(
+                    f"{path}: [{task}] has {name!r} outside of a model's entry, as is [{task}.NAME]"
                 )
-                yield kind(name, entry)
-            except ValidationError as error:
-                raise TaskTypeError(f"{path}: {place} {_first_fault(error)}") from error
+            try:
+                yield _model_type(kind, name, fields, path, settings)
             except ValueError as error:
-                raise TaskTypeError(f"{path}: {place} {error}") from error
+                raise TaskTypeError(f"{path}: [{task}.{name}] {error}") from error
 
 
-def _first_fault(error: ValidationError) -> str:
+def _model_type(
+    kind: type[ModelType], name: str, fields: dict[str, Any], path: Path, settings: Settings
+) -> ModelType:
+    """One entry's task type.
+
+    Raises:
+        ValueError: says what is wrong with the entry.
+    """
+    if not _NAME.fullmatch(name):
+        raise ValueError("is no name for a model: letters, digits, '.', '_' and '-' make one")
+    if unknown := fields.keys() - _FIELDS:
+        raise ValueError(f"{min(unknown)}: no such field; there are: {', '.join(_FIELDS)}")
+    try:
+        entry = ModelEntry.model_validate(
+            {**fields, "folder": path.parent, "processes": settings.processes}
+        )
+    except ValidationError as error:
+        raise ValueError(_first_fault(error)) from error
+    try:
+        return kind(name, entry)
+    except ValidationError as error:  # only options are validated there
+        there_are = ", ".join(kind.Options.model_fields) or "none"
+        raise ValueError(f"options.{_first_fault(error, there_are)}") from error
+
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FIELDS = [name for name in ModelEntry.model_fields if name not in ("folder", "processes")]
+
+
+def _first_fault(error: ValidationError, there_are: str = "") -> str:
     first = error.errors(include_url=False)[0]
     where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
+    if first["type"] == "missing":
+        return f"{where}: is required"
+    if first["type"] == "extra_forbidden":
+        return f"{where}: no such option; there are: {there_are}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from tasks.model_type import ModelEntry, ModelType
+
+_Text = Annotated[str, Field(min_length=1)]
 
 
 class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    labels: dict[str, str] = Field(
+    labels: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = Field(
         {},
-        description="Method `nearest-label`: each label and a text that describes it, or several "
-        "separated by `|`.",
+        description="Method `nearest-label`: each label and a text that describes it, or a list of "
+        "such texts, of which the nearest counts.",
     )
+    temperature: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="Method `nearest-label`: scores are the softmax of likeness (a cosine, from "
+        "-1 to 1) divided by this; the smaller, the more decided.",
+    )
+
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _listed(cls, labels: Any) -> Any:
+        if not isinstance(labels, dict):
+            return labels
+        return {name: [told] if isinstance(told, str) else told for name, told in labels.items()}
 
 
 class TextClassification(ModelType):
@@ -31,12 +49,19 @@ class TextClassification(ModelType):
 
     def __init__(self, name: str, entry: ModelEntry) -> None:
         super().__init__(name, entry)
-        needed = self.method == "nearest-label"
-        if needed and len(self.options.model_dump()["labels"]) < 2:
-            raise ValueError("method nearest-label needs two labels or more in its options")
+        told = entry.options.keys() & {"labels", "temperature"}
+        if self.method != "nearest-label" and told:
+            raise ValueError(f"options.{min(told)} is for the method nearest-label only")
+        if self.method == "nearest-label" and len(self.options.model_dump()["labels"]) < 2:
+            raise ValueError("the method nearest-label needs two options.labels or more")
 
     class Input(BaseModel):
-        input_text: str = Field(min_length=1, max_length=100_000)
+        input_text: str = Field(
+            min_length=1,
+            max_length=100_000,
+            description="What is longer than the model reads is judged by its beginning, and the "
+            "answer says `truncated`.",
+        )
 
     class Score(BaseModel):
         label: str

@@ -14,16 +14,20 @@ from tasks.engines.pretrained import load_pretrained
 from tasks.fill_mask import MASK
 from tasks.model_type import ModelEntry, Progress
 
+MOST_GUESSES = 1000
+"""In one answer, for all masks together: each repeats the text."""
+
 
 class _Prepared(NamedTuple):
     sequence: dict[str, list[int]]
-    mask_at: int
+    masks: list[int]
+    """Where they are in the sequence."""
     tokens: int
     top_k: int
 
 
 class FillMaskEngine:
-    """Guesses one masked word of a text."""
+    """Guesses the masked words of a text, each as if the others stayed masked."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._pretrained = load_pretrained(transformers.AutoModelForMaskedLM, entry)
@@ -33,6 +37,7 @@ class FillMaskEngine:
         if tokenizer.mask_token is None:
             raise ValueError(f"{entry.model!r} has no mask token, so it cannot fill one")
         self._mask, self._mask_id = tokenizer.mask_token, tokenizer.mask_token_id
+        self._unreadable = {*tokenizer.all_special_ids} - {self._mask_id}
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
         texts = [item.text.replace(MASK, self._mask) for item in inputs]
@@ -41,40 +46,56 @@ class FillMaskEngine:
 
     def _prepared(self, item: Any, sequence: dict[str, list[int]]) -> _Prepared | Exception:
         ids = sequence["input_ids"]
-        if (masks := ids.count(self._mask_id)) != 1:
-            return ValueError(f"the text needs one {self._mask}, and has {masks}")
+        masks = [at for at, token in enumerate(ids) if token == self._mask_id]
+        if not masks:
+            return ValueError(f"the text needs a {self._mask} where a word is missing")
         if len(ids) > (most := self._pretrained.max_tokens):
             return ValueError(
                 f"the text has {len(ids)} tokens, and this model reads {most}: send what is near "
                 f"{self._mask}"
             )
-        return _Prepared(sequence, ids.index(self._mask_id), len(ids), item.top_k)
+        if len(masks) * item.top_k > MOST_GUESSES:
+            return ValueError(
+                f"{len(masks)} times {self._mask} with top_k {item.top_k} are more than "
+                f"{MOST_GUESSES} guesses: ask for fewer, or send less text"
+            )
+        return _Prepared(sequence, masks, len(ids), item.top_k)
 
     def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+        rows = [row for row, each in enumerate(prepared) for _ in each.masks]
+        places = [at for each in prepared for at in each.masks]
+        most = max(each.top_k for each in prepared)
         with torch.inference_mode(), freed_when_exhausted():
             inputs = pad(self._pretrained, [each.sequence for each in prepared])
-            logits = self._pretrained.model(**inputs).logits
-            at = torch.tensor([each.mask_at for each in prepared], device=logits.device)
-            rows = logits[torch.arange(len(prepared), device=logits.device), at].float()
-            scores = torch.softmax(rows, dim=1).cpu()
-        return [
-            {"guesses": self._guesses(each, row)}
-            for each, row in zip(prepared, scores, strict=True)
-        ]
+            logits = self._pretrained.model(**inputs).logits[rows, places].float()
+            best = torch.softmax(logits, dim=1).topk(min(most, logits.shape[1]))
+        found = zip(best.values.tolist(), best.indices.tolist(), strict=True)
+        outputs = []
+        for each in prepared:
+            guesses = [self._guesses(each, at, *next(found)) for at in each.masks]
+            outputs.append({"guesses": guesses if len(guesses) > 1 else guesses[0]})
+        return outputs
 
-    def _guesses(self, prepared: _Prepared, scores: torch.Tensor) -> list[dict[str, Any]]:
-        best = scores.topk(min(prepared.top_k, len(scores)))
+    def _guesses(
+        self, prepared: _Prepared, at: int, scores: Sequence[float], tokens: Sequence[int]
+    ) -> list[dict[str, Any]]:
+        """The best for the mask at one place."""
         guesses = []
-        for score, token in zip(best.values.tolist(), best.indices.tolist(), strict=True):
+        for score, token in list(zip(scores, tokens, strict=True))[: prepared.top_k]:
             filled = list(prepared.sequence["input_ids"])
-            filled[prepared.mask_at] = token
-            tokenizer = self._pretrained.tokenizer
+            filled[at] = token
             guesses.append(
                 {
                     "score": score,
                     "token": token,
-                    "token_str": tokenizer.decode([token]),
-                    "sequence": tokenizer.decode(filled, skip_special_tokens=True),
+                    "token_str": self._pretrained.tokenizer.decode([token]),
+                    "sequence": self._text(filled),
                 }
             )
         return guesses
+
+    def _text(self, ids: Sequence[int]) -> str:
+        """What stands there, without special tokens but for masks that are still open."""
+        return str(
+            self._pretrained.tokenizer.decode([id_ for id_ in ids if id_ not in self._unreadable])
+        )

@@ -11,14 +11,12 @@ from tasks.engines.sentence_vectors import SentenceVectors
 from tasks.engines.text_classification import Classified, classified, ranked
 from tasks.model_type import ModelEntry, Progress
 
-TEMPERATURE = 0.05
-"""Cosines with different descriptions differ by little; this spreads them over probabilities."""
-
 
 class NearestLabel:
-    """Compares a text's vector with those of the labels' descriptions.
+    """Compares a text's vector with those of the labels' descriptions, the nearest of each label.
 
-    A label may have several descriptions, separated by `|`; the nearest of them counts.
+    Cosines with different descriptions differ by little; a softmax at a low temperature spreads
+    them over probabilities.
     """
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
@@ -26,10 +24,8 @@ class NearestLabel:
         self.max_batch_tokens = self._vectors.max_batch_tokens
         self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
         self._labels = list(options.labels)
-        self._descriptions = [
-            self._vectors.embed_texts([part.strip() for part in text.split("|")])
-            for text in options.labels.values()
-        ]
+        self._temperature = options.temperature
+        self._descriptions = [self._vectors.embed_texts(told) for told in options.labels.values()]
 
     def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
         return [
@@ -42,7 +38,7 @@ class NearestLabel:
         nearest = torch.stack(
             [(vectors @ texts.T).max(dim=1).values for texts in self._descriptions], dim=1
         )
-        scores = torch.softmax(nearest / TEMPERATURE, dim=1).tolist()
+        scores = torch.softmax(nearest / self._temperature, dim=1).tolist()
         return [
             ranked(self._labels, row, truncated=each.truncated)
             for each, row in zip(prepared, scores, strict=True)

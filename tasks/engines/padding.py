@@ -47,10 +47,19 @@ def batches_of_like_length(lengths: Sequence[int], most_tokens: int) -> Iterator
 def pad(
     pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]]
 ) -> dict[str, torch.Tensor]:
-    """`sequences` as tensors (batch, tokens) int64 on the model's device, padded to the longest."""
+    """`sequences` as tensors (batch, tokens) int64 on the model's device, padded to the longest.
+
+    Raises:
+        ValueError: the tokenizer has tokens that the model lacks. A GPU that looked one up would
+            be of no use to this process any more.
+    """
     names = [name for name in sequences[0] if name in pretrained.tokenizer.model_input_names]
     padded = pretrained.tokenizer.pad(
         {name: [sequence[name] for sequence in sequences] for name in names},
         return_tensors="pt",
     )
+    most = getattr(pretrained.model.config, "vocab_size", None)
+    if most is not None and (highest := int(padded["input_ids"].max())) >= most:
+        token = pretrained.tokenizer.convert_ids_to_tokens(highest)
+        raise ValueError(f"the model has no token {token!r}, as its tokenizer thinks it has")
     return {name: tensor.to(pretrained.device) for name, tensor in padded.items()}

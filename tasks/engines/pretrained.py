@@ -23,8 +23,7 @@ OVERHEAD_ON_PROCESSOR = 64
 OVERHEAD_ON_GPU = 4096
 
 _POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
-_TWO_FOR_PADDING = ("roberta", "xlm-roberta", "camembert", "longformer")
-"""Families of models that keep two of their positions for padding."""
+"""What configurations call the number of positions that a model has."""
 
 _PATH_STARTS = ("/", "./", "../", "~")
 _PACKAGE = "package:"
@@ -40,6 +39,8 @@ class Pretrained(NamedTuple):
     model: Any
     tokenizer: Any
     device: torch.device
+    max_tokens: int
+    """The longest input that the model reads, special tokens included."""
 
     @property
     def max_batch_tokens(self) -> int:
@@ -50,20 +51,6 @@ class Pretrained(NamedTuple):
     def batch_overhead_tokens(self) -> int:
         """What one more batch costs on the device, in tokens."""
         return OVERHEAD_ON_PROCESSOR if self.device.type == "cpu" else OVERHEAD_ON_GPU
-
-    @property
-    def max_tokens(self) -> int:
-        """The longest input that the model reads, special tokens included.
-
-        The smaller of what the tokenizer says and how many positions the model has; tokenizers
-        that say nothing give an enormous number.
-        """
-        config = self.model.config
-        positions = (getattr(config, name, None) for name in _POSITIONS)
-        known = [int(count) for count in positions if isinstance(count, int) and count > 0]
-        if getattr(config, "model_type", "") in _TWO_FOR_PADDING:
-            known = [count - 2 for count in known]
-        return min([int(self.tokenizer.model_max_length), *known])
 
 
 def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) -> Pretrained:
@@ -82,22 +69,51 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
     if entry.dtype == "auto" and device.type == "cpu":
         dtype = torch.float32  # half precision is slow, or not there, on most processors
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(place, revision=entry.revision)
+        # Code that comes with a model is never run, and nobody at a terminal is asked about it.
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            place, revision=entry.revision, trust_remote_code=False
+        )
         model, loaded = auto_class.from_pretrained(
             place,
             revision=entry.revision,
             dtype=dtype,
+            trust_remote_code=False,
             output_loading_info=True,
             **model_options,
         )
     except OSError as error:
-        first = str(error).strip().split("\n", 1)[0]
-        raise ModelNotFoundError(
-            f"{entry.model!r} is not here and cannot be fetched; check its name in the models "
-            f"table, or that the model hub can be reached ({first})"
-        ) from error
+        raise _not_found(entry, place, error) from error
     _refuse_untrained(entry, auto_class, loaded["missing_keys"])
-    return Pretrained(model.eval().to(device), tokenizer, device)
+    most = _max_tokens(model, tokenizer)
+    return Pretrained(model.eval().to(device), tokenizer, device, most)
+
+
+def _not_found(entry: ModelEntry, place: str, error: OSError) -> ModelNotFoundError:
+    """Says what to do, and the first line of what transformers says."""
+    first = str(error).strip().split("\n", 1)[0]
+    if Path(place).is_absolute():
+        return ModelNotFoundError(f"{entry.model!r} is no whole model: {first}")
+    hint = ""
+    if (entry.folder / place).is_dir():
+        hint = f"; for the folder beside the models table write './{place}'"
+    return ModelNotFoundError(
+        f"{entry.model!r} is not here and cannot be fetched; check its name in the models table, "
+        f"or that the model hub can be reached{hint} ({first})"
+    )
+
+
+def _max_tokens(model: Any, tokenizer: Any) -> int:
+    """The smaller of what the tokenizer says and how many positions the model has.
+
+    Tokenizers that say nothing give an enormous number. RoBERTa and its relatives count positions
+    from behind that of padding.
+    """
+    configured = (getattr(model.config, name, None) for name in _POSITIONS)
+    known = [count for count in configured if isinstance(count, int) and count > 0]
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
+            known.append(module.num_embeddings - module.padding_idx - 1)
+    return min([int(tokenizer.model_max_length), *known])
 
 
 def place_of(entry: ModelEntry) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import torch
@@ -30,8 +31,12 @@ class Classifier:
         self.max_batch_tokens = self._pretrained.max_batch_tokens
         self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
         config = self._pretrained.model.config
+        if config.problem_type == "regression":
+            raise ValueError(f"{entry.model!r} tells a number (it is a regression), and no label")
         self._labels = [config.id2label[number] for number in range(config.num_labels)]
-        self._several = config.problem_type == "multi_label_classification"
+        # The softmax of a single label would be 1 whatever the text.
+        multi_label = config.problem_type == "multi_label_classification"
+        self._each_for_itself = multi_label or config.num_labels == 1
 
     def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
         return [
@@ -43,7 +48,7 @@ class Classifier:
         with torch.inference_mode(), freed_when_exhausted():
             inputs = pad(self._pretrained, [each.sequence for each in prepared])
             logits = self._pretrained.model(**inputs).logits.float()
-        scores = logits.sigmoid() if self._several else logits.softmax(dim=1)
+        scores = logits.sigmoid() if self._each_for_itself else logits.softmax(dim=1)
         return [
             ranked(self._labels, row, truncated=each.truncated)
             for each, row in zip(prepared, scores.tolist(), strict=True)
@@ -59,6 +64,6 @@ def classified(sequence: dict[str, list[int]], most: int) -> Classified:
 
 def ranked(labels: Sequence[str], scores: Sequence[float], *, truncated: bool) -> dict[str, Any]:
     """The output for one text: its labels, the best first."""
-    pairs = sorted(zip(scores, labels, strict=True), reverse=True)
-    listed = [{"label": label, "score": score} for score, label in pairs]
+    listed = [{"label": label, "score": score} for label, score in zip(labels, scores, strict=True)]
+    listed.sort(key=itemgetter("score"), reverse=True)
     return {**listed[0], "scores": listed, "truncated": truncated}

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from tasks.engines.pretrained import Pretrained
 from tasks.execution import run_batch
+from tasks.model_type import ModelType
 from tests.models.conftest import MINILM, MakeModel, answers
 
 TEXTS = [
@@ -46,6 +48,11 @@ BATCHES: list[tuple[str, str, str, list[dict[str, Any]]]] = [
         )
     ),
 ]
+ENCODERS = [
+    ("embedding", "encoder", "text"),
+    ("fill-mask", "mlm", "text"),
+    ("text-classification", "classifier", "input_text"),
+]
 OPTIONS: dict[str, dict[str, Any]] = {
     "nearest-label": {"labels": {"good": "It is good.", "bad": "It is bad."}},
     "nearest-word": {"words": 200},
@@ -69,6 +76,14 @@ def test_batching_changes_no_answer(
         assert rounded(one.model_dump()) == rounded(other.model_dump())
 
 
+def pretrained_of(made: ModelType) -> Pretrained:
+    """What transformers made for the engine of `made`."""
+    engine: Any = made.engine
+    if hasattr(engine, "_pretrained"):
+        return engine._pretrained  # type: ignore[no-any-return]
+    return engine._vectors.pretrained  # type: ignore[no-any-return]
+
+
 def rounded(value: Any) -> Any:
     """`value` with numbers that may be compared."""
     if isinstance(value, float):
@@ -83,21 +98,39 @@ def rounded(value: Any) -> Any:
 def test_a_refused_input_fails_alone(make_model: MakeModel) -> None:
     """With its own reason."""
     model = make_model("fill-mask", "mlm")
-    texts = ["the [MASK] sat", "no open word", "[MASK] and [MASK]", "cat " * 90 + "[MASK]"]
-    bodies = [model.canonical(model.Input(text=text)) for text in texts]
+    texts = ["the [MASK] sat", "no open word", "cat " * 90 + "[MASK]", "[MASK] " * 11]
+    bodies = [model.canonical(model.Input(text=text, top_k=100)) for text in texts]
     good, *bad = run_batch(model, bodies)
     assert good.done
-    for answer, reason in zip(bad, ("has 0", "has 2", "this model reads 64"), strict=True):
+    reasons = ("the text needs a [MASK]", "93 tokens, and this model reads 64", "ask for fewer")
+    for answer, reason in zip(bad, reasons, strict=True):
         assert not answer.done
         assert reason in answer.body.decode()
 
 
+@pytest.mark.parametrize(("task", "model", "field"), ENCODERS)
+def test_what_the_model_rejects_fails_alone(
+    make_model: MakeModel, task: str, model: str, field: str
+) -> None:
+    """Here a word that the tokenizer knows and the model does not; the batch is halved for it."""
+    made = make_model(task, model)
+    pretrained_of(made).tokenizer.add_tokens(["zebra"])
+    bodies = [
+        made.canonical(made.Input(**{field: text}))
+        for text in ("the cat [MASK]", "a zebra [MASK]", "the dog [MASK]", "a fish [MASK]")
+    ]
+    told = run_batch(made, bodies)
+    assert [answer.done for answer in told] == [True, False, True, True]
+    assert b"no token 'zebra'" in told[1].body
+
+
+@pytest.mark.parametrize(("task", "model", "field"), ENCODERS)
 def test_exhausted_memory_halves_the_batch(
-    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+    make_model: MakeModel, monkeypatch: pytest.MonkeyPatch, task: str, model: str, field: str
 ) -> None:
     """Simulated, since it takes a GPU: more than two texts at once are too many."""
-    model = make_model("embedding", "encoder")
-    network = model.engine._vectors.pretrained.model  # type: ignore[attr-defined]
+    made = make_model(task, model)
+    network = pretrained_of(made).model
     sizes: list[int] = []
 
     def exhausting(**inputs: Any) -> Any:
@@ -107,8 +140,8 @@ def test_exhausted_memory_halves_the_batch(
         return type(network).forward(network, **inputs)
 
     monkeypatch.setattr(network, "forward", exhausting)
-    bodies = [model.canonical(model.Input(text=text)) for text in TEXTS]
-    assert all(answer.done for answer in run_batch(model, bodies))
+    bodies = [made.canonical(made.Input(**{field: f"{text[:60]} [MASK]"})) for text in TEXTS]
+    assert all(answer.done for answer in run_batch(made, bodies))
     assert sizes == [5, 2, 3, 1, 2]
 
 
@@ -117,7 +150,7 @@ def test_one_input_that_exhausts_the_memory_fails_saying_so(
 ) -> None:
     """Nothing smaller can be tried."""
     model = make_model("embedding", "encoder")
-    network = model.engine._vectors.pretrained.model  # type: ignore[attr-defined]
+    network = pretrained_of(model).model
 
     def exhausting(**inputs: Any) -> Any:
         raise torch.OutOfMemoryError("CUDA out of memory")

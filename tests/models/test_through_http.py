@@ -87,7 +87,7 @@ def test_an_array_of_texts(system: System) -> None:
     )
     good, failed, refused = reply.json()
     assert good["status"] == "done"
-    assert "needs one [MASK]" in failed["error"]["detail"]
+    assert "needs a [MASK]" in failed["error"]["detail"]
     assert refused["status"] == 422
 
 
