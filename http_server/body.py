@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
@@ -21,6 +22,8 @@ FORM = "application/x-www-form-urlencoded"
 _PIECE_BYTES = 64 * 1024
 _POLITENESS = 4  # times the limit that is read and dropped, so that the client sees its 413
 _MOST_FIELDS = 1000
+_LOOKS_LIKE_JSON = re.compile(rb"\s*(\{|\[\s*[{\]])")
+"""An object, or an array of objects; a text may begin with a bracket, too: `[MASK] is a city`."""
 
 
 def read(environ: WSGIEnvironment, most_bytes: int) -> bytes:
@@ -104,9 +107,9 @@ def _text(
 
 def _untyped(raw: bytes, types: Sequence[TaskType], fields: dict[str, Any]) -> Any:
     """What `curl -d` sends says that it is a form, whatever it is: JSON, a form or a text."""
-    if raw.lstrip()[:1] in (b"{", b"["):
-        return parse(raw)
     kind = _chosen(types, fields)
+    if _LOOKS_LIKE_JSON.match(raw) or (raw.lstrip()[:1] == b"[" and kind.text_field is None):
+        return parse(raw)
     form = _form(raw)
     if form and form.keys() <= _field_names(kind, types):
         return form
