@@ -19,6 +19,8 @@ CALL_TRIES = 6
 TRANSIENT_CODES = frozenset(
     {"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests"}
     | {"InternalError", "ServiceUnavailable", "BadDigest", "IncompleteBody", "OperationAborted"}
+    # An upload that was completed, or given up, by a call whose answer got lost.
+    | {"NoSuchUpload"}
 )
 
 REASONS = {

@@ -30,6 +30,7 @@ START_TIMEOUT_S = 30.0
 ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>so it was told</Message></Error>"
 FAULTS = ("500", "503", "no answer", "half an answer")
 STATUSES = {"500": (500, "InternalError"), "503": (503, "SlowDown"), "403": (403, "AccessDenied")}
+STATUSES["no such upload"] = (404, "NoSuchUpload")
 
 
 def environment(port: int) -> dict[str, str]:

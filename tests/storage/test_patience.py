@@ -96,6 +96,8 @@ def test_an_extra_that_is_missing(
 ) -> None:
     """The message names it."""
     monkeypatch.setitem(sys.modules, library, None)
+    for name in [name for name in sys.modules if name.startswith(library + ".")]:
+        monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "tasks.storage.drive_file_system", raising=False)
     files = Files(Places.parse(location.removesuffix("/x")), gdrive_credentials="none")
     with pytest.raises(StorageError, match=rf"pip install 'doneyet\[{extra}\]'"):

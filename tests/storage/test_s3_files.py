@@ -12,6 +12,7 @@ import pytest
 
 from tasks.storage.files import Files, Info, StorageError
 from tasks.storage.places import Places
+from tasks.storage.s3_files import S3Files
 from tests.storage.s3_server import FlakyProxy, S3Server
 
 FEW_BYTES = b'{"text": "caf\xc3\xa9"}\n' * 10
@@ -93,6 +94,22 @@ class TestWhole:
         assert (tmp_path / "copy").read_bytes() == MANY_BYTES
         assert unfinished(s3_server, bucket) == []
 
+    def test_a_file_that_is_replaced_while_it_is_read(
+        self, bucket: str, tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Is read again: half of one and half of another would be nobody's file."""
+        s3, left, download = s3_server.client(), [b"newer"], S3Files.download
+        s3.put_object(Bucket=bucket, Key="jobs/in", Body=b"older")
+
+        def and_replaced(self: S3Files, path: str, into: Path) -> None:
+            download(self, path, into)
+            if left:
+                s3.put_object(Bucket=bucket, Key="jobs/in", Body=left.pop())
+
+        monkeypatch.setattr(S3Files, "download", and_replaced)
+        files(bucket).fetch(f"s3://{bucket}/jobs/in", tmp_path / "copy")
+        assert (tmp_path / "copy").read_bytes() == b"newer"
+
     def test_an_empty_file(self, bucket: str, source: Path, tmp_path: Path) -> None:
         """Is a file, too."""
         source.write_bytes(b"")
@@ -148,6 +165,28 @@ class TestFlaky:
         one.fetch(location, tmp_path / "copy")
         assert (tmp_path / "copy").read_bytes() == FEW_BYTES
         assert over_flaky.failed > 0
+
+    def test_large_files_go_in_parts_still(
+        self, bucket: str, tmp_path: Path, s3_server: S3Server, over_flaky: FlakyProxy
+    ) -> None:
+        """A part that fails is sent again, not all of them."""
+        (tmp_path / "large").write_bytes(MANY_BYTES)
+        files(bucket).store(tmp_path / "large", f"s3://{bucket}/jobs/large")
+        got = s3_server.client().get_object(Bucket=bucket, Key="jobs/large")
+        assert got["Body"].read() == MANY_BYTES
+
+    def test_answers_that_get_lost(
+        self, bucket: str, tmp_path: Path, s3_server: S3Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """S3 has completed the upload, but nobody heard of it: that is no failure."""
+        (tmp_path / "large").write_bytes(MANY_BYTES)
+        with LostCompletion(s3_server.port, share=0.0) as proxy:
+            for name, value in proxy.environment.items():
+                monkeypatch.setenv(name, value)
+            files(bucket).store(tmp_path / "large", f"s3://{bucket}/jobs/large")
+            assert proxy.failed > 1
+        got = s3_server.client().get_object(Bucket=bucket, Key="jobs/large")
+        assert got["Body"].read() == MANY_BYTES
 
     def test_a_broken_download_is_no_short_file(
         self, bucket: str, tmp_path: Path, s3_server: S3Server, over_flaky: FlakyProxy
@@ -273,6 +312,21 @@ class NoLastPart(FlakyProxy):
             self.failed += 1
             return "403"
         return None
+
+
+class LostCompletion(FlakyProxy):
+    """Breaks off the answer to the first completion; knows of no such upload from then on."""
+
+    first = ""
+
+    def fault(self, path: str) -> str | None:
+        if "uploadId=" not in path or "partNumber=" in path:
+            return None
+        self.failed += not self.first or path == self.first
+        if self.first:
+            return "no such upload" if path == self.first else None
+        self.first = path
+        return "half an answer"
 
 
 @pytest.fixture(autouse=True)
