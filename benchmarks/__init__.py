@@ -7,9 +7,11 @@ report         the table and docs/benchmarks.md
 machine        where it was measured
 environments   installs the peers, each in an environment of its own
 parts          starts the programs that are measured; stock fills queues and counts what is left
-load           asks a server over HTTP as fast as it answers
+load           asks a server over HTTP as fast as it answers; asking: by many clients that wait
 drain, poll, array, idle, claim_cost, memory, batching, recovery      one benchmark each
 drain_tasks, model_tasks, recovery_tasks                              the task types they ask for
 seed_server, constant_server                                          what polling is compared with
+model_loop, model_servers, model_texts                                what batching is made of
 peers/         how each peer is filled and started
+model_peers/   model servers that batching is compared with, and the model as all of them compute it
 """

@@ -35,17 +35,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TITLES))
     parser.add_argument("--no-document", action="store_true", help="do not write the document")
+    parser.add_argument(
+        "--device",
+        default="auto",
+        choices=("auto", "cpu", "cuda"),
+        help="where `batching` computes its model (auto: on a GPU where there is one)",
+    )
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="run `batching` for seconds, to see that it works; implies --no-document",
+    )
     arguments = parser.parse_args()
     names = list(dict.fromkeys(arguments.names)) or list(TITLES)
     if unknown := [name for name in names if name not in TITLES]:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(TITLES)}")
     load_before = busy()
-    with bench() as shared:
+    with bench(quick=arguments.quick, device=arguments.device) as shared:
         about = {**machine(shared.server), "Else running at the start": load_before}
         sections = {TITLES[name]: measure(shared, name) for name in names}
     everything = [figure for _, figures in sections.values() for figure in figures]
     print(table(everything))
-    if names == list(TITLES) and not arguments.no_document:
+    keep = not (arguments.no_document or arguments.quick)
+    if names == list(TITLES) and keep:
         about = {"Date": dt.datetime.now(dt.UTC).date().isoformat(), **about}
         DOCUMENT.write_text(markdown(sections, about, "make bench"))
         print(f"\nWritten to {DOCUMENT.relative_to(DOCUMENT.parent.parent)}")

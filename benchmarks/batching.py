@@ -1,72 +1,213 @@
-"""A batching model through HTTP and Redis, saturated, beside the same model called in a loop.
+"""MiniLM through HTTP, Redis and a worker, saturated, beside the same model in a loop.
 
-The model is a stand-in without dependencies: about 15 ms of hashing outside of Python's
-interpreter lock for a batch of 32, as a transformer computes in its library. Arrays of inputs come
-over HTTP while the worker runs; the rate is counted at the queue. What is left to 1 is what HTTP,
-Redis and the batcher take from the model, with one core for the model and one for all else.
+The model (all-MiniLM-L6-v2) computes with one processor thread everywhere, so that one core is for
+the model and one for HTTP, queues and the asking program; on a GPU, where there is one, in larger
+batches. Every contestant gets the same texts, no text twice, and batches of at most the same size.
+
+In the loop, one process calls tokenizer and model with full batches and keeps nothing. doneyet runs
+in the distributed discipline, one HTTP server, one worker process; it is asked by arrays from four
+connections, then like all others by many connections with one text a request (doneyet's wait with
+`Prefer: wait`), each asking again when answered. p50 and p99 are those of single requests while all
+connections are busy.
+
+First texts of one length, where all batches are alike. Then lengths spread evenly on a logarithmic
+scale: batches in the order of arrival are padded to their longest text, doneyet groups by length.
+"In arrival order" is doneyet without that. The loop's batches of mixed texts are those that a
+worker's batcher makes of as many texts as there are connections.
 """
 
 from __future__ import annotations
 
-import time
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
 
+from benchmarks.asking import Question, ask, between, texts_per_s, waits_ms
 from benchmarks.bench import Bench
-from benchmarks.drain_clock import looks, tasks_per_s
-from benchmarks.drain_tasks import Number
-from benchmarks.figures import TIMES, Figure, Missing, ratios
-from benchmarks.load import Connection, post
-from benchmarks.model_tasks import Model
-from benchmarks.parts import settings_for, start_http_server, start_worker
-from benchmarks.stock import left, manager_for
-from local.part import free_port
+from benchmarks.environments import NotInstalledError
+from benchmarks.figures import TIMES, Figure, Missing, percentile, ratios
+from benchmarks.load import WrongAnswerError
+from benchmarks.model_loop import Batcher, ModelLoop
+from benchmarks.model_peers.catalog import MODEL_PEERS
+from benchmarks.model_peers.minilm import best_device, name_of
+from benchmarks.model_servers import (
+    GROUPED,
+    Server,
+    label_of,
+    settings_of_doneyet,
+    start_doneyet,
+    start_peer,
+)
+from local.part import PartError
 
-TASKS = 8_000
-BATCHES_IN_LOOP = 150
-MOST_S = 60.0
-ROUNDS = 3
-INPUTS = 500
+WORDS = 16
+FEWEST_WORDS, MOST_WORDS = 4, 200
+ARRAYS_FROM = 4
+
+LOOP, ARRAYS = "in a loop", "doneyet, arrays"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured; `warm_up_s` come before `seconds`, and are longer than a wait."""
+
+    max_batch_size: int
+    connections: int
+    mixed_in_loop: int
+    seconds: float
+    warm_up_s: float
+    rounds: int
+
+
+ON_PROCESSOR = Size(32, 96, mixed_in_loop=192, seconds=3.8, warm_up_s=1.4, rounds=3)
+ON_GPU = Size(128, 512, mixed_in_loop=20_480, seconds=3.8, warm_up_s=1.0, rounds=3)
+QUICK = Size(8, 16, mixed_in_loop=64, seconds=1.0, warm_up_s=0.5, rounds=1)
 
 
 def run(bench: Bench) -> list[Figure | Missing]:
-    """Inputs per second both ways, and their ratio."""
-    loop, through = [], []
-    for _ in range(ROUNDS):
-        loop.append(_in_a_loop())
-        through.append(_through_doneyet(bench))
-        bench.say(f"model: {loop[-1]:,.0f}/s in a loop, {through[-1]:,.0f}/s through doneyet")
-    return [
-        Figure("the model in a loop", loop, "inputs/s"),
-        Figure("the model through doneyet", through, "inputs/s"),
-        Figure("through doneyet / in a loop", ratios(through, loop), TIMES, "batching"),
-    ]
-
-
-def _in_a_loop() -> float:
-    model, size = Model(), Model.max_batch_size
-    batch = [Number(number=number) for number in range(size)]
-    began_s = time.perf_counter()
-    for _ in range(BATCHES_IN_LOOP):
-        model.run(batch)
-    return BATCHES_IN_LOOP * size / (time.perf_counter() - began_s)
-
-
-def _through_doneyet(bench: Bench) -> float:
+    """Rates, waits and ratios: texts of one length, then mixed ones."""
+    device = best_device() if bench.device == "auto" else bench.device
+    size = QUICK if bench.quick else ON_PROCESSOR if device == "cpu" else ON_GPU
+    bench.say(f"computed on {name_of(device)}")
     bench.empty()
-    settings = settings_for(
-        bench.redis_url, "distributed", port=free_port(), tasks="benchmarks.model_tasks"
-    )
-    server = start_http_server(settings)
-    try:
-        with manager_for(settings) as (manager, types):
-            asking = Connection(settings.port)
-            for start in range(0, TASKS, INPUTS):
-                numbers = range(start, start + INPUTS)
-                asking.ask(post("/model", [{"number": number} for number in numbers]))
-            worker = start_worker(settings)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        settings = settings_of_doneyet(bench.redis_url, folder, device, size.max_batch_size)
+        loop = ModelLoop(device, size.max_batch_size)
+        batcher = Batcher(settings, GROUPED)
+        doneyet, arrival = start_doneyet(settings)
+        stack.callback(arrival.stop)
+        peers, missing = _start_peers(bench, stack, device, size)
+        contest = _Contest(bench, size, loop, note=f"on {name_of(device)}")
+        alike = contest.alike(doneyet, peers)
+        mixed = contest.mixed(batcher, doneyet, arrival, peers)
+    return [*alike, *mixed, *missing]
+
+
+def _start_peers(
+    bench: Bench, stack: ExitStack, device: str, size: Size
+) -> tuple[list[Server], list[Figure | Missing]]:
+    """Those that run here, and why the others do not."""
+    servers: list[Server] = []
+    missing: list[Figure | Missing] = []
+    for peer in MODEL_PEERS:
+        try:
+            server = start_peer(peer, device, size.max_batch_size)
+        except (NotInstalledError, PartError, OSError) as error:
+            bench.say(f"{peer.label} is missing: {error}")
+            missing.append(Missing(label_of(peer), str(error)))
+        else:
+            stack.callback(server.stop)
+            servers.append(server)
+    return servers, missing
+
+
+class _Contest:
+    """Measures all in turn, round by round; what is found is kept by name."""
+
+    def __init__(self, bench: Bench, size: Size, loop: ModelLoop, note: str) -> None:
+        self._bench, self._size, self._loop, self._note = bench, size, loop, note
+        self._seed = 0
+        self._rates: dict[str, list[float]] = {}
+        self._waits: dict[str, list[list[float]]] = {}
+        self._broken: dict[str, str] = {}
+
+    def alike(self, doneyet: Server, peers: list[Server]) -> list[Figure | Missing]:
+        """Texts of one length."""
+        self._rates, self._waits = {}, {}
+        for _ in range(self._size.rounds):
+            self._seed += 1
+            self._found(LOOP, self._loop.per_s(self._texts(WORDS, WORDS), self._size.seconds))
+            stock = self._texts(WORDS, WORDS)
+            arrays = doneyet.in_arrays(stock, 2 * self._size.max_batch_size)
+            self._ask(ARRAYS, doneyet, arrays, ARRAYS_FROM)
+            # Texts of their own, since doneyet knows those of before.
+            self._seed += 1
+            self._ask_all([doneyet], peers, WORDS, WORDS)
+        return [
+            Figure(f"MiniLM {LOOP}", self._rates[LOOP], "texts/s", note=self._note),
+            Figure(ARRAYS, self._rates[ARRAYS], "texts/s"),
+            self._ratio(ARRAYS, LOOP, budget="batching"),
+            *self._served([doneyet, *peers]),
+            self._ratio(doneyet.name, LOOP),
+            *self._beside(doneyet, peers),
+        ]
+
+    def mixed(
+        self, batcher: Batcher, doneyet: Server, arrival: Server, peers: list[Server]
+    ) -> list[Figure | Missing]:
+        """Texts of all lengths."""
+        self._rates, self._waits = {}, {}
+        size, chunk = self._size, self._size.connections
+        in_order, grouped = f"{LOOP}, arrival order", f"{LOOP}, grouped by length"
+        for _ in range(size.rounds):
+            self._seed += 1
+            stock = list(islice(self._texts(FEWEST_WORDS, MOST_WORDS), size.mixed_in_loop))
+            self._found(
+                in_order, self._loop.per_s_in(stock, size.max_batch_size, lambda part: [part])
+            )
+            self._found(grouped, self._loop.per_s_in(stock, chunk, batcher))
+            self._ask_all([doneyet, arrival], peers, FEWEST_WORDS, MOST_WORDS)
+        label = "mixed: "
+        return [
+            *(
+                Figure(f"{label}MiniLM {name}", self._rates[name], "texts/s")
+                for name in (in_order, grouped)
+            ),
+            self._ratio(grouped, in_order, label, "grouping"),
+            *self._served([doneyet, arrival, *peers], label),
+            self._ratio(doneyet.name, arrival.name, label, "grouping"),
+            self._ratio(doneyet.name, grouped, label),
+            *self._beside(doneyet, peers, label),
+        ]
+
+    def _ask_all(self, ours: list[Server], peers: list[Server], fewest: int, most: int) -> None:
+        """Each in turn, one text a request; a peer that fails is left out from then on."""
+        for server in (*ours, *(peer for peer in peers if peer.name not in self._broken)):
+            questions = server.one_by_one(self._texts(fewest, most))
             try:
-                seen = looks(lambda: TASKS - left(manager, types["model"]), worker.check, MOST_S)
-                return tasks_per_s(seen, TASKS)
-            finally:
-                worker.stop()
-    finally:
-        server.stop()
+                self._ask(server.name, server, questions, self._size.connections)
+            except (WrongAnswerError, PartError, OSError) as error:
+                if server in ours:
+                    raise
+                self._bench.say(f"{server.name} fails: {error}")
+                self._broken[server.name] = str(error)
+
+    def _texts(self, fewest: int, most: int) -> Iterator[str]:
+        return self._loop.texts(self._seed, fewest, most)
+
+    def _ask(
+        self, name: str, server: Server, questions: Iterator[Question], connections: int
+    ) -> None:
+        from_s, to_s = self._size.warm_up_s, self._size.warm_up_s + self._size.seconds
+        answered = ask(server.port, questions, server.expected, connections, to_s)
+        server.check()
+        counted = between(answered, from_s, to_s)
+        self._waits.setdefault(name, []).append(waits_ms(counted))
+        self._found(name, texts_per_s(counted, connections))
+
+    def _found(self, name: str, rate: float) -> None:
+        self._rates.setdefault(name, []).append(rate)
+        self._bench.say(f"{name}: {rate:,.0f} texts/s")
+
+    def _served(self, servers: list[Server], label: str = "") -> Iterator[Figure | Missing]:
+        for server in servers:
+            if server.name in self._broken:
+                yield Missing(label + server.name, self._broken[server.name])
+                continue
+            yield Figure(label + server.name, self._rates[server.name], "texts/s", note=server.how)
+            for percent in (50, 99):
+                found = [percentile(each, percent) for each in self._waits[server.name]]
+                yield Figure(f"{label}{server.name}, p{percent}", found, "ms")
+
+    def _beside(self, ours: Server, peers: list[Server], label: str = "") -> Iterator[Figure]:
+        for peer in peers:
+            if peer.name not in self._broken:
+                yield self._ratio(ours.name, peer.name, label)
+
+    def _ratio(self, ours: str, theirs: str, label: str = "", budget: str = "") -> Figure:
+        times = ratios(self._rates[ours], self._rates[theirs])
+        return Figure(f"{label}{ours} / {theirs}", times, TIMES, budget)

@@ -18,6 +18,10 @@ class Bench:
 
     redis_url: str
     server: redis.Redis
+    quick: bool = False
+    """Whether to find out in short that it works, rather than how fast; see the command line."""
+    device: str = "auto"
+    """Where models are to be computed: auto (a GPU where there is one), cpu, cuda."""
 
     def empty(self) -> None:
         """Forgets everything; it is our own server."""
@@ -29,7 +33,7 @@ class Bench:
 
 
 @contextmanager
-def bench() -> Iterator[Bench]:
+def bench(*, quick: bool = False, device: str = "auto") -> Iterator[Bench]:
     """A server for the time of the benchmarks."""
     with EmbeddedRedis(tcp=True) as server, redis.Redis.from_url(server.url) as client:
-        yield Bench(server.url, client)
+        yield Bench(server.url, client, quick, device)

@@ -43,6 +43,7 @@ BUDGETS = {
     "claim cost": _at_most(1.3, TIMES),
     "memory": _at_most(350, "bytes"),
     "batching": _at_least(0.95, TIMES),
+    "grouping": _at_least(1.2, TIMES),
     "process killed": _at_most(1, "s"),
     "machine killed": _at_most(1, "leases"),
 }

@@ -62,11 +62,11 @@ def node() -> str:
     return program
 
 
-def version_of(name: str) -> str:
-    """The pinned version of what peer `name` is called."""
+def version_of(name: str, of: str = "") -> str:
+    """The pinned version of the package `of`, or of the one called like the environment `name`."""
     for line in (REQUIREMENTS / f"{name}.txt").read_text().splitlines():
         package, _, version = line.partition("==")
-        if package == name:
+        if package == (of or name):
             return version.split(" ")[0]
     return ""
 

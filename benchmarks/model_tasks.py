@@ -1,26 +1,31 @@
-"""A stand-in for a model: it takes long, batches, and computes outside of the interpreter lock."""
+"""The models table's model once more, batched in the order of arrival: what grouping is held to."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Any
 
-from benchmarks.drain_tasks import Answer, Number
-from tasks import TaskType
-
-ROUNDS_PER_INPUT = 1500
-"""About half a millisecond of hashing."""
+from settings import Settings
+from tasks import models_table
+from tasks.embedding import Embedding
 
 
-class Model(TaskType):
-    """Hashes long for each input of a batch, in one call, as a model computes a batch."""
+class InArrivalOrder(Embedding):
+    """The same vectors; a batch is full when it has `max_batch_size` texts, however long."""
 
-    name, endpoint = "model", "/model"
-    Input, Output = Number, Answer
-    max_batch_size = 32
+    def load(self) -> None:
+        """The model, without what would group its texts."""
+        super().load()
+        self.max_batch_cost = None
+        self.batch_overhead = float("inf")
 
-    def run(self, inputs: Sequence[Number]) -> list[Answer]:
-        """Something that depends on the input."""
-        text = repr([item.number for item in inputs]).encode()
-        digest = hashlib.pbkdf2_hmac("sha256", text, b"model", ROUNDS_PER_INPUT * len(inputs))
-        return [Answer(answer=item.number + digest[0]) for item in inputs]
+    def cost(self, item: Any) -> float:
+        """The same for all, so that the order stays."""
+        return 1.0
+
+
+def task_types(settings: Settings) -> Iterable[Embedding]:
+    """`embedding/arrival` beside the table's only model."""
+    for model in models_table.task_types(settings):
+        if isinstance(model, Embedding):
+            yield InArrivalOrder("arrival", model.entry)

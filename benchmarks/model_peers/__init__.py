@@ -1,0 +1,1 @@
+"""How each model server is built. They run in the environment `models`; `catalog` lists them."""
