@@ -39,32 +39,40 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 TABLE = """
 [question-answering.finder]
 model = "./finder"
+threads = 1
 
 [question-answering.t5]
 model = "./t5"
+threads = 1
 method = "generative"
 options = { max_answer_tokens = 8 }
 
 [summarization.bart]
 model = "./bart"
+threads = 1
 options = { max_length = 8 }
 
 [summarization.t5]
 model = "./t5"
+threads = 1
 options = { max_length = 8, prefix = "number: " }
 
 [summarization.led]
 model = "./led"
+threads = 1
 options = { max_length = 8 }
 
 [fill-mask.bert]
 model = "./mlm"
+threads = 1
 
 [text-classification.bert]
 model = "./classifier"
+threads = 1
 
 [embedding.bert]
 model = "./encoder"
+threads = 1
 """
 
 

@@ -132,10 +132,10 @@ def test_nothing_but_space(make_model: MakeModel) -> None:
 def test_a_worker_killed_in_the_middle(models: Path) -> None:
     """The summary is begun again and is the same as without."""
     table = models / "slow.toml"
-    table.write_text('[summarization.bart]\nmodel = "./bart"\nmax_batch_tokens = 64\n')
+    table.write_text('[summarization.bart]\nmodel = "./bart"\nmax_batch_tokens = 64\nthreads = 1\n')
     settings = {"DONEYET_MODELS": str(table), "DONEYET_LEASE_S": "1"}
     with System(processes=1, settings=settings) as own:
-        question = {"context": TEXT * 40, "max_length": 12}
+        question = {"context": TEXT * 16, "max_length": 12}
         asked: dict[str, Any] = {
             "url": f"{own.url}/summarize_text",
             "json": question,
@@ -163,7 +163,7 @@ def test_a_worker_killed_in_the_middle(models: Path) -> None:
         assert told["attempts"] == 2
         again = requests.post(**asked, headers={"Cache-Control": "no-cache", "Prefer": "wait=30"})
         assert again.json()["summary"] == answer["summary"]
-        assert answer["pieces"] > 100
+        assert answer["pieces"] > 50
 
 
 def _done(answer: dict[str, Any]) -> dict[str, Any]:
