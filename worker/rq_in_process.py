@@ -31,7 +31,10 @@ from task_manager.errors import UnavailableError
 from task_manager.interface import Limits, Result, State
 from task_manager.ordered_executions import Executions, Held
 from task_manager.ordered_jobs import NO_TIMEOUT, whole_s
+from tasks import TaskType
 from tasks.execution import failure
+from tasks.loading import NotLoadedError, load
+from worker.child import EXIT_NOT_LOADED
 from worker.outage import Outage
 from worker.rq_job import OutOfTimeError
 from worker.rq_time_limit import TimeLimit
@@ -118,12 +121,25 @@ class InProcessWorker(SimpleWorker):
             return None
         name, task_id = taken
         self._held = Held(name, task_id, execution_id)
+        kind = self._types[name]
+        if isinstance(kind, TaskType) and not kind.loaded:
+            self._load_at_first_claim(kind)
+            return self._take()
         at = names.index(name) + 1
         queue = self._turns[at - 1]
         self._turns = self._turns[at:] + self._turns[:at]
         job = Job.fetch(task_id, connection=self.connection, serializer=JSONSerializer)
         job.timeout = getattr(self._types[name], "timeout_s", None) or NO_TIMEOUT
         return job, queue
+
+    def _load_at_first_claim(self, kind: TaskType) -> None:
+        """Loads with nothing held: it may take longer than a task may, and fail."""
+        self._executions.give_back(self._held)
+        try:
+            load(kind)
+        except NotLoadedError as error:
+            log.error("%s", error)
+            raise SystemExit(EXIT_NOT_LOADED) from error
 
     def clean_registries(self) -> None:
         """Recovers what lapsed before RQ's own clean-up finds it, which would forget who asks."""

@@ -16,7 +16,9 @@ from settings import Settings
 from task_manager import open_asking
 from task_manager.ordered_executions import Executions
 from task_manager.recall import recaller
-from tasks.loading import load_all
+from tasks import TaskTypeError
+from tasks.loading import NotLoadedError, load_all
+from worker.child import EXIT_NOT_LOADED
 from worker.logs import set_up_logs
 from worker.rq_in_process import InProcessWorker
 from worker.rq_job import serve
@@ -54,4 +56,8 @@ def _end_with_supervisor() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Settings.from_environment()))
+    try:
+        sys.exit(main(sys.argv[1], Settings.from_environment()))
+    except (TaskTypeError, NotLoadedError) as error:
+        log.error("%s", error)
+        sys.exit(EXIT_NOT_LOADED)

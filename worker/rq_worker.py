@@ -20,6 +20,7 @@ from task_manager.interface import Limits, Result, State
 from task_manager.ordered_executions import Executions, Held
 from tasks.execution import failure
 from worker.backoff import Backoff
+from worker.child import EXIT_NOT_LOADED
 from worker.coordinator import open_coordinator
 from worker.logs import set_up_logs
 from worker.outage import Outage
@@ -78,9 +79,15 @@ class Supervisor:
         self._asleep_until = 0.0
         self._renewed_at = self._looked_at = float("-inf")
         self._draining_since: float | None = None
+        self._exit_code = 0
 
     def run(self) -> int:
-        """Works until told to stop and all processes have ended."""
+        """Works until told to stop, or until a process cannot load its task types, and all have
+        ended.
+
+        Returns:
+            The exit code.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.drain())
         if self._coordinator is not None:
@@ -88,7 +95,7 @@ class Supervisor:
         while self.run_once():
             time.sleep(TICK_S)
         self._executions.close()
-        return 0
+        return self._exit_code
 
     def drain(self) -> None:
         """From now on no new tasks: each process ends after the task that it runs."""
@@ -151,7 +158,10 @@ class Supervisor:
             if child.held is not None:
                 slot.backoff.reset()  # it came to work, so it can be started
             slot.start_at = time.monotonic() + slot.backoff.next_s()
-            child.stopped = child.stopped or status == 0
+            child.stopped = child.stopped or status in (0, EXIT_NOT_LOADED)
+            if status == EXIT_NOT_LOADED:  # it has said why, in one line
+                self._exit_code = 1
+                self.drain()
             if self._draining_since is None:
                 log.warning("worker process %d ended with %d", child.process.pid, status)
 

@@ -137,12 +137,15 @@ class Supervisor:
                 self._turns.end(child)
         if child.killed is None and not self._stop_signals:
             doing = f" while it ran {len(run.ids)} of {self._type_name(run)}" if run else ""
-            log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
+            cannot_load = code == EXIT_NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
-            cannot_load = code == EXIT_NOT_LOADED and child.serving
-            if cannot_load or not (child.serving or self._all_served):
-                log.error("this worker ends, since not all its processes can serve")
+            ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
+            if ends:
                 self.exit_code = 1
+            if not (ends and cannot_load):  # which it has said itself, in one line
+                log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
+            if ends and not cannot_load:
+                log.error("this worker ends, since not all its processes can serve")
         if time.monotonic() - child.started_s > LIVED_WELL_S:
             slot.backoff.reset()
         delay_s = 0.0 if child.killed else slot.backoff.next_s()
