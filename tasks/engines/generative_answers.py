@@ -75,6 +75,7 @@ class GenerativeAnswers:
                 [prepared[place].sequence for place in batch],
                 most=self._options.max_answer_tokens,
                 beams=self._options.num_beams,
+                scored=True,
             )
             for place, (text, score) in zip(batch, written, strict=True):
                 outputs[place] = {

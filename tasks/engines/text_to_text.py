@@ -17,10 +17,11 @@ from tasks.model_type import ModelEntry
 
 
 class Written(NamedTuple):
-    """What the model wrote; `score` is the mean probability of its tokens, as a geometric mean."""
+    """What the model wrote."""
 
     text: str
-    score: float
+    score: float | None
+    """The mean probability of its tokens, as a geometric mean; None where nobody asked for it."""
 
 
 class TextToText:
@@ -44,6 +45,7 @@ class TextToText:
         most: int,
         least: int = 0,
         beams: int | None = None,
+        scored: bool = False,
     ) -> list[Written]:
         """A text for each of `sequences`, which are one batch.
 
@@ -52,6 +54,7 @@ class TextToText:
             most: tokens that a text has at most.
             least: tokens that it has at least.
             beams: how many texts are followed at once; None: as the model's configuration says.
+            scored: whether to tell how probable the model finds each text.
         """
         model, tokenizer = self.pretrained.model, self.pretrained.tokenizer
         with torch.inference_mode(), freed_when_exhausted():
@@ -60,27 +63,29 @@ class TextToText:
                 inputs["global_attention_mask"] = torch.zeros_like(inputs["input_ids"])
                 inputs["global_attention_mask"][:, 0] = 1
             options = {} if beams is None else {"num_beams": beams}
-            written = model.generate(
+            written: torch.Tensor = model.generate(
                 **inputs,
                 **options,
                 do_sample=False,
                 max_new_tokens=most,
                 min_new_tokens=least or None,
                 min_length=0 if least else None,
-                return_dict_in_generate=True,
-                output_scores=True,
             )
-            logs = model.compute_transition_scores(
-                written.sequences,
-                written.scores,
-                getattr(written, "beam_indices", None),
-                normalize_logits=True,
-            ).float()
-        texts = tokenizer.batch_decode(written.sequences, skip_special_tokens=True)
-        new = written.sequences[:, -logs.shape[1] :]
-        kept = torch.isfinite(logs) & (new != tokenizer.pad_token_id)
+            scores = self._scores(inputs, written) if scored else [None] * len(sequences)
+        texts = tokenizer.batch_decode(written, skip_special_tokens=True)
+        return [Written(text.strip(), score) for text, score in zip(texts, scores, strict=True)]
+
+    def _scores(self, inputs: Mapping[str, torch.Tensor], written: torch.Tensor) -> list[float]:
+        """The score of each text, by reading it once more.
+
+        To keep what was computed while it was written would take memory for all words of the
+        vocabulary, at each token, in each beam: gigabytes for a batch of summaries.
+        """
+        logits = self.pretrained.model(**inputs, decoder_input_ids=written[:, :-1]).logits
+        new = written[:, 1:]
+        chosen = logits.gather(2, new.unsqueeze(2)).squeeze(2).float()
+        logs = chosen - torch.stack([each.float().logsumexp(dim=1) for each in logits])
+        kept = new != self.pretrained.tokenizer.pad_token_id
         mean = logs.masked_fill(~kept, 0).sum(dim=1) / kept.sum(dim=1).clamp(min=1)
-        return [
-            Written(text.strip(), score)
-            for text, score in zip(texts, mean.exp().tolist(), strict=True)
-        ]
+        scores: list[float] = mean.exp().tolist()
+        return scores
