@@ -32,7 +32,7 @@ def test_every_model_has_a_service() -> None:
     services = yaml.safe_load(FILE.read_text())["services"]
     served: list[str] = []
     for service in services.values():
-        if match := re.search(r"--types (\S+)", service["command"] if "command" in service else ""):
+        if match := re.search(r"--types (\S+)", service.get("command", "")):
             served += match[1].split(",")
     settings = Settings(models=str(ROOT / "models.minilm.toml"), storage="/data")
     assert sorted(served) == sorted(load_registry(settings).types)
