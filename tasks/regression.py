@@ -120,37 +120,53 @@ class Fit(TaskType):
         value: float
         powers: list[int] = Field(description="The power of each variable.")
 
+    class Basis(BaseModel):
+        centre: list[float]
+        scale: list[float]
+        constant: float
+        coefficients: list[float] = Field(description="Of the same terms, in the same order.")
+
     class Output(BaseModel):
         fitted: str = Field(description="What `/predict` and `/score` call it: this task's id.")
         constant: float = Field(description="0 where there is no intercept.")
         coefficients: list[Fit.Term]
+        basis: Fit.Basis = Field(
+            description="The same polynomial, of (x - centre) / scale. Predictions are computed "
+            "of it, since powers of large numbers that differ little round to the same."
+        )
         r2: float | None = Field(description="R^2 on these data; null where y does not vary.")
         rmse: float = Field(description="The root of the mean squared difference.")
         rows: int
 
     def load(self) -> None:
-        from tasks import least_squares
+        from tasks import least_squares, polynomial
 
-        self._math = least_squares
+        self._math, self._terms = least_squares, polynomial
 
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
         return [self._fit(item) for item in inputs]
 
     def _fit(self, item: _FitInput) -> Any:
-        exponents = self._math.exponents_up_to(len(item.x[0]), item.of_degree)
+        exponents = self._terms.exponents_up_to(len(item.x[0]), item.of_degree)
         try:
             fitted = self._math.fit(item.x, item.y, exponents, intercept=item.intercept)
+            constant, values = self._math.in_terms_of_x(fitted)
+            r2, rmse = self._math.quality(self._math.predict(fitted, item.x), item.y)
         except ValueError as error:
             return error
-        r2, rmse = self._math.quality(self._math.predict(fitted, item.x), item.y)
-        terms = zip(fitted.coefficients, exponents, strict=True)
         return {
             "fitted": self.task_id(self.canonical(item)),
-            "constant": fitted.intercept,
+            "constant": constant,
             "coefficients": [
-                {"term": self._math.term(powers), "value": value, "powers": powers}
-                for value, powers in terms
+                {"term": self._terms.term(powers), "value": value, "powers": powers}
+                for value, powers in zip(values, exponents, strict=True)
             ],
+            "basis": {
+                "centre": fitted.centre,
+                "scale": fitted.scale,
+                "constant": fitted.constant,
+                "coefficients": fitted.coefficients,
+            },
             "r2": r2,
             "rmse": rmse,
             "rows": len(item.y),
@@ -190,10 +206,7 @@ class _WithModel(TaskType):
             raise ValueError(
                 f"rows of x have {len(item.x[0])} numbers, and the model has {variables} variables"
             )
-        predicted = self._math.predict(fitted, item.x)
-        if not all(map(math.isfinite, predicted)):
-            raise ValueError("the numbers are too large for the model's powers")
-        return predicted
+        return self._math.predict(fitted, item.x)
 
     def _fitted(self, name: str) -> Fitted:
         if name not in self._known:
@@ -203,11 +216,9 @@ class _WithModel(TaskType):
                     f"there is no fitted model {name}: POST its data to /fit, and ask again when "
                     f"that is done; a model is kept for {self.result_ttl_s:g} s"
                 )
-            terms = answer["coefficients"]
             self._known[name] = self._math.Fitted(
-                answer["constant"],
-                [each["value"] for each in terms],
-                [tuple(each["powers"]) for each in terms],
+                exponents=[tuple(each["powers"]) for each in answer["coefficients"]],
+                **answer["basis"],
             )
             if len(self._known) > MOST_REMEMBERED:
                 self._known.popitem(last=False)
