@@ -142,7 +142,7 @@ def test_the_method_is_part_of_the_version() -> None:
 
 def test_what_changes_no_answer_keeps_the_version(tmp_path: Path) -> None:
     """Device, threads, limits and where the table lies, so that answers stay."""
-    same = [
+    same: list[dict[str, Any]] = [
         *({"device": "cpu"}, {"threads": 2}, {"max_batch_size": 3}, {"max_batch_tokens": 99}),
         *({"batch_wait_ms": 5}, {"timeout_s": 9}, {"result_ttl_s": 9}, {"max_load": 9}),
         *({"folder": tmp_path}, {"processes": 4}, {"options": {"max_tokens": 256}}),

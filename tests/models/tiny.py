@@ -25,7 +25,7 @@ WORDPIECE_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 MOST_TOKENS = 64
 """What the tiny encoders read at once, special tokens included."""
 
-_SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+_SIZES: dict[str, Any] = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 
 
 def bert(folder: Path, model_class: Any, *, max_tokens: int = MOST_TOKENS, **config: Any) -> Path:
@@ -38,6 +38,32 @@ def bert(folder: Path, model_class: Any, *, max_tokens: int = MOST_TOKENS, **con
         **{**_SIZES, **config},
     )
     return _save(folder, model_class, made, tokenizer)
+
+
+def roberta(folder: Path) -> Path:
+    """A masked language model whose mask token is `<mask>`."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    backend = tokenizers.Tokenizer(
+        tokenizers.models.WordLevel(
+            {word: at for at, word in enumerate([*special, *WORDS])}, unk_token="<unk>"
+        )
+    )
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    backend.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        mask_token="<mask>",
+    )
+    made = transformers.RobertaConfig(
+        vocab_size=len(tokenizer), intermediate_size=64, max_position_embeddings=66, **_SIZES
+    )
+    return _save(folder, transformers.AutoModelForMaskedLM, made, tokenizer)
 
 
 def t5(folder: Path, **config: Any) -> Path:
