@@ -30,6 +30,8 @@ MAX_ATTEMPTS = 10
 """A job goes on where it was, so that a worker that ends costs it little."""
 
 SUMMARIZE = "/summarize_text"
+ERROR = "error"
+"""The member of an output's element that says why its item failed."""
 MakeFiles = Callable[[Callable[[float], None]], Files]
 
 
@@ -99,6 +101,15 @@ class _Job(TaskType):
         )
 
 
+def _no_error(name: str) -> str:
+    if name == ERROR:
+        raise ValueError(f"{ERROR!r} in the output tells why an item failed; carry another field")
+    return name
+
+
+CarriedName = Annotated[str, AfterValidator(_no_error)]
+
+
 class Batch(_Job):
     """Asks every item of a file, and writes the answers to another, in the same order."""
 
@@ -112,6 +123,7 @@ class Batch(_Job):
         self.Input = create_model(  # type: ignore[misc]
             "Input",
             __base__=_BatchInput,
+            __validators__={"two_files": _two_files(places, "input", "output")},
             input=(place, Field(description="A JSON array, or JSON lines.")),
             output=(place, Field(description="`.jsonl`, `.ndjson`: JSON lines; else an array.")),
         )
@@ -134,16 +146,10 @@ class _BatchInput(BaseModel):
     )
     input: str
     output: str
-    carry: list[str] = Field(
+    carry: list[CarriedName] = Field(
         [], description="Fields of the items that are no inputs of the task; copied to the output."
     )
     dry_run: bool = Field(False, description="Reads and checks only, and tells what would be done.")
-
-    @model_validator(mode="after")
-    def _two_files(self) -> _BatchInput:
-        if self.input == self.output:
-            raise ValueError("input and output must be two files")
-        return self
 
 
 class SummarizeBatch(_Job):
@@ -159,6 +165,7 @@ class SummarizeBatch(_Job):
         self.Input = create_model(  # type: ignore[misc]
             "Input",
             __base__=_SummarizeInput,
+            __validators__={"two_files": _two_files(places, "input_filename", "output_filename")},
             input_filename=(place, Field(description="Texts, or objects with a `context`.")),
             output_filename=(place, Field(description="Gets their summaries.")),
         )
@@ -180,12 +187,6 @@ class _SummarizeInput(BaseModel):
     input_filename: str
     output_filename: str
     model: str | None = Field(None, description="Which summarization model; default: the first.")
-
-    @model_validator(mode="after")
-    def _two_files(self) -> _SummarizeInput:
-        if self.input_filename == self.output_filename:
-            raise ValueError("input_filename and output_filename must be two files")
-        return self
 
 
 def types_called(name: str, registry: Registry) -> Sequence[TaskType]:
@@ -213,3 +214,14 @@ def _place_in(places: Places) -> Any:
         return name
 
     return Annotated[str, AfterValidator(check)]
+
+
+def _two_files(places: Places, source: str, target: str) -> Any:
+    """A validator that refuses inputs whose two names mean one file."""
+
+    def check(item: Any) -> Any:
+        if places.resolve(getattr(item, source)) == places.resolve(getattr(item, target)):
+            raise ValueError(f"{source} and {target} must be two files")
+        return item
+
+    return model_validator(mode="after")(check)

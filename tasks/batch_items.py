@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from tasks import strict_json
+
 _BOM = b"\xef\xbb\xbf"
+_SPACE = re.compile(r"[ \t\n\r]*")
 
 
 class Item(NamedTuple):
@@ -26,7 +30,7 @@ class BrokenFileError(ValueError):
 
 
 def read_items(path: Path) -> Iterator[Item]:
-    """The items in order; lines are read one by one, an array as a whole.
+    """The items in order; of lines no more than one is held, of an array all of its text.
 
     Raises:
         BrokenFileError: an array that is not valid JSON.
@@ -37,8 +41,7 @@ def read_items(path: Path) -> Iterator[Item]:
             return
         number = 0
         for line_number, line in enumerate(file, 1):
-            text = line.removeprefix(_BOM) if line_number == 1 else line
-            if text.strip():
+            if text := _stripped(line, line_number):
                 number += 1
                 yield _line(number, line_number, text)
 
@@ -52,7 +55,7 @@ def count_items(path: Path) -> int:
     with path.open("rb") as file:
         if _is_array(file):
             return sum(1 for _ in _array(file))
-        return sum(1 for line in file if line.removeprefix(_BOM).strip())
+        return sum(1 for number, line in enumerate(file, 1) if _stripped(line, number))
 
 
 def _is_array(file: BinaryIO) -> bool:
@@ -63,32 +66,64 @@ def _is_array(file: BinaryIO) -> bool:
     return character == b"["
 
 
+def _stripped(line: bytes, line_number: int) -> bytes:
+    return (line.removeprefix(_BOM) if line_number == 1 else line).strip()
+
+
 def _array(file: BinaryIO) -> Iterator[Item]:
+    """Element by element, so that one which nobody can hold spoils no other."""
     try:
-        values = json.loads(file.read().decode("utf-8-sig"), parse_constant=_refuse)
+        text = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BrokenFileError(f"the input is not UTF-8 (byte {error.start})") from error
+    try:
+        number, at = 0, _after_space(text, text.index("[") + 1)
+        while text[at : at + 1] != "]":
+            if number:
+                at = _after_comma(text, at)
+            number += 1
+            item, at = _element(text, at, number)
+            yield item
+            at = _after_space(text, at)
+        if (rest := _after_space(text, at + 1)) < len(text):
+            raise json.JSONDecodeError("there is more after its end", text, rest)
     except json.JSONDecodeError as error:
         raise BrokenFileError(
             f"the input is no JSON array: {error.msg} at line {error.lineno}, column {error.colno}"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise BrokenFileError(f"the input is no JSON array: {error}") from error
-    for number, value in enumerate(values, 1):
-        yield Item(number, None, value)
 
 
-def _line(number: int, line_number: int, text: bytes) -> Item:
+def _element(text: str, at: int, number: int) -> tuple[Item, int]:
+    """The item at `at`, and where it ends."""
     try:
-        return Item(number, line_number, json.loads(text.decode(), parse_constant=_refuse))
+        value, end = strict_json.decode_at(text, at)
+        return Item(number, None, value), end
+    except (strict_json.NotJSONError, strict_json.UnkeepableError) as refused:
+        try:
+            return Item(number, None, None, str(refused)), strict_json.end_of(text, at)
+        except strict_json.NotJSONError:
+            raise json.JSONDecodeError(str(refused), text, at) from refused
+
+
+def _after_comma(text: str, at: int) -> int:
+    if text[at : at + 1] != ",":
+        raise json.JSONDecodeError("',' or ']' expected", text, at)
+    return _after_space(text, at + 1)
+
+
+def _after_space(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    assert space is not None
+    return space.end()
+
+
+def _line(number: int, line_number: int, line: bytes) -> Item:
+    try:
+        return Item(number, line_number, strict_json.loads(line.decode()))
     except UnicodeDecodeError as error:
-        return Item(number, line_number, None, f"the line is not UTF-8 (byte {error.start})")
+        fault = f"the line is not UTF-8 (byte {error.start})"
     except json.JSONDecodeError as error:
         fault = f"the line is no JSON: {error.msg} at column {error.colno}"
-        return Item(number, line_number, None, fault)
-    except (ValueError, RecursionError) as error:
-        return Item(number, line_number, None, f"the line is no JSON: {error}")
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is no JSON")
+    except (strict_json.NotJSONError, strict_json.UnkeepableError) as error:
+        fault = str(error)
+    return Item(number, line_number, None, fault)

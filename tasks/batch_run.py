@@ -12,15 +12,18 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tasks.asking import InvalidInputError, asked
+from tasks.asking import MODEL, InvalidInputError, asked, models
 from tasks.base import TaskType
 from tasks.batch_items import Item
 from tasks.batch_output import Output
 from tasks.coordination import AskedTask, Coordination
+from tasks.execution import Answer, failure
 
 MOST_UNFINISHED = 1000
 """Items that are asked and not yet written: enough for many workers, and for one round trip."""
 MOST_UNFINISHED_BYTES = 32 * 1024 * 1024
+MOST_ITEM_BYTES = 8 * 1024 * 1024
+"""One input, as it lies in Redis; as much as an HTTP request may have."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 SHOWN_ERRORS = 10
 
@@ -50,8 +53,7 @@ class _Open:
     item: Item
     carried: dict[str, Any]
     task: AskedTask | None
-    body: bytes | None = None
-    """A JSON object once it is finished."""
+    answer: Answer | None = None
 
 
 @dataclass
@@ -90,10 +92,10 @@ class BatchRun:
                     break
                 self._ask(window, coordination)
                 before = counts.items
-                while window and window[0].body is not None:
+                while window and (answer := window[0].answer) is not None:
                     done = window.popleft()
                     held_bytes -= len(done.task.input) if done.task else 0
-                    self._write(output, done)
+                    output.add(self._element(done, answer))
                 if not self.dry_run:
                     message = f"{counts.items} of {total} done, {counts.failed} failed"
                     coordination.progress(counts.items / max(1, total), message)
@@ -108,54 +110,59 @@ class BatchRun:
     def _open(self, item: Item) -> _Open:
         """The item as a task, or finished already where it is none."""
         if item.fault is not None:
-            return _Open(item, {}, None, _error("invalid-json", item.fault))
+            return _Open(item, {}, None, failure("invalid-json", item.fault))
         value, carried = item.value, {}
         if isinstance(value, str):
             if (text_field := self.types[0].text_field) is None:
                 fault = f"an item of {self.types[0].name} is a JSON object"
-                return _Open(item, {}, None, _error("invalid-input", fault))
+                return _Open(item, {}, None, failure("invalid-input", fault))
             value = {text_field: value}
         elif isinstance(value, dict):
             carried = {name: value[name] for name in self.carry if name in value}
-            value = {name: part for name, part in value.items() if name not in carried}
+            dropped = carried.keys() - self._inputs()
+            value = {name: part for name, part in value.items() if name not in dropped}
         try:
             found = asked(self.types, value)
         except InvalidInputError as error:
-            return _Open(item, carried, None, _error("invalid-input", str(error)))
+            return _Open(item, carried, None, failure("invalid-input", str(error)))
+        if (size := len(found.canonical)) > MOST_ITEM_BYTES:
+            fault = f"the input has {size} bytes; at most {MOST_ITEM_BYTES} are taken"
+            return _Open(item, carried, None, failure("too-large", fault))
         task = AskedTask(found.type.name, found.id, found.canonical)
-        return _Open(item, carried, task, b"{}" if self.dry_run else None)
+        return _Open(item, carried, task, Answer(True, b"{}") if self.dry_run else None)
+
+    def _inputs(self) -> set[str]:
+        """Names that mean something to the task, so that carrying them takes them from nobody."""
+        fields = [part for kind in self.types for part in kind.Input.model_fields.items()]
+        names = {field.alias or name for name, field in fields}
+        return names | {MODEL} if models(self.types) else names
 
     def _ask(self, window: deque[_Open], coordination: Coordination) -> None:
-        unfinished = [each for each in window if each.body is None]
+        unfinished = [each for each in window if each.answer is None]
         tasks = [each.task for each in unfinished if each.task is not None]
         answers = coordination.ask(tasks) if tasks else []
         for each, answer in zip(unfinished, answers, strict=True):
-            if answer is not None:
-                each.body = answer.body
+            each.answer = answer
 
-    def _write(self, output: Output, done: _Open) -> None:
-        assert done.body is not None
+    def _element(self, done: _Open, answer: Answer) -> bytes:
+        """What the output has in the item's place."""
         counts = self._counts
         counts.items += 1
-        body, error = done.body, None
-        if done.carried or b'"error"' in body:
-            fields = {**done.carried, **json.loads(body)}
-            error = fields.get("error")
-            if isinstance(error, dict):
-                place = {"item": done.item.number, "line": done.item.line}
-                fields["error"] = error = {**error, **place}
-            body = json.dumps(fields, ensure_ascii=False).encode()
-        if isinstance(error, dict):
+        if answer.done and not done.carried:
+            return answer.body
+        fields = {**done.carried, **json.loads(answer.body)}
+        if not answer.done:
+            error = {**fields["error"], "item": done.item.number, "line": done.item.line}
+            fields["error"] = error
             counts.failed += 1
             if len(counts.errors) < SHOWN_ERRORS:
                 counts.errors.append(ItemError.model_validate(error))
-        output.add(body)
+        try:
+            return json.dumps(fields, ensure_ascii=False).encode()
+        except UnicodeEncodeError:  # an exception's message may have half a surrogate pair
+            return json.dumps(fields).encode()
 
     def _longest_wait_s(self) -> float:
         """Asking is what keeps items wanted."""
         shortest_ttl_s = min(kind.input_ttl_s or LONGEST_WAIT_S for kind in self.types)
         return min(LONGEST_WAIT_S, shortest_ttl_s / 3)
-
-
-def _error(code: str, detail: str) -> bytes:
-    return json.dumps({"error": {"code": code, "detail": detail}}).encode()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from task_manager.errors import OverloadedError, UnavailableError
 from task_manager.interface import Answering, Asking, Claim, State, Status, Task
 from tasks import Registry
 from tasks.coordination import AskedTask, StoppedError
 from tasks.execution import Answer
+from worker.item_news import ItemNews
 from worker.progress import INTERVAL_S, MOST_MESSAGE
 
-AT_ONCE = 250
-"""Tasks asked in one round trip: a few ms of Redis' time."""
+AT_ONCE, BYTES_AT_ONCE = 250, 1 << 20
+"""Tasks asked in one round trip: a few ms of Redis' time, and of a slow network's not too many."""
+ASKED_AGAIN_AFTER_S = 10.0
+"""For as long news of a task is relied on."""
 AWAY_WAIT_S = 0.5
 
 
@@ -22,12 +25,20 @@ class JobCoordination:
     """One run of a job; `tasks.coordination.Coordination` says what each method does."""
 
     def __init__(
-        self, claim: Claim, owner: str, manager: Answering, asking: Asking, registry: Registry
+        self,
+        claim: Claim,
+        owner: str,
+        manager: Answering,
+        *,
+        asking: Asking,
+        registry: Registry,
+        news: ItemNews,
     ) -> None:
         self.task_id = claim.id
         self.cancelled = False
         self._type, self._owner, self._manager = claim.type, owner, manager
-        self._asking, self._registry = asking, registry
+        self._asking, self._registry, self._news = asking, registry, news
+        self._next_s: dict[str, float] = {}  # when an unfinished task is to be asked again
         self._ended = threading.Event()
         self._next_progress_s = 0.0
 
@@ -45,11 +56,27 @@ class JobCoordination:
         self._ended.set()
 
     def ask(self, tasks: Sequence[AskedTask]) -> list[Answer | None]:
-        answers: list[Answer | None] = []
-        for start in range(0, len(tasks), AT_ONCE):
-            part = [Task(each.id, each.type, each.input) for each in tasks[start : start + AT_ONCE]]
-            answers += [_answer(status) for status in self._submit(part)]
-        return answers
+        answers: dict[str, Answer] = {}
+        for part in _in_parts(self._due(tasks)):
+            for task in part:  # before it is asked, so that news from now on counts
+                self._next_s[task.id] = time.monotonic() + self._asked_again_after_s(task)
+            for task, status in zip(part, self._submit(part), strict=True):
+                if isinstance(status, OverloadedError):
+                    self._next_s[task.id] = 0.0
+                elif (answer := _answer(status)) is not None:
+                    answers[task.id] = answer
+                    self._next_s.pop(task.id, None)
+        return [answers.get(task.id) for task in tasks]
+
+    def heard(self, ids: Sequence[str]) -> None:
+        """These tasks have finished, or were discarded; told by another thread."""
+        for task_id in ids:
+            if task_id in self._next_s:
+                self._next_s[task_id] = 0.0
+
+    def doubt(self) -> None:
+        """News may have been missed; told by another thread."""
+        self.heard(list(self._next_s))
 
     def progress(self, fraction: float, message: str = "") -> None:
         self._check()
@@ -71,6 +98,18 @@ class JobCoordination:
         if self._ended.is_set():
             raise StoppedError("cancelled" if self.cancelled else "the worker stops")
 
+    def _due(self, tasks: Sequence[AskedTask]) -> Iterator[Task]:
+        """Each task once, but for those of which news will come."""
+        now_s, relied_on = time.monotonic(), self._news.connected
+        for each in {task.id: task for task in tasks}.values():
+            if not relied_on or self._next_s.get(each.id, 0.0) <= now_s:
+                yield Task(each.id, each.type, each.input)
+
+    def _asked_again_after_s(self, task: Task) -> float:
+        """Asking is what keeps a task wanted."""
+        ttl_s = self._registry.types[task.type].input_ttl_s or 1.0
+        return min(ASKED_AGAIN_AFTER_S, ttl_s / 3)
+
     def _submit(self, tasks: Sequence[Task]) -> Sequence[Status | OverloadedError]:
         while True:
             self._check()
@@ -78,6 +117,20 @@ class JobCoordination:
                 return self._asking.submit(tasks)
             except UnavailableError:
                 self.sleep(AWAY_WAIT_S)
+
+
+def _in_parts(tasks: Iterable[Task]) -> Iterator[list[Task]]:
+    """`tasks` in parts for one round trip each."""
+    part: list[Task] = []
+    size = 0
+    for task in tasks:
+        if part and (len(part) == AT_ONCE or size + len(task.input) > BYTES_AT_ONCE):
+            yield part
+            part, size = [], 0
+        part.append(task)
+        size += len(task.input)
+    if part:
+        yield part
 
 
 def _answer(status: Status | OverloadedError) -> Answer | None:

@@ -17,6 +17,7 @@ from task_manager import open_asking, open_for_coordinator
 from task_manager.errors import UnavailableError
 from tasks import Registry, TaskType, load_registry
 from worker.coordinator_slot import Slot
+from worker.item_news import ItemNews
 from worker.leases import EVERY_S
 from worker.outage import Outage
 from worker.owner import new_owner
@@ -41,6 +42,7 @@ class Coordinator:
         self._every_s = min(EVERY_S, settings.lease_s / 3)
         self._manager = open_for_coordinator(settings, served)
         self._asking = open_asking(settings, registry.types)
+        self._news = ItemNews()
         self._outage = Outage(settings.redis_place, log, logging.DEBUG)
         self._slots = [
             Slot(
@@ -49,6 +51,7 @@ class Coordinator:
                 self._asking,
                 registry=registry,
                 served=served,
+                news=self._news,
                 register=self._register,
             )
             for _ in range(settings.batch_jobs)
@@ -60,6 +63,7 @@ class Coordinator:
 
     def start(self) -> None:
         """Begins to serve as soon as Redis is there."""
+        self._news.start(self._asking)
         self._keeper.start()
 
     def stop(self) -> None:
@@ -75,6 +79,7 @@ class Coordinator:
 
     def close(self) -> None:
         """Lets go of connections."""
+        self._news.close()
         self._manager.close()
         self._asking.close()
 

@@ -15,6 +15,7 @@ from tasks import Registry, TaskType
 from tasks.coordination import StoppedError
 from tasks.execution import Answer, answer_of, failure
 from worker.coordination import JobCoordination
+from worker.item_news import ItemNews
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ class Slot:
         asking: where jobs ask their items.
         registry: all task types.
         served: those that are claimed here.
+        news: of what jobs asked.
         register: lets the owner claim again after its claims were ended.
     """
 
@@ -42,10 +44,12 @@ class Slot:
         *,
         registry: Registry,
         served: Mapping[str, TaskType],
+        news: ItemNews,
         register: Callable[[str], None],
     ) -> None:
         self.owner = owner
         self._manager, self._asking, self._registry = manager, asking, registry
+        self._news = news
         self._served, self._names, self._register = served, list(served), register
         self._stopping = threading.Event()
         self._job: JobCoordination | None = None
@@ -93,7 +97,15 @@ class Slot:
 
     def _handle(self, claim: Claim) -> None:
         kind = self._served[claim.type]
-        job = JobCoordination(claim, self.owner, self._manager, self._asking, self._registry)
+        job = JobCoordination(
+            claim,
+            self.owner,
+            self._manager,
+            asking=self._asking,
+            registry=self._registry,
+            news=self._news,
+        )
+        self._news.add(job)
         self._job = job
         if self._stopping.is_set():
             job.stop()
@@ -109,6 +121,7 @@ class Slot:
             return
         finally:
             self._job = None
+            self._news.remove(job)
         log.info("%s %s %s", claim.type, claim.id, "is done" if answer.done else "failed")
         state = State.DONE if answer.done else State.FAILED
         ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0

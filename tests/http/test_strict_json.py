@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from http_server.problem import Problem
-from http_server.strict_json import MOST_DEPTH, parse
+from http_server.strict_json import parse
+from tasks.strict_json import MOST_DEPTH
 
 values = st.recursive(
     st.none()
