@@ -1,0 +1,142 @@
+"""What a job asks, and when it asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from task_manager.errors import OverloadedError
+from task_manager.interface import Claim, State, Status, Task
+from tasks import Registry, TaskType
+from tasks.coordination import AskedTask
+from worker.coordination import AT_ONCE, BYTES_AT_ONCE, JobCoordination
+from worker.item_news import ItemNews
+
+
+class Upper(TaskType):
+    """Texts in capitals."""
+
+    name, endpoint = "upper", "/upper"
+    input_ttl_s = 15.0
+
+    class Input(BaseModel):
+        text: str
+
+    class Output(BaseModel):
+        upper: str
+
+
+class Asked:
+    """The asking half of a manager: notes what it is asked, knows what `finished` has."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[str]] = []
+        self.finished: set[str] = set()
+        self.overloaded: set[str] = set()
+        self.tell: Callable[[Sequence[str]], None] = lambda _: None
+        self.connect: Callable[[bool], None] = lambda _: None
+
+    def submit(self, tasks: Sequence[Task]) -> list[Status | OverloadedError]:
+        self.rounds.append([task.id for task in tasks])
+        return [self._status(task) for task in tasks]
+
+    def _status(self, task: Task) -> Status | OverloadedError:
+        if task.id in self.overloaded:
+            return OverloadedError(task.type, 1)
+        if task.id in self.finished:
+            return Status(task.id, task.type, State.DONE, 1, b"{}")
+        return Status(task.id, task.type, State.WAITING, 1)
+
+    def watch(self, on_finished: Any, on_connected: Any) -> Any:
+        self.tell, self.connect = on_finished, on_connected
+
+
+@pytest.fixture
+def asked() -> Asked:
+    """What the job's questions go to."""
+    return Asked()
+
+
+@pytest.fixture
+def job(asked: Asked) -> JobCoordination:
+    """One that hears news."""
+    news = ItemNews()
+    news.start(asked)  # type: ignore[arg-type]
+    kinds = Registry({"upper": Upper()})
+    claim = Claim("j", "batch", b"{}", 1, alone=False)
+    unused: Any = None
+    made = JobCoordination(claim, "me", unused, asking=asked, registry=kinds, news=news)  # type: ignore[arg-type]
+    news.add(made)
+    asked.connect(True)
+    return made
+
+
+def items(names: str, size: int = 2) -> list[AskedTask]:
+    """Items of these ids, with inputs of so many bytes."""
+    return [AskedTask("upper", name, b"x" * size) for name in names]
+
+
+def test_a_task_is_asked_once_until_it_is_heard_of(job: JobCoordination, asked: Asked) -> None:
+    """However often the job looks; what others heard of does not matter."""
+    assert job.ask(items("ab")) == [None, None]
+    assert job.ask(items("ab")) == [None, None]
+    assert asked.rounds == [["a", "b"]]
+    asked.finished = {"b"}
+    asked.tell(["b", "another"])
+    nothing, answer = job.ask(items("ab"))
+    assert nothing is None
+    assert answer is not None
+    assert answer.done
+    assert asked.rounds == [["a", "b"], ["b"]]
+
+
+def test_asking_keeps_a_task_wanted(
+    job: JobCoordination, asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thrice in its time to live, though nothing is heard."""
+    now_s = [1000.0]
+    monkeypatch.setattr("worker.coordination.time.monotonic", lambda: now_s[0])
+    for now_s[0] in (1000.0, 1004.9, 1005.0, 1009.9, 1010.0):
+        job.ask(items("a"))
+    assert len(asked.rounds) == 3
+
+
+def test_news_that_may_be_missing_is_not_waited_for(job: JobCoordination, asked: Asked) -> None:
+    """While there is no subscription each look asks; after it came back, one does."""
+    job.ask(items("a"))
+    asked.connect(False)
+    job.ask(items("a"))
+    job.ask(items("a"))
+    asked.connect(True)
+    job.ask(items("a"))
+    job.ask(items("a"))
+    assert len(asked.rounds) == 4
+
+
+def test_a_queue_that_was_full_is_asked_again(job: JobCoordination, asked: Asked) -> None:
+    """No news comes of a task that was not taken."""
+    asked.overloaded = {"a"}
+    assert job.ask(items("ab")) == [None, None]
+    asked.overloaded = set()
+    job.ask(items("ab"))
+    assert asked.rounds == [["a", "b"], ["a"]]
+
+
+def test_equal_items_are_asked_once(job: JobCoordination, asked: Asked) -> None:
+    """And each has the answer."""
+    asked.finished = {"a"}
+    assert [answer is not None for answer in job.ask(items("aba"))] == [True, False, True]
+    assert asked.rounds == [["a", "b"]]
+
+
+def test_round_trips_are_bounded(job: JobCoordination, asked: Asked) -> None:
+    """In tasks and in bytes; one that is larger goes alone."""
+    names = [chr(0x4E00 + at) for at in range(AT_ONCE + 1)]
+    job.ask(items("".join(names)))
+    assert [len(each) for each in asked.rounds] == [AT_ONCE, 1]
+    asked.rounds.clear()
+    job.ask(items("abc", BYTES_AT_ONCE // 2) + items("d", BYTES_AT_ONCE + 1) + items("e"))
+    assert asked.rounds == [["a", "b"], ["c"], ["d"], ["e"]]
