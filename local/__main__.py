@@ -23,8 +23,11 @@ INTERRUPTED = 130
 def main() -> int:
     """Does what the command line says; returns the exit code."""
     arguments = _parser().parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    signal.signal(signal.SIGTERM, _leave)
+    # A script's `&` has a shell ignore it, which Python would keep; the other programs do not.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # what `nohup` asks for
+        signal.signal(signal.SIGHUP, _leave)
     try:
         if arguments.command == "serve":
             return serve(arguments)

@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,12 @@ from tests.local.processes import marked, new_mark
 
 
 @pytest.mark.parametrize(
-    ("signal_number", "exit_code"), [(signal.SIGINT, 0), (signal.SIGTERM, 128 + signal.SIGTERM)]
+    ("signal_number", "exit_code"),
+    [
+        (signal.SIGINT, 0),
+        (signal.SIGTERM, 128 + signal.SIGTERM),
+        (signal.SIGHUP, 128 + signal.SIGHUP),
+    ],
 )
 def test_serve_says_how_to_ask_and_stops_in_order(
     tmp_path: Path, signal_number: int, exit_code: int
@@ -48,3 +54,28 @@ def test_serve_says_how_to_ask_and_stops_in_order(
         assert served.wait(30) == exit_code
     assert marked(mark) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_background_jobs_of_scripts() -> None:
+    """`nohup` is not undone; SIGINT, which a script's `&` has ignored, stops it nevertheless."""
+    command = f"nohup {shlex.quote(sys.executable)} -m local serve --port 0 --processes 1 & wait"
+    mark = new_mark()
+    with subprocess.Popen(
+        ["sh", "-c", command], env={**os.environ, **mark}, stderr=subprocess.PIPE, text=True
+    ) as shell:
+        assert shell.stderr is not None
+        told = ""
+        while "Ctrl-C stops it" not in told:
+            line = shell.stderr.readline()
+            assert line, told
+            told += line
+        served = next(
+            int(line.split()[0])
+            for line in marked(mark)
+            if "-m local serve" in line and "sh -c" not in line
+        )
+        os.kill(served, signal.SIGHUP)
+        time.sleep(0.2)
+        os.kill(served, signal.SIGINT)
+        assert "Stopping" in shell.stderr.read()
+    assert marked(mark) == []
