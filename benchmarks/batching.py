@@ -10,10 +10,11 @@ connections, then like all others by many connections with one text a request (d
 `Prefer: wait`), each asking again when answered. p50 and p99 are those of single requests while all
 connections are busy.
 
-First texts of one length, where all batches are alike. Then lengths spread evenly on a logarithmic
-scale: batches in the order of arrival are padded to their longest text, doneyet groups by length.
-"In arrival order" is doneyet without that. The loop's batches of mixed texts are those that a
-worker's batcher makes of as many texts as there are connections.
+First texts of one length, where all batches are alike: the loop and doneyet in turn, with nothing
+else running; then all servers in turn, idle ones staying up. Then lengths spread evenly on a
+logarithmic scale: batches in the order of arrival are padded to their longest text, doneyet groups
+by length. "In arrival order" is doneyet without that. The loop's batches of mixed texts are those
+that a worker's batcher makes of as many texts as there are connections.
 """
 
 from __future__ import annotations
@@ -47,12 +48,15 @@ WORDS = 16
 FEWEST_WORDS, MOST_WORDS = 4, 200
 ARRAYS_FROM = 4
 
-LOOP, ARRAYS = "in a loop", "doneyet, arrays"
+LOOP, ARRAYS, ONE_BY_ONE = "in a loop", "doneyet alone, arrays", "doneyet alone, one by one"
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured; `warm_up_s` come before `seconds`, and are longer than a wait."""
+    """How much is measured; `warm_up_s` come before `seconds`, and are longer than a wait.
+
+    Alone: doneyet beside the loop, whose difference is small, so for longer and more often.
+    """
 
     max_batch_size: int
     connections: int
@@ -60,11 +64,31 @@ class Size:
     seconds: float
     warm_up_s: float
     rounds: int
+    alone_seconds: float
+    alone_rounds: int
 
 
-ON_PROCESSOR = Size(32, 96, mixed_in_loop=192, seconds=3.8, warm_up_s=1.4, rounds=3)
-ON_GPU = Size(128, 512, mixed_in_loop=20_480, seconds=3.8, warm_up_s=1.0, rounds=3)
-QUICK = Size(8, 16, mixed_in_loop=64, seconds=1.0, warm_up_s=0.5, rounds=1)
+ON_PROCESSOR = Size(
+    *(32, 96),
+    mixed_in_loop=192,
+    seconds=3.8,
+    warm_up_s=1.4,
+    rounds=3,
+    alone_seconds=8,
+    alone_rounds=5,
+)
+ON_GPU = Size(
+    *(128, 512),
+    mixed_in_loop=20_480,
+    seconds=3.8,
+    warm_up_s=1,
+    rounds=3,
+    alone_seconds=8,
+    alone_rounds=5,
+)
+QUICK = Size(
+    *(8, 16), mixed_in_loop=64, seconds=1, warm_up_s=0.5, rounds=1, alone_seconds=1, alone_rounds=1
+)
 
 
 def run(bench: Bench) -> list[Figure | Missing]:
@@ -80,11 +104,12 @@ def run(bench: Bench) -> list[Figure | Missing]:
         batcher = Batcher(settings, GROUPED)
         doneyet, arrival = start_doneyet(settings)
         stack.callback(arrival.stop)
-        peers, missing = _start_peers(bench, stack, device, size)
         contest = _Contest(bench, size, loop, note=f"on {name_of(device)}")
+        alone = contest.alone(doneyet)
+        peers, missing = _start_peers(bench, stack, device, size)
         alike = contest.alike(doneyet, peers)
         mixed = contest.mixed(batcher, doneyet, arrival, peers)
-    return [*alike, *mixed, *missing]
+    return [*alone, *alike, *mixed, *missing]
 
 
 def _start_peers(
@@ -115,26 +140,31 @@ class _Contest:
         self._waits: dict[str, list[list[float]]] = {}
         self._broken: dict[str, str] = {}
 
-    def alike(self, doneyet: Server, peers: list[Server]) -> list[Figure | Missing]:
-        """Texts of one length."""
-        self._rates, self._waits = {}, {}
-        for _ in range(self._size.rounds):
-            self._seed += 1
-            self._found(LOOP, self._loop.per_s(self._texts(WORDS, WORDS), self._size.seconds))
-            stock = self._texts(WORDS, WORDS)
-            arrays = doneyet.in_arrays(stock, 2 * self._size.max_batch_size)
-            self._ask(ARRAYS, doneyet, arrays, ARRAYS_FROM)
-            # Texts of their own, since doneyet knows those of before.
-            self._seed += 1
-            self._ask_all([doneyet], peers, WORDS, WORDS)
+    def alone(self, doneyet: Server) -> list[Figure]:
+        """The loop and doneyet, texts of one length."""
+        size, seconds = self._size, self._size.alone_seconds
+        for _ in range(size.alone_rounds):
+            # Texts of their own each time, since doneyet knows those of before.
+            self._found(LOOP, self._loop.per_s(self._new_texts(WORDS, WORDS), seconds))
+            arrays = doneyet.in_arrays(self._new_texts(WORDS, WORDS), 2 * size.max_batch_size)
+            self._ask(ARRAYS, doneyet, arrays, ARRAYS_FROM, seconds)
+            one_by_one = doneyet.one_by_one(self._new_texts(WORDS, WORDS))
+            self._ask(ONE_BY_ONE, doneyet, one_by_one, size.connections, seconds)
         return [
             Figure(f"MiniLM {LOOP}", self._rates[LOOP], "texts/s", note=self._note),
             Figure(ARRAYS, self._rates[ARRAYS], "texts/s"),
+            Figure(ONE_BY_ONE, self._rates[ONE_BY_ONE], "texts/s"),
             self._ratio(ARRAYS, LOOP, budget="batching"),
-            *self._served([doneyet, *peers]),
-            self._ratio(doneyet.name, LOOP),
-            *self._beside(doneyet, peers),
+            self._ratio(ONE_BY_ONE, LOOP, budget="batching"),
         ]
+
+    def alike(self, doneyet: Server, peers: list[Server]) -> list[Figure | Missing]:
+        """All servers, texts of one length."""
+        self._rates, self._waits = {}, {}
+        for _ in range(self._size.rounds):
+            self._seed += 1
+            self._ask_all([doneyet], peers, WORDS, WORDS)
+        return [*self._served([doneyet, *peers]), *self._beside(doneyet, peers)]
 
     def mixed(
         self, batcher: Batcher, doneyet: Server, arrival: Server, peers: list[Server]
@@ -179,10 +209,20 @@ class _Contest:
     def _texts(self, fewest: int, most: int) -> Iterator[str]:
         return self._loop.texts(self._seed, fewest, most)
 
+    def _new_texts(self, fewest: int, most: int) -> Iterator[str]:
+        self._seed += 1
+        return self._texts(fewest, most)
+
     def _ask(
-        self, name: str, server: Server, questions: Iterator[Question], connections: int
+        self,
+        name: str,
+        server: Server,
+        questions: Iterator[Question],
+        connections: int,
+        seconds: float | None = None,
     ) -> None:
-        from_s, to_s = self._size.warm_up_s, self._size.warm_up_s + self._size.seconds
+        from_s = self._size.warm_up_s
+        to_s = from_s + (seconds or self._size.seconds)
         answered = ask(server.port, questions, server.expected, connections, to_s)
         server.check()
         counted = between(answered, from_s, to_s)

@@ -2,10 +2,11 @@
 
 Started by `local.part` by its path, with nothing but the standard library. Standard input is a
 pipe from the parent: when it ends, however the parent ended, the program gets SIGTERM, and after
-the grace time SIGKILL with all that it started; a directory may be removed then. The program's
-process id goes to standard output, its own output to standard error.
+the grace time SIGKILL. What it started and left behind gets SIGKILL, too; a directory may be
+removed then. The program's process id goes to standard output, its own output to standard error.
 """
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,21 +19,22 @@ parent_has_ended = threading.Event()
 
 def main(grace_s: float, directory: str, command: list[str]) -> int:
     """Runs `command` to its end, or to the parent's; returns its exit code."""
-    # This program is kept from signals of the terminal by a session of its own, of which it is
-    # the leader; so a signal to its process group reaches it and all that it started.
-    program = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno())
+    # In a process group of its own, so that a signal to that reaches it and all that it started.
+    program = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), process_group=0
+    )
     sys.stdout.write(f"{program.pid}\n")
     sys.stdout.flush()
-    threading.Thread(
-        target=_end_with_parent, args=(program, grace_s, directory), daemon=True
-    ).start()
+    threading.Thread(target=_end_with_parent, args=(program, grace_s), daemon=True).start()
     code = program.wait()
-    if parent_has_ended.is_set() and directory:
-        shutil.rmtree(directory, ignore_errors=True)
+    if parent_has_ended.is_set():
+        _kill_all(program.pid)
+        if directory:
+            shutil.rmtree(directory, ignore_errors=True)
     return 128 - code if code < 0 else code
 
 
-def _end_with_parent(program: "subprocess.Popen[bytes]", grace_s: float, directory: str) -> None:
+def _end_with_parent(program: "subprocess.Popen[bytes]", grace_s: float) -> None:
     while os.read(sys.stdin.fileno(), 1024):
         pass
     parent_has_ended.set()
@@ -40,9 +42,12 @@ def _end_with_parent(program: "subprocess.Popen[bytes]", grace_s: float, directo
     try:
         program.wait(grace_s)
     except subprocess.TimeoutExpired:
-        if directory:
-            shutil.rmtree(directory, ignore_errors=True)
-        os.killpg(0, signal.SIGKILL)
+        _kill_all(program.pid)
+
+
+def _kill_all(group: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
 
 
 if __name__ == "__main__":

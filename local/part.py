@@ -128,7 +128,8 @@ class Part:
             self._keeper.wait(self._grace_s + STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._keeper.pid, signal.SIGKILL)
+                os.killpg(self.pid, signal.SIGKILL)
+            self._keeper.kill()
             self._keeper.wait()
 
 

@@ -67,6 +67,18 @@ def test_a_stubborn_program_is_killed_with_what_it_started() -> None:
     wait_until(lambda: not marked(mark), description="all ended")
 
 
+def test_what_an_obedient_program_leaves_behind_is_killed() -> None:
+    """Children that their parent forgot, or that ignore signals."""
+    mark = new_mark()
+    child = [sys.executable, "-c", STUBBORN + "time.sleep(60)"]
+    part = python(
+        f"import subprocess, time; subprocess.Popen({child}); time.sleep(60)", grace_s=5.0, **mark
+    )
+    wait_until(lambda: len(marked(mark)) == 3 and part.log_tail(), description="all three run")
+    part.stop()
+    wait_until(lambda: not marked(mark), description="all ended")
+
+
 def test_it_ends_with_a_parent_that_is_killed() -> None:
     """Even a program that ignores SIGTERM, and even when the parent gets SIGKILL."""
     mark = new_mark()
