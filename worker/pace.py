@@ -7,15 +7,21 @@ from collections.abc import Iterable
 
 from worker.batcher import Batch
 
-NEWEST_WEIGHT = 0.3
+KEPT = 0.7
+"""How much each observation before still counts."""
 
 
 class Pace:
-    """Learns what a batch takes by its weight, per task type, and adds up those that are held."""
+    """Learns what a batch takes by its weight, per task type, and adds up those that are held.
+
+    Seconds and weights are added up apart, so that a small batch, which takes long for its weight,
+    says little of large ones.
+    """
 
     def __init__(self) -> None:
         self._held: dict[str, float] = defaultdict(float)
-        self._seconds: dict[str, float] = {}
+        self._weights: dict[str, float] = defaultdict(float)
+        self._seconds: dict[str, float] = defaultdict(float)
 
     def take(self, batches: Iterable[Batch]) -> None:
         """`batches` are to be run."""
@@ -30,10 +36,13 @@ class Pace:
     def observe(self, type_name: str, weight: float, elapsed_s: float) -> None:
         """Batches of one type, of `weight` in all, ran and took `elapsed_s` seconds."""
         self._held[type_name] -= weight
-        newest = elapsed_s / weight
-        known = self._seconds.get(type_name, newest)
-        self._seconds[type_name] = known + NEWEST_WEIGHT * (newest - known)
+        self._weights[type_name] = KEPT * self._weights[type_name] + weight
+        self._seconds[type_name] = KEPT * self._seconds[type_name] + elapsed_s
 
     def left_s(self) -> float:
         """How long all that is held takes; what was never seen to run counts nothing."""
-        return sum(weight * self._seconds.get(name, 0.0) for name, weight in self._held.items())
+        return sum(
+            weight * self._seconds[name] / self._weights[name]
+            for name, weight in self._held.items()
+            if name in self._weights
+        )

@@ -54,3 +54,13 @@ def test_the_newest_batches_count_most() -> None:
         pace.observe("a", 1.0, seconds)
     pace.take([batch("a", 1.0)])
     assert pace.left_s() == pytest.approx(1.0, rel=0.05)
+
+
+def test_a_small_batch_says_little_of_large_ones() -> None:
+    """It took long for its weight; two large ones on, what they take is expected."""
+    pace = Pace()
+    for weight, seconds in ((5.0, 0.05), (600.0, 0.15), (600.0, 0.15)):
+        pace.take([batch("a", weight)])
+        pace.observe("a", weight, seconds)
+    pace.take([batch("a", 600.0)])
+    assert pace.left_s() == pytest.approx(0.15, rel=0.1)
