@@ -8,7 +8,7 @@ In the loop, one process calls tokenizer and model with full batches and keeps n
 in the distributed discipline, one HTTP server, one worker process; it is asked like all others by
 many connections with one text a request (doneyet's wait with `Prefer: wait`), each asking again
 once answered. p50 and p99 are those while all connections are busy. It is asked by arrays from four
-connections, too. Tasks are picked at random, so all arrays are answered at nearly the same time, and
+connections, too. Tasks are picked at random, so all arrays are answered at nearly the same time and
 the queue runs dry until the next ones come; that is no saturation and has no budget.
 
 First texts of one length, where all batches are alike: the loop and doneyet in turn, with nothing

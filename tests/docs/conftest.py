@@ -14,6 +14,7 @@ from tests.docs.markdown import Block, blocks
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 ADDING = ROOT / "docs" / "adding-a-task.md"
+REGRESSION = ROOT / "docs" / "regression.md"
 
 
 def example(path: Path) -> Block:

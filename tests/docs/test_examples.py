@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from local.system import System
-from tests.docs.conftest import ADDING, README, ROOT
+from tests.docs.conftest import ADDING, README, REGRESSION, ROOT
 from tests.docs.markdown import Block, blocks
 
 SYNCHRONOUS = "Without Redis"
@@ -51,7 +51,7 @@ def commands(path: Path) -> list[tuple[Block, Block | None]]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("path", [README, ADDING], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [README, ADDING, REGRESSION], ids=lambda path: path.name)
 def test_commands_print_what_is_shown(
     path: Path, system: System, synchronous_system: System, modules: Path
 ) -> None:
@@ -74,8 +74,17 @@ def test_commands_print_what_is_shown(
 
 
 def comparable(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer object but for what depends on when it was asked."""
-    return {name: value for name, value in answer.items() if name != "load"}
+    """An answer object but for what depends on when it was asked, and for rounding."""
+    return {name: rounded(value) for name, value in answer.items() if name != "load"}
+
+
+def rounded(value: Any) -> Any:
+    """`value`, its numbers rounded."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return round(value, 9) if isinstance(value, float) else value
 
 
 @pytest.mark.timeout(120)
