@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted
+from tasks.engines.memory import freed_when_exhausted, halved_when_exhausted
 from tasks.engines.padding import batches_of_like_length, pad
 from tasks.engines.pretrained import load_pretrained
 from tasks.engines.special_tokens import SpecialTokens
@@ -102,13 +102,17 @@ class ExtractiveAnswers:
         """Per sequence (2, tokens) float32: logits of first and of last tokens."""
         lengths = [len(sequence["input_ids"]) for sequence in sequences]
         found: list[torch.Tensor] = [torch.empty(0)] * len(sequences)
-        for batch in batches_of_like_length(lengths, self.max_batch_tokens):
+
+        def find(batch: Sequence[int]) -> None:
             with torch.inference_mode(), freed_when_exhausted():
                 inputs = pad(self._pretrained, [sequences[place] for place in batch])
                 output = self._pretrained.model(**inputs)
                 both = torch.stack([output.start_logits, output.end_logits], dim=1).float().cpu()
             for row, place in enumerate(batch):
                 found[place] = both[row, :, : lengths[place]]
+
+        for batch in batches_of_like_length(lengths, self.max_batch_tokens):
+            halved_when_exhausted(batch, find)
         return found
 
     def _answer(self, prepared: _Prepared, logits: Sequence[torch.Tensor]) -> dict[str, Any]:

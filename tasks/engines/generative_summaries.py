@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from tasks.engines.memory import halved_when_exhausted
 from tasks.engines.padding import batches_of_like_length
 from tasks.engines.sentences import split_sentences
 from tasks.engines.text_to_text import TextToText
@@ -72,7 +73,9 @@ class GenerativeSummaries:
     def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
         written = [[""] * len(each.pieces) for each in prepared]
         done = [0] * len(prepared)
-        for most, least, batch in self._batches(prepared):
+
+        def write(batch: Sequence[_Piece]) -> None:
+            most, least = prepared[batch[0].place].most, prepared[batch[0].place].least
             sequences = [piece.sequence for piece in batch]
             beams = self._options.num_beams
             texts = self._writer.write(sequences, most=most, least=least, beams=beams)
@@ -82,6 +85,9 @@ class GenerativeSummaries:
             for place in {piece.place for piece in batch}:
                 count = len(written[place])
                 progress(place, done[place] / count, f"piece {done[place]} of {count}")
+
+        for batch in self._batches(prepared):
+            halved_when_exhausted(batch, write)
         return [
             {
                 "summary": " ".join(text for text in texts if text),
@@ -91,16 +97,16 @@ class GenerativeSummaries:
             for texts in written
         ]
 
-    def _batches(self, prepared: Sequence[_Prepared]) -> Iterator[tuple[int, int, list[_Piece]]]:
-        """Pieces of like length whose summaries are to be of one length, with that length."""
+    def _batches(self, prepared: Sequence[_Prepared]) -> Iterator[list[_Piece]]:
+        """Pieces of like length whose summaries are to be of one length."""
         by_length: dict[tuple[int, int], list[_Piece]] = {}
         for place, each in enumerate(prepared):
             group = by_length.setdefault((each.most, each.least), [])
             group += [_Piece(place, number, piece) for number, piece in enumerate(each.pieces)]
-        for (most, least), pieces in by_length.items():
+        for pieces in by_length.values():
             lengths = [len(piece.sequence["input_ids"]) for piece in pieces]
             for batch in batches_of_like_length(lengths, self.max_batch_tokens):
-                yield most, least, [pieces[at] for at in batch]
+                yield [pieces[at] for at in batch]
 
 
 def sentence_starts(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted
+from tasks.engines.memory import freed_when_exhausted, halved_when_exhausted
 from tasks.engines.padding import batches_of_like_length, cut, pad, tokenize
 from tasks.engines.pretrained import Pretrained, load_pretrained
 from tasks.model_type import ModelEntry
@@ -52,6 +52,10 @@ class SentenceVectors:
         """
         lengths = [len(sequence["input_ids"]) for sequence in sequences]
         vectors = torch.empty(len(sequences), self.pretrained.model.config.hidden_size)
+
+        def embed(batch: Sequence[int]) -> None:
+            vectors[list(batch)] = self.embed([sequences[place] for place in batch])
+
         for batch in batches_of_like_length(lengths, self.max_batch_tokens):
-            vectors[batch] = self.embed([sequences[place] for place in batch])
+            halved_when_exhausted(batch, embed)
         return vectors

@@ -81,7 +81,8 @@ def pretrained_of(made: ModelType) -> Pretrained:
     engine: Any = made.engine
     if hasattr(engine, "_pretrained"):
         return engine._pretrained  # type: ignore[no-any-return]
-    return engine._vectors.pretrained  # type: ignore[no-any-return]
+    owner = engine._writer if hasattr(engine, "_writer") else engine._vectors
+    return owner.pretrained  # type: ignore[no-any-return]
 
 
 def rounded(value: Any) -> Any:
@@ -159,3 +160,42 @@ def test_one_input_that_exhausts_the_memory_fails_saying_so(
     (answer,) = run_batch(model, [model.canonical(model.Input(text="cat"))])
     assert not answer.done
     assert b"out of memory" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "method", "given", "options"),
+    [
+        ("question-answering", "finder", "extractive", {"question": "who?"}, {"stride": 8}),
+        ("question-answering", MINILM, "passages", {"question": "Who sings?"}, {}),
+        ("summarization", "bart", "generative", {}, {"max_length": 8}),
+        ("summarization", MINILM, "central-sentences", {}, {}),
+    ],
+)
+def test_parts_of_one_long_input_are_halved(
+    make_model: MakeModel,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    task: str,
+    model: str,
+    method: str,
+    given: dict[str, Any],
+    options: dict[str, Any],
+) -> None:
+    """It is a batch by itself, and answered as if the memory had sufficed."""
+    made = make_model(task, model, method, **options)
+    text = "The cat sat on the mat. A dog ran in the sun. Birds sing in the tree. " * 8
+    (expected,) = answers(made, {**given, "context": text})
+    network = pretrained_of(made).model
+    rows: list[int] = []
+
+    def exhausting(**inputs: Any) -> Any:
+        given = inputs.get("input_ids")
+        rows.append(len(inputs["decoder_input_ids"] if given is None else given))
+        if rows[-1] > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return type(network).forward(network, **inputs)
+
+    monkeypatch.setattr(network, "forward", exhausting)
+    (answer,) = answers(made, {**given, "context": text})
+    assert max(rows) > 2
+    assert rounded(answer.model_dump()) == rounded(expected.model_dump())
