@@ -22,10 +22,7 @@ REQUEST = (
 def test_a_thousand_waiting_requests(system: System) -> None:
     """While they wait, health routes and polls are answered quickly; then all are answered."""
     with system.work.paused():
-        held: list[socket.socket] = []
-        while len(held) < HELD:
-            held += [hold(system, 10**6 + len(held) + number) for number in range(AT_ONCE)]
-            wait_until(lambda: waiting(system) == len(held), description="all questions wait")
+        held = hold_all(system)
         slowest = [
             max(timed_get(f"{system.url}{path}") for _ in range(20))
             for path in ("/healthz", "/readyz", "/load")
@@ -34,6 +31,15 @@ def test_a_thousand_waiting_requests(system: System) -> None:
     assert max(slowest) < 1, slowest
     assert statistics.median(polls) < 0.1, polls
     assert read_all(held, timeout_s=20) == [200] * HELD
+
+
+def hold_all(system: System) -> list[socket.socket]:
+    """Connections on which questions are held, made as quickly as the server takes them."""
+    held: list[socket.socket] = []
+    while len(held) < HELD:
+        held += [hold(system, 10**6 + len(held) + number) for number in range(AT_ONCE)]
+        wait_until(lambda: waiting(system) == len(held), description="all questions wait")
+    return held
 
 
 def hold(system: System, number: int) -> socket.socket:
