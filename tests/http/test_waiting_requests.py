@@ -6,6 +6,7 @@ import selectors
 import socket
 import statistics
 import time
+from functools import partial
 
 import requests
 
@@ -38,7 +39,7 @@ def hold_all(system: System) -> list[socket.socket]:
     held: list[socket.socket] = []
     while len(held) < HELD:
         held += [hold(system, 10**6 + len(held) + number) for number in range(AT_ONCE)]
-        wait_until(lambda: waiting(system) == len(held), description="all questions wait")
+        wait_until(partial(wait, system, len(held)), description="all questions wait")
     return held
 
 
@@ -50,10 +51,10 @@ def hold(system: System, number: int) -> socket.socket:
     return connection
 
 
-def waiting(system: System) -> int:
-    """How many questions wait."""
+def wait(system: System, count: int) -> bool:
+    """Whether so many questions wait."""
     told = requests.get(f"{system.url}/load/factorization", timeout=5).json()
-    return int(told["waiting"])
+    return int(told["waiting"]) == count
 
 
 def timed_get(url: str) -> float:
