@@ -29,6 +29,17 @@ def terminal_signals() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+def read_welcome(program: subprocess.Popen[str]) -> str:
+    """What it says on standard error until it is up."""
+    assert program.stderr is not None
+    told = ""
+    while "Ctrl-C stops it" not in told:
+        line = program.stderr.readline()
+        assert line, told
+        told += line
+    return told
+
+
 @pytest.mark.parametrize(
     ("signal_number", "exit_code"),
     [
@@ -48,12 +59,7 @@ def test_serve_says_how_to_ask_and_stops_in_order(
         stderr=subprocess.PIPE,
         text=True,
     ) as served:
-        assert served.stderr is not None
-        told = ""
-        while "Ctrl-C stops it" not in told:
-            line = served.stderr.readline()
-            assert line, told
-            told += line
+        told = read_welcome(served)
         url = re.search(r"doneyet is up at (\S+)", told)
         assert url is not None
         with Client(url[1]) as client:
@@ -75,12 +81,7 @@ def test_background_jobs_of_scripts() -> None:
     with subprocess.Popen(
         ["sh", "-c", command], env={**os.environ, **mark}, stderr=subprocess.PIPE, text=True
     ) as shell:
-        assert shell.stderr is not None
-        told = ""
-        while "Ctrl-C stops it" not in told:
-            line = shell.stderr.readline()
-            assert line, told
-            told += line
+        read_welcome(shell)
         served = next(
             int(line.split()[0])
             for line in marked(mark)
@@ -89,5 +90,6 @@ def test_background_jobs_of_scripts() -> None:
         os.kill(served, signal.SIGHUP)
         time.sleep(0.2)
         os.kill(served, signal.SIGINT)
+        assert shell.stderr is not None
         assert "Stopping" in shell.stderr.read()
     assert marked(mark) == []
