@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import selectors
 import time
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import NamedTuple
 from benchmarks.load import Connection, WrongAnswerError
 
 STALLED_S = 60.0
+LONGEST_WARM_UP_S = 20.0
 
 
 class Question(NamedTuple):
@@ -29,12 +31,20 @@ class Answered(NamedTuple):
 
 
 def ask(
-    port: int, questions: Iterator[Question], expected: bytes, connections: int, seconds: float
+    port: int,
+    questions: Iterator[Question],
+    expected: bytes,
+    connections: int,
+    warm_up_s: float,
+    seconds: float,
 ) -> list[Answered]:
-    """All that was answered, in the order of time.
+    """What was answered in `seconds` of full work, in the order of time.
 
-    Each of `connections` asks one question after the other for so many `seconds`; then it waits
-    for its answer, so that nothing of this is left to disturb what is measured next.
+    Each of `connections` asks one question after the other. They all begin at once, so the first
+    answers come sooner than any later ones will, and on a slow server for long: the work is full
+    when each connection has had an answer, after `warm_up_s` at the earliest. A server that is not
+    fair may leave some without one; after `LONGEST_WARM_UP_S` it counts as it is. In the end each
+    waits for its answer, so that nothing of this is left to disturb what is measured next.
 
     Raises:
         WrongAnswerError: an answer is not 200, or `expected` is not in it once for each text.
@@ -45,7 +55,7 @@ def ask(
             selector.register(each.socket, selectors.EVENT_READ, each)
         gc.disable()
         try:
-            return _ask(selector, asking, questions, expected, seconds)
+            return _ask(selector, asking, questions, expected, warm_up_s, seconds)
         finally:
             gc.enable()
             for each in asking:
@@ -57,10 +67,13 @@ def _ask(
     asking: Sequence[Connection],
     questions: Iterator[Question],
     expected: bytes,
+    warm_up_s: float,
     seconds: float,
 ) -> list[Answered]:
     answered: list[Answered] = []
     waiting: dict[Connection, tuple[float, int]] = {}
+    never_answered = set(asking)
+    from_s = math.inf
     began_s = time.perf_counter()
 
     def send(connection: Connection) -> None:
@@ -82,15 +95,14 @@ def _ask(
             if not answer.startswith(b"HTTP/1.1 200") or answer.count(expected) != texts:
                 raise WrongAnswerError(f"not the expected answer: {answer[:500]!r}")
             at_s = time.perf_counter() - began_s
-            answered.append(Answered(sent_s, at_s, texts))
-            if at_s < seconds:
+            if from_s <= at_s < from_s + seconds:
+                answered.append(Answered(sent_s, at_s, texts))
+            never_answered.discard(key.data)
+            warm = at_s >= (LONGEST_WARM_UP_S if never_answered else warm_up_s)
+            from_s = min(from_s, at_s if warm else math.inf)
+            if at_s < from_s + seconds:
                 send(key.data)
     return answered
-
-
-def between(answered: Sequence[Answered], from_s: float, to_s: float) -> list[Answered]:
-    """What was answered while the clients were at full work."""
-    return [each for each in answered if from_s <= each.at_s < to_s]
 
 
 def texts_per_s(answered: Sequence[Answered], connections: int) -> float:

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.asking import Question, ask, between, texts_per_s, waits_ms
+from benchmarks.asking import Question, ask, texts_per_s, waits_ms
 from benchmarks.bench import Bench
 from benchmarks.environments import NotInstalledError
 from benchmarks.figures import TIMES, Figure, Missing, percentile, ratios
@@ -54,9 +54,10 @@ LOOP, ARRAYS, ONE_BY_ONE = "in a loop", "doneyet alone, arrays", "doneyet alone,
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much is measured; `warm_up_s` come before `seconds`, and are longer than a wait.
+    """How much is measured; at least `warm_up_s` come before `seconds`.
 
-    Alone: doneyet beside the loop, whose difference is small, so for longer and more often.
+    Alone: doneyet beside the loop, whose difference is small, so for longer and more often. Mixed:
+    batches take longer, and a window must hold many of them.
     """
 
     max_batch_size: int
@@ -67,6 +68,7 @@ class Size:
     rounds: int
     alone_seconds: float
     alone_rounds: int
+    mixed_seconds: float
 
 
 ON_PROCESSOR = Size(
@@ -77,6 +79,7 @@ ON_PROCESSOR = Size(
     rounds=3,
     alone_seconds=8,
     alone_rounds=5,
+    mixed_seconds=12,
 )
 ON_GPU = Size(
     *(128, 512),
@@ -86,9 +89,17 @@ ON_GPU = Size(
     rounds=3,
     alone_seconds=8,
     alone_rounds=5,
+    mixed_seconds=3.8,
 )
 QUICK = Size(
-    *(8, 16), mixed_in_loop=64, seconds=1, warm_up_s=0.5, rounds=1, alone_seconds=1, alone_rounds=1
+    *(8, 16),
+    mixed_in_loop=64,
+    seconds=1,
+    warm_up_s=0.5,
+    rounds=1,
+    alone_seconds=1,
+    alone_rounds=1,
+    mixed_seconds=1,
 )
 
 
@@ -164,7 +175,7 @@ class _Contest:
         self._rates, self._waits = {}, {}
         for _ in range(self._size.rounds):
             self._seed += 1
-            self._ask_all([doneyet], peers, WORDS, WORDS)
+            self._ask_all([doneyet], peers, WORDS, WORDS, self._size.seconds)
         return [*self._served([doneyet, *peers]), *self._beside(doneyet, peers)]
 
     def mixed(
@@ -181,7 +192,7 @@ class _Contest:
                 in_order, self._loop.per_s_in(stock, size.max_batch_size, lambda part: [part])
             )
             self._found(grouped, self._loop.per_s_in(stock, chunk, batcher))
-            self._ask_all([doneyet, arrival], peers, FEWEST_WORDS, MOST_WORDS)
+            self._ask_all([doneyet, arrival], peers, FEWEST_WORDS, MOST_WORDS, size.mixed_seconds)
         label = "mixed: "
         return [
             *(
@@ -195,12 +206,14 @@ class _Contest:
             *self._beside(doneyet, peers, label),
         ]
 
-    def _ask_all(self, ours: list[Server], peers: list[Server], fewest: int, most: int) -> None:
+    def _ask_all(
+        self, ours: list[Server], peers: list[Server], fewest: int, most: int, seconds: float
+    ) -> None:
         """Each in turn, one text a request; a peer that fails is left out from then on."""
         for server in (*ours, *(peer for peer in peers if peer.name not in self._broken)):
             questions = server.one_by_one(self._texts(fewest, most))
             try:
-                self._ask(server.name, server, questions, self._size.connections)
+                self._ask(server.name, server, questions, self._size.connections, seconds)
             except (WrongAnswerError, PartError, OSError) as error:
                 if server in ours:
                     raise
@@ -220,15 +233,13 @@ class _Contest:
         server: Server,
         questions: Iterator[Question],
         connections: int,
-        seconds: float | None = None,
+        seconds: float,
     ) -> None:
-        from_s = self._size.warm_up_s
-        to_s = from_s + (seconds or self._size.seconds)
-        answered = ask(server.port, questions, server.expected, connections, to_s)
+        warm_up_s = self._size.warm_up_s
+        answered = ask(server.port, questions, server.expected, connections, warm_up_s, seconds)
         server.check()
-        counted = between(answered, from_s, to_s)
-        self._waits.setdefault(name, []).append(waits_ms(counted))
-        self._found(name, texts_per_s(counted, connections))
+        self._waits.setdefault(name, []).append(waits_ms(answered))
+        self._found(name, texts_per_s(answered, connections))
 
     def _found(self, name: str, rate: float) -> None:
         self._rates.setdefault(name, []).append(rate)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections import Counter
-from itertools import islice
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count, islice
 
 import pytest
 
-from benchmarks.asking import Answered, between, texts_per_s, waits_ms
-from benchmarks.load import WrongAnswerError
+from benchmarks import asking
+from benchmarks.asking import Answered, Question, ask, texts_per_s, waits_ms
+from benchmarks.load import WrongAnswerError, post
 from benchmarks.model_texts import BLOCK, texts, words_of
 
 WORDS = [f"word{number}" for number in range(1000)]
+SLOW_S = 0.5
 
 
 def test_a_rate_does_not_depend_on_where_bursts_fall() -> None:
@@ -20,7 +26,8 @@ def test_a_rate_does_not_depend_on_where_bursts_fall() -> None:
         Answered(max(0.0, at / 2 - 1), at / 2, texts=1) for at in range(1, 40) for _ in range(4)
     ]
     for to_s in (6.1, 6.4, 6.6, 9.99):
-        assert texts_per_s(between(bursts, 1.2, to_s), 8) == pytest.approx(8)
+        counted = [each for each in bursts if 1.2 <= each.at_s < to_s]
+        assert texts_per_s(counted, 8) == pytest.approx(8)
 
 
 def test_arrays_count_all_their_texts() -> None:
@@ -29,16 +36,60 @@ def test_arrays_count_all_their_texts() -> None:
 
 
 def test_no_answer_in_time_is_no_rate() -> None:
-    """Rather than a division by zero."""
+    """Rather than a division by zero. A wait is told in milliseconds."""
     with pytest.raises(WrongAnswerError, match="measure for longer"):
         texts_per_s([], 8)
+    assert waits_ms([Answered(0, 0.5, 1)]) == [500]
 
 
-def test_only_what_is_answered_in_between_counts() -> None:
-    """The start is empty and the end is not full."""
-    answered = [Answered(0, at, 1) for at in (0.5, 1.0, 1.5, 2.0)]
-    assert [each.at_s for each in between(answered, 1.0, 2.0)] == [1.0, 1.5]
-    assert waits_ms(answered[:1]) == [500]
+class Handler(BaseHTTPRequestHandler):
+    """Answers the first question after a while, all others at once."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_POST(self) -> None:
+        if self.rfile.read(int(self.headers["Content-Length"])) == b"0":
+            time.sleep(SLOW_S)
+        self.send_response(200)
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"true")
+
+    def log_message(self, *_: object) -> None:
+        """Not shown."""
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A server's port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def counted(port: int) -> list[Answered]:
+    """What counts of a fifth of a second."""
+    questions = (Question(post("/x", number), 1) for number in count())
+    return ask(port, questions, b"true", 4, warm_up_s=0.1, seconds=0.2)
+
+
+def test_counting_begins_when_every_connection_was_answered(port: int) -> None:
+    """Until then a slow server's queue is not full, and its answers come sooner than later ones."""
+    times_s = [each.at_s for each in counted(port)]
+    assert min(times_s) >= SLOW_S
+    assert max(times_s) < min(times_s) + 0.2
+
+
+def test_counting_begins_some_time(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where somebody has no answer; what is answered after the end does not count."""
+    monkeypatch.setattr(asking, "LONGEST_WARM_UP_S", 0.2)
+    times_s = [each.at_s for each in counted(port)]
+    assert 0.2 <= min(times_s) < 0.3
+    assert max(times_s) < min(times_s) + 0.2 < SLOW_S
 
 
 def test_texts_are_the_same_for_the_same_seed_and_differ_otherwise() -> None:
