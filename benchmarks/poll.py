@@ -4,10 +4,11 @@
 again and again; 10,000 tasks in turn; tasks that this server was never asked before, each once),
 the seed's server (Flask on waitress; results and inputs in two databases), and a Flask route that
 returns a constant, on granian with http_server's own settings. doneyet keeps the answers of 100,000
-tasks in the server process, so in its first two rows they come from there, their load at most
-250 ms old. In the third one everything is read, validated and fetched from Redis, as it happens
-once per task and server; it has no budget. The asking program shares the cores with the server and
-Redis.
+tasks in the server process, and believes each for ten seconds: the first row's comes from there,
+its load at most 250 ms old. Rounds are longer than that, so in the second row each task is fetched
+from Redis once a round, though its body was read before. In the third one everything is read,
+validated and fetched, as it happens once per task and server; it has no budget. The asking program
+shares the cores with the server and Redis.
 """
 
 from __future__ import annotations

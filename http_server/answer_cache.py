@@ -79,8 +79,11 @@ class AnswerCache:
 
     def question(self, task_type: TaskType, task: Task, echo: bytes) -> Question:
         """The question about `task`, the same object for everybody who has it."""
+        found = self._by_id.get(task.id)
+        if found is not None:
+            return found
         with self._lock:
-            found = self._by_id.get(task.id)
+            found = self._by_id.get(task.id)  # again: another thread may just have made it
             if found is None:
                 found = self._by_id[task.id] = Question(task_type, task, echo)
             return found

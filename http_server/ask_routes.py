@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from functools import partial
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
@@ -18,35 +21,62 @@ from http_server.question import prepare
 from settings import Settings
 from tasks import Registry, TaskType
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 MOST_ITEMS = 10_000
 """Inputs in one array: some hundred milliseconds of this process' time."""
 
 
-def add_ask_routes(app: Flask, registry: Registry, asker: Asker, settings: Settings) -> None:
-    """One route per endpoint; at the root a browser is sent to the reference as ever."""
-    for path, types in asking_paths(registry, settings).items():
+FAILURE = "doneyet.failure"
+"""Where in the WSGI environment the exception stands that asking has raised before Flask."""
+
+
+def add_ask_routes(
+    app: Flask, registry: Registry, asker: Asker, settings: Settings
+) -> Mapping[str, AskView]:
+    """One route per endpoint, also at the root where that is asked; returns the views by path.
+
+    The routes are for what the views could not answer before Flask: for its error handlers.
+    """
+    views = {
+        path: AskView(types, asker, settings)
+        for path, types in asking_paths(registry, settings).items()
+    }
+    for path, view in views.items():
         if path != ROOT:
-            add_route(app, path, f"ask {path}", _AskView(types, asker, settings), ["POST"])
-    types = asking_paths(registry, settings).get(ROOT, [])
-    ask_root = _AskView(types, asker, settings) if types else None
+            add_route(app, path, f"ask {path}", partial(_ask, view), ["POST"])
 
     def root() -> Response:
-        if ask_root is not None and request.method == "POST":
-            return ask_root()
+        """A browser is sent to the reference, whatever is asked here."""
+        if request.method == "POST":
+            return _ask(views[ROOT])
         return PlainResponse(b"", HTTPStatus.TEMPORARY_REDIRECT, "", [("location", "/docs")])
 
-    add_route(app, ROOT, "root", root, ["GET", "POST"] if ask_root else ["GET"])
+    add_route(app, ROOT, "root", root, ["GET", "POST"] if ROOT in views else ["GET"])
+    return views
 
 
-class _AskView:
+def _ask(view: AskView) -> Response:
+    if failure := request.environ.get(FAILURE):
+        raise failure
+    return view(request.environ)
+
+
+class AskView:
     """The view of one endpoint."""
 
     def __init__(self, types: Sequence[TaskType], asker: Asker, settings: Settings) -> None:
         self._types, self._asker = types, asker
         self._most_bytes, self._max_wait_s = settings.max_body_bytes, settings.max_wait_s
 
-    def __call__(self) -> Response:
-        environ = request.environ
+    def __call__(self, environ: WSGIEnvironment) -> PlainResponse:
+        """The response.
+
+        Raises:
+            Problem: the request, or its one input, is not valid.
+            TaskManagerError: Redis is away, or no server for doneyet.
+        """
         if encoding := environ.get("HTTP_CONTENT_ENCODING"):
             raise _encoded(encoding)
         raw = body.read(environ, self._most_bytes)
@@ -58,9 +88,15 @@ class _AskView:
                 raw,
             )
         )
+        wish = environ.get("HTTP_PREFER"), environ.get("HTTP_CACHE_CONTROL")
+        if isinstance(items, tuple) and wish == (None, None):
+            whole = self._asker.cache.whole(items[0], time.monotonic())
+            if whole is not None:
+                answer, load = whole
+                return _response(items[0].task.id, answer.with_load(load), answer.done, [])
         questions = [item for item in items if isinstance(item, Question)]
         headers: list[tuple[str, str]] = []
-        replies = self._ask(questions, headers) if questions else []
+        replies = self._ask(questions, *wish, headers) if questions else []
         if isinstance(items, tuple):
             return _one(replies[0], headers)
         return _array(items, replies, headers)
@@ -93,10 +129,14 @@ class _AskView:
         return several
 
     def _ask(
-        self, questions: Sequence[Question], headers: list[tuple[str, str]]
+        self,
+        questions: Sequence[Question],
+        preference: str | None,
+        cache_control: str | None,
+        headers: list[tuple[str, str]],
     ) -> list[Reply | Problem]:
-        discard = prefer.no_cache(request.environ.get("HTTP_CACHE_CONTROL"))
-        wait_s = prefer.wait_s(request.environ.get("HTTP_PREFER"), self._max_wait_s)
+        discard = prefer.no_cache(cache_control)
+        wait_s = prefer.wait_s(preference, self._max_wait_s)
         if wait_s is None:
             return self._asker.ask(questions, discard=discard)
         replies, waited = self._asker.ask_and_wait(questions, wait_s, discard=discard)
@@ -108,10 +148,15 @@ class _AskView:
 def _one(reply: Reply | Problem, headers: list[tuple[str, str]]) -> PlainResponse:
     if isinstance(reply, Problem):
         raise reply
-    if reply.done:
-        return PlainResponse(reply.body, HTTPStatus.OK, JSON, headers)
-    headers += pending_headers(reply.task_id)
-    return PlainResponse(reply.body, HTTPStatus.ACCEPTED, JSON, headers)
+    return _response(reply.task_id, reply.body, reply.done, headers)
+
+
+def _response(
+    task_id: str, answer: bytes, done: bool, headers: list[tuple[str, str]]
+) -> PlainResponse:
+    if done:
+        return PlainResponse(answer, HTTPStatus.OK, JSON, headers)
+    return PlainResponse(answer, HTTPStatus.ACCEPTED, JSON, headers + pending_headers(task_id))
 
 
 def _array(

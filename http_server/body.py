@@ -15,9 +15,6 @@ from tasks.asking import MODEL, models
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-READ_ALREADY = "doneyet.body"
-"""Where in the WSGI environment the body stands once it was read."""
-
 FORM = "application/x-www-form-urlencoded"
 _PIECE_BYTES = 64 * 1024
 _POLITENESS = 4  # times the limit that is read and dropped, so that the client sees its 413
@@ -32,9 +29,6 @@ def read(environ: WSGIEnvironment, most_bytes: int) -> bytes:
     Raises:
         Problem: 413 above `most_bytes`, 400 where the client stopped halfway.
     """
-    if READ_ALREADY in environ:
-        already: bytes = environ[READ_ALREADY]
-        return already
     stream = environ["wsgi.input"]
     declared = environ.get("CONTENT_LENGTH") or ""
     length = int(declared) if declared.isascii() and declared.isdigit() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +35,20 @@ class PlainResponse(Response):
         self.response = [body]
         self._status_code = status
         self._status = STATUS_LINES[status]
-        own = [("cache-control", "no-store"), *headers]
+        self._own = [("cache-control", "no-store"), *headers]
         if status != HTTPStatus.NO_CONTENT:
-            own.append(("content-length", str(len(body))))
+            self._own.append(("content-length", str(len(body))))
         if body:
-            own.append(("content-type", media_type))
-        self.headers = Headers(own)
+            self._own.append(("content-type", media_type))
+
+    @cached_property
+    def headers(self) -> Headers:  # type: ignore[override]
+        """Made when somebody asks for them; most responses are sent without."""
+        return Headers(self._own)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        start_response(self._status, self.headers.to_wsgi_list())
+        changed = self.__dict__.get("headers")
+        start_response(self._status, self._own if changed is None else changed.to_wsgi_list())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.response)  # type: ignore[arg-type]
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
@@ -18,6 +19,9 @@ RESERVED_FIELDS = frozenset(
     | {"submitted_at", "started_at", "finished_at"}
 )
 """Names that the answer object uses itself; neither an input nor an output may take one."""
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+"""Made once; `json.dumps` would make one for each input."""
 
 TYPE_TAG_LENGTH = 8
 """Hex digits at the start of a task id that name its type."""
@@ -148,8 +152,7 @@ class TaskType:
 
     def canonical(self, item: BaseModel) -> bytes:
         """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8."""
-        data = item.model_dump(mode="json")
-        return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+        return _CANONICAL.encode(item.model_dump(mode="json")).encode()
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
@@ -165,6 +168,7 @@ class TaskType:
         return item.model_dump_json(include=include).encode()
 
 
+@cache
 def type_tag(name: str) -> str:
     """The first `TYPE_TAG_LENGTH` characters of every id of the task type called `name`."""
     return hashlib.blake2b(name.encode(), digest_size=TYPE_TAG_LENGTH // 2).hexdigest()

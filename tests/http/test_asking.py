@@ -139,6 +139,17 @@ def test_overloaded(client: FlaskClient, manager: FakeManager) -> None:
     assert "error" not in new
 
 
+def test_a_failure_is_met_once(client: FlaskClient, manager: FakeManager) -> None:
+    """What asking before Flask has met, Flask words; it does not ask, and wait, once more."""
+    for _ in range(2):  # a body that is new, and one that was read before
+        manager.full, manager.down = True, False
+        manager.rounds.clear()
+        assert_problem(client.post("/factorize", json={"number": 7}), 503)
+        manager.down = True
+        assert_problem(client.post("/factorize", json={"number": 7}), 503)
+        assert len(manager.rounds) == 2
+
+
 @pytest.mark.parametrize(
     ("method", "path"),
     [
@@ -161,6 +172,12 @@ def test_redis_away(client: FlaskClient, manager: FakeManager, method: str, path
     assert "nowhere" not in response.text
     manager.down = False
     assert client.open(path, method=method, **body).status_code < 300
+
+
+def test_asking_does_not_need_flask(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request context takes longer than most answers."""
+    monkeypatch.setattr(app, "request_context", None)
+    assert ask(app.test_client(), 6)["status"] == "waiting"
 
 
 def test_unexpected_errors_tell_nothing(client: FlaskClient, manager: FakeManager) -> None:
