@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 MOST_ITEMS = 10_000
 """Inputs in one array: some hundred milliseconds of this process' time."""
 
-
 FAILURE = "doneyet.failure"
 """Where in the WSGI environment the exception stands that asking has raised before Flask."""
 
