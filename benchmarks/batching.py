@@ -56,8 +56,8 @@ LOOP, ARRAYS, ONE_BY_ONE = "in a loop", "doneyet alone, arrays", "doneyet alone,
 class Size:
     """How much is measured; at least `warm_up_s` come before `seconds`.
 
-    Alone: doneyet beside the loop, whose difference is small, so for longer and more often. Mixed:
-    batches take longer, and a window must hold many of them.
+    Alone: doneyet beside the loop, whose difference is small, so more often and one right after
+    the other. Mixed: batches take longer, and a window must hold many of them.
     """
 
     max_batch_size: int
@@ -77,8 +77,8 @@ ON_PROCESSOR = Size(
     seconds=3.8,
     warm_up_s=1.4,
     rounds=3,
-    alone_seconds=8,
-    alone_rounds=5,
+    alone_seconds=4,
+    alone_rounds=11,
     mixed_seconds=12,
 )
 ON_GPU = Size(
@@ -87,8 +87,8 @@ ON_GPU = Size(
     seconds=3.8,
     warm_up_s=1,
     rounds=3,
-    alone_seconds=8,
-    alone_rounds=5,
+    alone_seconds=4,
+    alone_rounds=11,
     mixed_seconds=3.8,
 )
 QUICK = Size(
@@ -158,10 +158,10 @@ class _Contest:
         for _ in range(size.alone_rounds):
             # Texts of their own each time, since doneyet knows those of before.
             self._found(LOOP, self._loop.per_s(self._new_texts(WORDS, WORDS), seconds))
-            arrays = doneyet.in_arrays(self._new_texts(WORDS, WORDS), 2 * size.max_batch_size)
-            self._ask(ARRAYS, doneyet, arrays, ARRAYS_FROM, seconds)
             one_by_one = doneyet.one_by_one(self._new_texts(WORDS, WORDS))
             self._ask(ONE_BY_ONE, doneyet, one_by_one, size.connections, seconds)
+            arrays = doneyet.in_arrays(self._new_texts(WORDS, WORDS), 2 * size.max_batch_size)
+            self._ask(ARRAYS, doneyet, arrays, ARRAYS_FROM, seconds)
         return [
             Figure(f"MiniLM {LOOP}", self._rates[LOOP], "texts/s", note=self._note),
             Figure(ARRAYS, self._rates[ARRAYS], "texts/s"),
