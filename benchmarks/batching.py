@@ -63,43 +63,25 @@ class Size:
     max_batch_size: int
     connections: int
     mixed_in_loop: int
-    seconds: float
-    warm_up_s: float
-    rounds: int
-    alone_seconds: float
-    alone_rounds: int
     mixed_seconds: float
+    warm_up_s: float
+    seconds: float = 3.8
+    rounds: int = 3
+    alone_seconds: float = 4
+    alone_rounds: int = 11
 
 
-ON_PROCESSOR = Size(
-    *(32, 96),
-    mixed_in_loop=192,
-    seconds=3.8,
-    warm_up_s=1.4,
-    rounds=3,
-    alone_seconds=4,
-    alone_rounds=11,
-    mixed_seconds=12,
-)
-ON_GPU = Size(
-    *(128, 512),
-    mixed_in_loop=20_480,
-    seconds=3.8,
-    warm_up_s=1,
-    rounds=3,
-    alone_seconds=4,
-    alone_rounds=11,
-    mixed_seconds=3.8,
-)
+ON_PROCESSOR = Size(32, 96, mixed_in_loop=192, mixed_seconds=12, warm_up_s=1.4)
+ON_GPU = Size(128, 512, mixed_in_loop=20_480, mixed_seconds=3.8, warm_up_s=1)
 QUICK = Size(
     *(8, 16),
     mixed_in_loop=64,
-    seconds=1,
+    mixed_seconds=1,
     warm_up_s=0.5,
+    seconds=1,
     rounds=1,
     alone_seconds=1,
     alone_rounds=1,
-    mixed_seconds=1,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
+from tasks.engines.kept_memory import keep_freed_memory
 from tasks.model_type import ModelEntry
 
 TOKENS_ON_PROCESSOR = 2048
@@ -65,6 +66,8 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
     _limit_threads(entry)
     place = place_of(entry)
     device = device_of(entry.device)
+    if device.type == "cpu":
+        keep_freed_memory()
     dtype = "auto" if entry.dtype == "auto" else getattr(torch, entry.dtype)
     if entry.dtype == "auto" and device.type == "cpu":
         dtype = torch.float32  # half precision is slow, or not there, on most processors
