@@ -18,6 +18,7 @@ import transformers
 from client import Client
 from local.part import Part
 from local.system import System
+from tasks.engines import pretrained
 from tasks.engines.pretrained import Pretrained, load_pretrained
 from tasks.loading import NotLoadedError, load
 from tasks.model_type import ModelEntry
@@ -118,6 +119,17 @@ def test_precision_and_device_can_be_said(models: Path) -> None:
         loaded = load_pretrained(transformers.AutoModel, entry)
         assert (loaded.model.dtype, loaded.device.type) == (expected, "cpu")
         assert not loaded.model.training
+
+
+def test_a_model_on_the_processor_keeps_freed_memory(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What that does is measured in test_kept_memory.py."""
+    kept: list[bool] = []
+    monkeypatch.setattr(pretrained, "keep_freed_memory", lambda: kept.append(True))
+    entry = ModelEntry(model="./encoder", folder=models, device="cpu")
+    load_pretrained(transformers.AutoModel, entry)
+    assert kept == [True]
 
 
 def longest(folder: Path, config: Any, tokenizer_says: int | None) -> int:
