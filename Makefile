@@ -18,7 +18,7 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test check lint format bench containers lock upgrade clean
+.PHONY: help demo demo-models serve test check lint format mutants bench containers lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -50,6 +50,9 @@ lint: $(DEV) ## Lint and types only
 format: $(DEV) ## Formats the code and sorts its imports
 	@$(BIN)/ruff check -q --fix --select I .
 	@$(BIN)/ruff format .
+
+mutants: $(DEV) ## Breaks one rule at a time and checks that tests notice; a part with ARGS="lua -k retry"
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 bench: $(DEV) ## Measures doneyet beside its peers and writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -101,8 +101,6 @@ class EmbeddedRedis:
         ]
         if self._part is not None:
             self._part.stop()  # what is left of the one that was killed
-        if self._part is not None:
-            self._part.stop()
         self._part = Part(
             f"the Redis server {command[0]}",
             command,

@@ -86,6 +86,7 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
         "import os, sys; from local.part import Part\n"
         f"part = Part('p', [sys.executable, '-c', {STUBBORN + 'time.sleep(60)'!r}], "
         "os.environ, grace_s=0.2)\n"
+        "while not part.log_tail(): pass\n"  # until it ignores SIGTERM
         "print('up', flush=True); input()"
     )
     with subprocess.Popen(
