@@ -1,15 +1,18 @@
 """Every setting of doneyet, once: the table behind environment variables, flags, help and docs.
 
 A setting `lease_s` is `DONEYET_LEASE_S` in the environment and `--lease-s` on a command line; the
-command line wins. Junk is refused at start with the name and the value.
+command line wins. Junk is refused at start with the name and the value. Blanks around a value are
+dropped, and an empty value is the default.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
+import difflib
 import math
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +23,26 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 HTTP_SERVER, WORKER = "http_server", "worker"
 BOTH = (HTTP_SERVER, WORKER)
+
+
+LONGEST_S = 1e9
+"""About thirty years. Beyond some hundred years Python and Redis can neither wait nor expire."""
+
+_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+_SERVICE_LINKS = [
+    (re.compile(rf"DONEYET(?:_\w+)?{name}"), re.compile(text))
+    for name, text in (
+        ("_SERVICE_HOST", r"[0-9a-fA-F:.]+"),
+        (r"_SERVICE_PORT(?:_\w+)?", r"[0-9]+"),
+        (r"_PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?", r"(?:tcp|udp|sctp)://[0-9a-fA-F:.\[\]]+:[0-9]+"),
+        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_PROTO", "tcp|udp|sctp"),
+        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_PORT", "[0-9]+"),
+        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_ADDR", r"[0-9a-fA-F:.]+"),
+    )
+]
+"""Names and values of what Kubernetes sets in every container for each Service."""
 
 
 class SettingError(ValueError):
@@ -182,16 +205,18 @@ class Settings:
         """The settings that the environment gives, then `overrides` (already typed).
 
         Raises:
-            SettingError: a variable holds junk, or a `DONEYET_` variable is no setting's name.
+            SettingError: a variable holds junk, or a `DONEYET_` variable is neither a setting's
+                nor one of `service_links`.
         """
         environ = os.environ if environ is None else environ
         rows = {env_name(row.name): row for row in dataclasses.fields(cls)}
+        links = service_links(environ)
         values: dict[str, Any] = {}
         for name, text in environ.items():
-            if not name.startswith("DONEYET_"):
+            if not name.startswith("DONEYET_") or name in links:
                 continue
             if name not in rows:
-                raise SettingError(f"{name} is no setting; see --help for their names")
+                raise SettingError(f"{name} is no setting; {_nearest(name, rows)}")
             values[rows[name].name] = _parse(rows[name], text, name)
         return cls(**{**values, **overrides})
 
@@ -242,6 +267,19 @@ def flag_name(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
+def service_links(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Variables that Kubernetes made of a Service called `doneyet` or `doneyet-...`: no settings.
+
+    Such as `DONEYET_PORT=tcp://10.0.0.1:80`. The value tells them from a setting of the same name.
+    """
+    environ = os.environ if environ is None else environ
+    return [
+        name
+        for name, text in environ.items()
+        if any(names.fullmatch(name) and values.fullmatch(text) for names, values in _SERVICE_LINKS)
+    ]
+
+
 def without_password(url: str) -> str:
     """`url` with its user and password, if any, replaced by `***`."""
     parts = urlsplit(url)
@@ -250,16 +288,28 @@ def without_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rsplit("@", 1)[1]))
 
 
+def _nearest(name: str, rows: Mapping[str, Any]) -> str:
+    """What to do about an unknown variable."""
+    known = [row.removeprefix("DONEYET_") for row in rows]
+    if near := difflib.get_close_matches(name.removeprefix("DONEYET_"), known, n=1):
+        return f"did you mean DONEYET_{near[0]}?"
+    return "see --help for their names"
+
+
 def _parse(row: dataclasses.Field[Any], text: str, shown_name: str) -> Any:
-    if row.type == "str":
-        return text
-    kind = int if row.type == "int" else float
+    """The value that `text` means: digits 0 to 9 only, so that nothing is guessed."""
+    text = text.strip()
+    if not text or row.type == "str":
+        return text or row.default
+    kind, form = (int, _WHOLE_NUMBER) if row.type == "int" else (float, _NUMBER)
     try:
-        return kind(text)
-    except ValueError:
-        wanted = "a whole number" if kind is int else "a number"
-        unit = f" of {row.metadata['unit']}" if row.metadata["unit"] else ""
-        raise SettingError(f"{shown_name} must be {wanted}{unit}, not {text!r}") from None
+        if form.fullmatch(text):
+            return kind(text)
+    except ValueError:  # thousands of digits
+        pass
+    wanted = "a whole number" if kind is int else "a number"
+    unit = f" of {row.metadata['unit']}" if row.metadata["unit"] else ""
+    raise SettingError(f"{shown_name} must be {wanted}{unit}, not {text[:100]!r}")
 
 
 def _check(row: dataclasses.Field[Any], value: Any) -> None:
@@ -268,6 +318,8 @@ def _check(row: dataclasses.Field[Any], value: Any) -> None:
         raise SettingError(f"{env_name(row.name)} must be a finite number, not {value!r}")
     if minimum is not None and value < minimum:
         raise SettingError(f"{env_name(row.name)} must be at least {minimum}, not {value!r}")
+    if row.metadata["unit"] == "s" and value > LONGEST_S:
+        raise SettingError(f"{env_name(row.name)} must be at most {LONGEST_S:.0f} s, not {value!r}")
     if choices and value not in choices:
         raise SettingError(
             f"{env_name(row.name)} must be one of {', '.join(choices)}, not {value!r}"

@@ -9,7 +9,7 @@ import sys
 from http_server.managers import open_manager
 from http_server.paths import asking_paths
 from http_server.server import PortTakenError, check_port, make_server
-from settings import SettingError, Settings
+from settings import SettingError, Settings, service_links
 from task_manager.errors import UnavailableError, UnsupportedServerError
 from tasks import Registry, TaskTypeError, load_registry
 
@@ -17,6 +17,8 @@ from tasks import Registry, TaskTypeError, load_registry
 def main() -> None:
     """Checks what can be checked, then serves until SIGTERM or SIGINT."""
     settings = Settings.from_command_line("http_server", description="Answers questions over HTTP.")
+    if settings.log_level == "debug":
+        _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
     try:
         registry = load_registry(settings)
         asking_paths(registry, settings)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from settings import SettingError, Settings, env_name, flag_name, without_password
+from settings import (
+    SettingError,
+    Settings,
+    env_name,
+    flag_name,
+    service_links,
+    without_password,
+)
 
 
 def test_defaults() -> None:
@@ -27,17 +40,108 @@ def test_environment_and_flags() -> None:
         ({"DONEYET_PORT": "many"}, "DONEYET_PORT must be a whole number, not 'many'"),
         ({"DONEYET_LEASE_S": "long"}, "DONEYET_LEASE_S must be a number of s, not 'long'"),
         ({"DONEYET_LEASE_S": "0.5"}, "DONEYET_LEASE_S must be at least 1, not 0.5"),
-        ({"DONEYET_LEASE_S": "nan"}, "DONEYET_LEASE_S must be a finite number, not nan"),
+        ({"DONEYET_LEASE_S": "nan"}, "DONEYET_LEASE_S must be a number of s, not 'nan'"),
+        ({"DONEYET_LEASE_S": "-inf"}, "DONEYET_LEASE_S must be a number of s, not '-inf'"),
+        ({"DONEYET_LEASE_S": "1e400"}, "DONEYET_LEASE_S must be a finite number, not inf"),
+        (
+            {"DONEYET_LEASE_S": "1e12"},
+            "DONEYET_LEASE_S must be at most 1000000000 s",
+        ),
+        ({"DONEYET_LEASE_S": "1_0"}, "DONEYET_LEASE_S must be a number of s, not '1_0'"),
+        ({"DONEYET_LEASE_S": "１５"}, "DONEYET_LEASE_S must be a number of s, not '１５'"),  # noqa: RUF001
+        ({"DONEYET_LEASE_S": "0x10"}, "DONEYET_LEASE_S must be a number of s, not '0x10'"),
+        ({"DONEYET_LEASE_S": "15 s"}, "DONEYET_LEASE_S must be a number of s, not '15 s'"),
+        ({"DONEYET_LEASE_S": "."}, r"DONEYET_LEASE_S must be a number of s, not '\.'"),
+        ({"DONEYET_PORT": "8_080"}, "DONEYET_PORT must be a whole number, not '8_080'"),
+        ({"DONEYET_PORT": "８０"}, "DONEYET_PORT must be a whole number, not '８０'"),  # noqa: RUF001
+        ({"DONEYET_PORT": "8080.0"}, r"DONEYET_PORT must be a whole number, not '8080\.0'"),
+        ({"DONEYET_PORT": "9" * 5000}, "DONEYET_PORT must be a whole number, not '99"),
         ({"DONEYET_DISCIPLINE": "fifo"}, "DONEYET_DISCIPLINE must be one of random, "),
         ({"DONEYET_REDIS_URL": "http://x"}, "DONEYET_REDIS_URL must begin with redis://"),
         ({"DONEYET_KEY_PREFIX": "a{b}"}, "DONEYET_KEY_PREFIX must be non-empty without braces"),
-        ({"DONEYET_PROT": "1"}, "DONEYET_PROT is no setting"),
+        ({"DONEYET_PROT": "1"}, r"DONEYET_PROT is no setting; did you mean DONEYET_PORT\?"),
+        ({"DONEYET_COLOUR": "1"}, "DONEYET_COLOUR is no setting; see --help"),
+        ({"DONEYET_PORT": "http://10.0.0.1:80"}, "DONEYET_PORT must be a whole number"),
+        ({"DONEYET_PORT": "tcp://evil.example:80"}, "DONEYET_PORT must be a whole number"),
+        ({"DONEYET_SERVICE_HOST": "me"}, "DONEYET_SERVICE_HOST is no setting"),
+        ({"DONEYET_REDIS_PORT": "6379"}, "DONEYET_REDIS_PORT is no setting"),
     ],
 )
 def test_junk_is_refused_by_name(environ: dict[str, str], message: str) -> None:
     """The message names the setting and the value."""
     with pytest.raises(SettingError, match="^" + message.replace("{", r"\{")):
         Settings.from_environment(environ)
+
+
+def links(service: str, address: str) -> dict[str, str]:
+    """What Kubernetes sets in every container for a Service with a port called `http`."""
+    name = service.upper().replace("-", "_")
+    shown = f"[{address}]" if ":" in address else address
+    found = {
+        f"{name}_SERVICE_HOST": address,
+        f"{name}_SERVICE_PORT": "80",
+        f"{name}_SERVICE_PORT_HTTP": "80",
+        f"{name}_PORT": f"tcp://{shown}:80",
+    }
+    for protocol in ("tcp", "udp", "sctp"):
+        port = f"{name}_PORT_80_{protocol.upper()}"
+        found |= {
+            port: f"{protocol}://{shown}:80",
+            f"{port}_PROTO": protocol,
+            f"{port}_PORT": "80",
+            f"{port}_ADDR": address,
+        }
+    return found
+
+
+@pytest.mark.parametrize("service", ["doneyet", "doneyet-worker", "doneyet-http", "doneyet-redis"])
+@pytest.mark.parametrize("address", ["10.0.0.1", "fd00::1"])
+def test_variables_of_a_kubernetes_service_are_no_settings(service: str, address: str) -> None:
+    """A Service called like the program sets `DONEYET_PORT=tcp://...` in every container."""
+    environ = links(service, address)
+    assert service_links(environ) == list(environ)
+    assert Settings.from_environment(environ) == Settings()
+    assert service_links({"DONEYET_PORT": "9000", "HOME": "/", "OTHER_SERVICE_HOST": "::1"}) == []
+
+
+@pytest.mark.parametrize("program", ["http_server", "worker"])
+def test_programs_start_beside_a_kubernetes_service(program: str) -> None:
+    """Both get past their settings, and at log level debug say what they ignored."""
+    port = {"DONEYET_REDIS_URL": "redis://127.0.0.1:1/0", "DONEYET_TASKS": "no_such_module"}
+    ran = subprocess.run(
+        [sys.executable, "-m", program, "--log-level", "debug"],
+        env={**os.environ, **links("doneyet", "10.0.0.1"), **port},
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=30,
+    )
+    assert "ignored: ['DONEYET_SERVICE_HOST', " in ran.stderr
+    assert "no_such_module" in ran.stderr  # the next thing that is wrong
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n"])
+def test_an_empty_value_is_the_default(text: str) -> None:
+    """As Compose writes it for `${LEASE:-}`; the flag still wins over the environment."""
+    names = [env_name(row.name) for row in dataclasses.fields(Settings)]
+    assert Settings.from_environment(dict.fromkeys(names, text)) == Settings()
+    environ = {"DONEYET_MODELS": "models.toml", "DONEYET_PORT": "9000"}
+    argv = ["--models", text, "--port", text]
+    assert Settings.from_command_line("http_server", argv, environ=environ) == Settings()
+
+
+def test_blanks_around_a_value_are_dropped() -> None:
+    """A Kubernetes Secret often ends in a line break."""
+    environ = {"DONEYET_REDIS_URL": "redis://:pw@r/0\n", "DONEYET_PORT": " 9000 "}
+    settings = Settings.from_environment({**environ, "DONEYET_DISCIPLINE": "ordered\r\n"})
+    assert settings == Settings(redis_url="redis://:pw@r/0", port=9000, discipline="ordered")
+
+
+@pytest.mark.parametrize("text", ["15", "15.0", "+15", "1.5e1", "15.", "150E-1"])
+def test_numbers_as_people_write_them(text: str) -> None:
+    """Digits, a sign, a point, an exponent."""
+    assert Settings.from_environment({"DONEYET_LEASE_S": text}).lease_s == 15
 
 
 def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from settings import SettingError, Settings
+from settings import SettingError, Settings, service_links
 from task_manager import open_task_manager
 from task_manager.errors import TaskManagerError
 from tasks import TaskTypeError
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         description="Answers what was asked: claims tasks, runs them, stores results.",
     )
     set_up_logs(settings)
+    log.debug("set by Kubernetes for a Service, and ignored: %s", service_links())
     try:
         if settings.discipline == "synchronous":
             raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
