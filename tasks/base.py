@@ -20,7 +20,9 @@ RESERVED_FIELDS = frozenset(
 )
 """Names that the answer object uses itself; neither an input nor an output may take one."""
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
 """Made once; `json.dumps` would make one for each input."""
 
 TYPE_TAG_LENGTH = 8
@@ -151,7 +153,11 @@ class TaskType:
         return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 
     def canonical(self, item: BaseModel) -> bytes:
-        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8."""
+        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8.
+
+        Raises:
+            ValueError: it holds something that JSON cannot carry, such as NaN.
+        """
         return _CANONICAL.encode(item.model_dump(mode="json")).encode()
 
     def task_id(self, canonical_input: bytes) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 
 from tasks.base import TaskType
+from tasks.finite import output_json
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ def answer_of(task_type: TaskType, item: BaseModel, outcome: Any) -> Answer:
     try:
         if not isinstance(outcome, task_type.Output):
             outcome = task_type.Output.model_validate(outcome)
-        return Answer(True, _join(task_type.echo_json(item), outcome.model_dump_json().encode()))
+        return Answer(True, _join(task_type.echo_json(item), output_json(outcome)))
     except (ValidationError, ValueError) as error:
         log.error("%s gave an answer that is no %s: %s", task_type.name, "Output", error)
         detail = f"{task_type.name} gave an answer of the wrong form: {error}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, field_serializer
 
+from tasks.asking import InvalidInputError, asked
 from tasks.base import TaskType
 from tasks.execution import run_batch
 
@@ -149,3 +151,84 @@ def test_empty_batch() -> None:
     task_type = Halves()
     assert run_batch(task_type, []) == []
     assert task_type.calls == []
+
+
+class Numbers(TaskType):
+    """Gives what the test wants as its numbers."""
+
+    name, endpoint = "numbers", "/numbers"
+
+    class Input(BaseModel):
+        n: float
+
+    class Output(BaseModel):
+        mean: float | None = None
+        series: list[float] = []
+        anything: Any = None
+        nested: dict[str, list[dict[str, float]]] = {}
+
+    def __init__(self, *outputs: dict[str, Any]) -> None:
+        self.outputs = outputs
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        return [self.outputs[int(item.n)] for item in inputs]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf], ids=str)
+@pytest.mark.parametrize(
+    ("place", "output"),
+    [
+        ("mean", lambda number: {"mean": number}),
+        ("series[2]", lambda number: {"series": [1.0, 2.0, number]}),
+        ("anything.b[0]", lambda number: {"anything": {"a": 1, "b": (number,)}}),
+        ("nested.x[1].y", lambda number: {"nested": {"x": [{}, {"y": number}]}}),
+    ],
+    ids=["field", "list", "anything", "nested"],
+)
+def test_a_number_that_json_lacks_is_no_answer(
+    place: str, output: Callable[[float], dict[str, Any]], number: float
+) -> None:
+    """It would be read as "no value"; that input fails and says where, its batch-mates do not."""
+    good, bad, none = bodies(
+        Numbers({"series": [1.5]}, output(number), {"mean": None}), inputs(0, 1, 2)
+    )
+    assert good["series"] == [1.5]
+    assert bad["error"]["code"] == "invalid-output"
+    assert f"{place} is {number}, and JSON has no such number" in bad["error"]["detail"]
+    assert none["mean"] is None
+
+
+def test_a_type_may_write_nan_as_it_likes() -> None:
+    """As a string, or as what a serializer of its own makes of it; `NaN` alone is no JSON."""
+
+    class Strings(Numbers):
+        class Output(BaseModel):
+            model_config = ConfigDict(ser_json_inf_nan="strings")
+            mean: float
+            absent: float | None = None
+
+    class Serialized(Numbers):
+        class Output(BaseModel):
+            mean: float
+
+            @field_serializer("mean")
+            def _mean(self, mean: float) -> float | None:
+                return None if math.isnan(mean) else mean
+
+    class Constants(Numbers):
+        class Output(BaseModel):
+            model_config = ConfigDict(ser_json_inf_nan="constants")
+            mean: float
+
+    output = {"mean": math.nan}
+    assert bodies(Strings(output), inputs(0)) == [{"n": 0, "mean": "NaN", "absent": None}]
+    assert bodies(Serialized(output), inputs(0)) == [{"n": 0, "mean": None}]
+    (refused,) = bodies(Constants(output), inputs(0))
+    assert refused["error"]["code"] == "invalid-output"
+
+
+def test_an_input_that_json_lacks_is_refused() -> None:
+    """Text is read as a float where one is wanted, and `nan` is one; the echo would be null."""
+    for text in ("nan", "inf", "-Infinity"):
+        with pytest.raises(InvalidInputError, match="cannot be kept as JSON"):
+            asked([Numbers()], {"n": text})
