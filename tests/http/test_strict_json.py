@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from http_server.problem import Problem
-from http_server.strict_json import parse
-from tasks.strict_json import MOST_DEPTH
+from http_server.strict_json import MOST_DEPTH, parse
 
 values = st.recursive(
     st.none()
@@ -53,14 +54,25 @@ def test_any_bytes_are_a_value_or_a_problem(raw: bytes) -> None:
         (b"[Infinity]", 400, "Infinity is not JSON"),
         (b"[-Infinity]", 400, "-Infinity is not JSON"),
         (b'{"a": 1e400}', 422, "too large for a double"),
-        (b'{"a": ' + b"9" * 5000 + b"}", 422, "5000 digits"),
+        (b'{"a": ' + b"9" * 5000 + b"}", 422, "more than 4300 digits (line 1, column 4308)"),
+        (b"-1e999", 422, "too large for a double"),
+        (b"[1E+0999]", 422, "too large for a double"),
+        (b'{"a": "\\ud800\\u0041"}', 422, "surrogate"),
+        (b"[1,\n -Infinity]", 400, "-Infinity is not JSON (line 2"),
+        (b'{"a": 1, "\\u0061": 2}', 400, '"a" is given twice'),
+        (b'{"' + b"k" * 999 + b'": 1, "' + b"k" * 999 + b'": 2}', 400, 'kkk..." is given twice'),
+        (b'{"a": 1,}', 400, "trailing comma (line 1, column 9)"),
+        (b"[01]", 400, "invalid number"),
+        (b'"a\nb"', 400, "control character"),
+        (b'"\xed\xa0\x80"', 400, "not UTF-8 (byte 1)"),
+        (b"\xff\xfe{\x00}\x00", 400, "UTF-16"),
         (b'{"a": "\\ud800"}', 422, "surrogate"),
         (b'{"\\udfff": 1}', 422, "surrogate"),
         (b'{"a": "\xff"}', 400, "not UTF-8 (byte 7)"),
-        (b"\xef\xbb\xbf{}", 400, "line 1"),
+        (b"\xef\xbb\xbf{}", 400, "byte order mark"),
         (b'{"a": 1}\x00', 400, "line 1"),
         (b"[" * 200_000, 400, "nested deeper"),
-        (b'{"a":' * 101 + b"1" + b"}" * 101, 400, "nested deeper"),
+        (b'{"a":' * 201 + b"1" + b"}" * 201, 400, "nested deeper"),
     ],
 )
 def test_what_is_not_json_is_told(raw: bytes, status: int, detail: str) -> None:
@@ -82,3 +94,37 @@ def test_depth_counts_nesting_and_not_brackets() -> None:
 def test_whole_surrogate_pairs_are_characters() -> None:
     """An escaped pair is one character."""
     assert parse(b'"\\ud83d\\ude00"') == "😀"
+
+
+@pytest.mark.parametrize("number", ["-0.0", "5e-400", "1e308", "0." + "1" * 1000, "1e5"])
+def test_floats_are_read_as_python_reads_them(number: str) -> None:
+    """The sign of zero, rounding and underflow included."""
+    assert repr(parse(number.encode())) == repr(float(number))
+
+
+HALF = 4 * 1024 * 1024
+LARGE_BODIES = {
+    "names, the last one twice": b"{%b}" % b"".join(b'"a%d":1,' % n for n in range(300_000))[:-1],
+    "a name twice": b'{%b"x":1,"x":1}' % b"".join(b'"a%d":1,' % n for n in range(300_000)),
+    "brackets": b"[" * HALF,
+    "deep arrays": b"[%b1]" % ((b"[" * 150 + b"]" * 150 + b",") * (HALF // 301)),
+    "long integers": b"[%b1]" % ((b"9" * 4300 + b",") * (HALF // 4301)),
+    "one long integer": b"9" * HALF,
+    "one long float": b"0." + b"1" * HALF,
+    "exponents in a string": b'"%b"' % (b"e" * HALF),
+    "escapes": b'"%b"' % (b"\\u00e9" * (HALF // 6)),
+    "quotes": b'"' * HALF,
+    "backslashes": b'"' + b"\\" * HALF,
+    "numbers": b"[%b1]" % (b"1," * (HALF // 2)),
+    "lines": b"\n" * HALF + b"x",
+}
+
+
+@pytest.mark.parametrize("kind", LARGE_BODIES)
+def test_reading_takes_time_in_proportion_to_the_body(kind: str) -> None:
+    """No body of 4 MiB is read, or refused, in more processor time than a few seconds; a quadratic
+    reader takes minutes."""
+    began_s = time.process_time()
+    with contextlib.suppress(Problem):
+        parse(LARGE_BODIES[kind])
+    assert time.process_time() - began_s < 4
