@@ -118,6 +118,12 @@ class Settings:
     port: int = _setting(
         8080, "port the HTTP server listens on", programs=(HTTP_SERVER,), minimum=0
     )
+    hosts: str = _setting(
+        "",
+        "host names that this server is reached by, comma separated, such as example.org or "
+        "*.example.org; addresses, localhost and names without a dot need not be named",
+        programs=(HTTP_SERVER,),
+    )
     max_body_bytes: int = _setting(
         8 * 1024 * 1024,
         "largest request body; above it 413",

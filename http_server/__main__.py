@@ -6,6 +6,7 @@ import dataclasses
 import os
 import sys
 
+from http_server.access import Access
 from http_server.managers import open_manager
 from http_server.paths import asking_paths
 from http_server.server import PortTakenError, check_port, make_server
@@ -22,6 +23,7 @@ def main() -> None:
     try:
         registry = load_registry(settings)
         asking_paths(registry, settings)
+        Access(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.discipline != "synchronous":
             _check_redis(settings, registry)

@@ -8,6 +8,7 @@ import sys
 
 from flask import Flask
 
+from http_server.access import Access, with_access
 from http_server.ask_routes import add_ask_routes
 from http_server.asking import Asker
 from http_server.docs_routes import add_docs_routes
@@ -54,6 +55,8 @@ def create_app(
         app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]
             app.wsgi_app, RateLimit(settings.client_rate)
         )
+    # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
+    app.wsgi_app = with_access(app.wsgi_app, Access(settings))  # type: ignore[method-assign, assignment]
     asker.start()
     return app
 

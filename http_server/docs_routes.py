@@ -13,8 +13,12 @@ from http_server.plain_response import JSON, PlainResponse
 from settings import Settings
 from tasks import Registry
 
-_POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'"
-_PAGE_HEADERS = [("content-security-policy", _POLICY), ("x-content-type-options", "nosniff")]
+# No frames: in another site's, a visitor could be led to press "Send" without seeing it.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+)
+_PAGE_HEADERS = [("content-security-policy", _POLICY), ("x-frame-options", "DENY")]
 
 
 def add_docs_routes(app: Flask, registry: Registry, settings: Settings) -> None:
@@ -22,7 +26,7 @@ def add_docs_routes(app: Flask, registry: Registry, settings: Settings) -> None:
     description = json.dumps(document(registry, settings), indent=1).encode()
 
     def openapi() -> Response:
-        return PlainResponse(description, 200, JSON, [("access-control-allow-origin", "*")])
+        return PlainResponse(description, 200, JSON)
 
     add_route(app, "/openapi.json", "openapi", openapi, ["GET"])
     _add_file(app, "/docs", "docs.html", "text/html; charset=utf-8")

@@ -84,7 +84,7 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
             "description": "The answer, or for an array all answers, finished or not.",
             **done,
         },
-        **problem_responses(400, 413, 415, 422, 429, 503),
+        **problem_responses(400, 403, 413, 415, 422, 429, 503),
     }
     if not at_once:
         responses["200"]["headers"] = {"Preference-Applied": string("`wait=<seconds>`")}

@@ -113,7 +113,7 @@ PROBLEM_SCHEMAS: Json = {
 def task_of_endpoint(path: str) -> Json:
     """`GET <endpoint>/<id>`, the same as `/tasks/<id>` for tasks that were asked there."""
     name = path.strip("/").replace("/", "-")
-    said = _operation("tasks", f"task-of-{name}", "How a task is", ref("Task"), 404, 429, 503)
+    said = _operation("tasks", f"task-of-{name}", "How a task is", ref("Task"), 403, 404, 429, 503)
     return {"parameters": [_TASK_ID], "get": said}
 
 
@@ -123,12 +123,13 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
     return {
         "/tasks/{task_id}": {
             "parameters": [_TASK_ID],
-            "get": _operation("tasks", "task", "How a task is", ref("Task"), 404, 429, 503),
+            "get": _operation("tasks", "task", "How a task is", ref("Task"), 403, 404, 429, 503),
             "delete": _operation(
                 "tasks",
                 "cancel",
                 "Cancels a task, for everybody who asked",
                 ref("Task"),
+                403,
                 404,
                 409,
                 429,
@@ -136,12 +137,14 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
             ),
         },
         "/load": {
-            "get": _operation("operation", "load", "How busy each type is", ref("Load"), 429, 503)
+            "get": _operation(
+                "operation", "load", "How busy each type is", ref("Load"), 403, 429, 503
+            )
         },
         "/load/{type}": {
             "parameters": [kind],
             "get": _operation(
-                "operation", "load-of-type", "How busy a type is", ref("Load"), 404, 429, 503
+                "operation", "load-of-type", "How busy a type is", ref("Load"), 403, 404, 429, 503
             ),
         },
         "/healthz": {"get": _operation("operation", "live", "The process answers", _OBJECT)},

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 RETRY_AFTER = ("retry-after", "1")
+ALWAYS = (
+    ("cache-control", "no-store"),
+    # A page of another site can neither load a reply as if it were an image or a script of its own,
+    # nor have the browser guess that it is one.
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+)
 STATUS_LINES = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
@@ -35,7 +42,7 @@ class PlainResponse(Response):
         self.response = [body]
         self._status_code = status
         self._status = STATUS_LINES[status]
-        self._own = [("cache-control", "no-store"), *headers]
+        self._own = [*ALWAYS, *headers]
         if status != HTTPStatus.NO_CONTENT:
             self._own.append(("content-length", str(len(body))))
         if body:

@@ -13,6 +13,8 @@ MOST_ERRORS = 50  # wrong fields named in one problem
 TITLES = {
     "bad-request": "The request cannot be understood",
     "not-json": "The body is not JSON",
+    "foreign-host": "This server does not answer to that name",
+    "foreign-page": "Web pages of other sites may not use this server",
     "not-found": "There is nothing here",
     "unknown-task": "There is no such task",
     "unknown-type": "There is no such task type",
@@ -67,6 +69,24 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
 def bad_request(detail: str, kind: str = "bad-request") -> Problem:
     """400: what was sent cannot be read."""
     return Problem(400, kind, detail)
+
+
+def foreign_host(name: str) -> Problem:
+    """403: nobody told this server that it is known by `name`; a page may have made up the name."""
+    detail = (
+        f"this server does not know that it is called {name[:100]!r}; if it is, add that name to "
+        "DONEYET_HOSTS"
+    )
+    return Problem(403, "foreign-host", detail)
+
+
+def foreign_page(evidence: str) -> Problem:
+    """403: a browser sent this for a page that is not this server's; a header is the evidence."""
+    detail = (
+        f"a web page of another site made this request ({evidence[:100]}); only pages of this "
+        "server may, which behind a proxy are those of the hosts in DONEYET_HOSTS"
+    )
+    return Problem(403, "foreign-page", detail)
 
 
 def invalid_input(errors: Sequence[dict[str, str]]) -> Problem:

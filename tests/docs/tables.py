@@ -41,6 +41,8 @@ KEPT_BY_RQ = (ordered_keys.QUEUES, ordered_keys.WORKERS, ordered_keys.RUNNING_PR
 STATUSES = {
     "bad-request": "400",
     "not-json": "400",
+    "foreign-host": "403",
+    "foreign-page": "403",
     "not-found": "404",
     "unknown-task": "404",
     "unknown-type": "404",
