@@ -1,43 +1,59 @@
-"""`/openapi.json` and the page that shows it, `/docs`, served without the internet."""
+"""`/openapi.json` and the page that shows it, `/docs`: Swagger UI, served without the internet."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from importlib.resources import files
+from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask, Response, send_from_directory
 
 from http_server.methods import add_route
 from http_server.openapi import document
-from http_server.plain_response import JSON, PlainResponse
+from http_server.plain_response import JSON, PROTECTED, PlainResponse
 from settings import Settings
 from tasks import Registry
 
-# No frames: in another site's, a visitor could be led to press "Send" without seeing it.
+# No frames: in another site's, a visitor could be led to press "Execute" without seeing it.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-    "frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 _PAGE_HEADERS = [("content-security-policy", _POLICY), ("x-frame-options", "DENY")]
+_KEPT_S = 3600
+"""How long a browser may show the viewer's files without asking whether they changed."""
+
+_OURS = str(files("http_server") / "static")
+_VIEWER = str(files("flask_swagger_ui") / "dist")
 
 
 def add_docs_routes(app: Flask, registry: Registry, settings: Settings) -> None:
-    """The document, and the three files of its page."""
+    """The document, its page, and the files of the page."""
     description = json.dumps(document(registry, settings), indent=1).encode()
+    page = Path(_OURS, "docs.html").read_bytes()
 
     def openapi() -> Response:
         return PlainResponse(description, 200, JSON)
 
+    def docs() -> Response:
+        return PlainResponse(page, 200, "text/html; charset=utf-8", _PAGE_HEADERS)
+
     add_route(app, "/openapi.json", "openapi", openapi, ["GET"])
-    _add_file(app, "/docs", "docs.html", "text/html; charset=utf-8")
-    _add_file(app, "/docs/docs.css", "docs.css", "text/css; charset=utf-8")
-    _add_file(app, "/docs/docs.js", "docs.js", "text/javascript; charset=utf-8")
+    add_route(app, "/docs", "docs", docs, ["GET"])
+    for folder, name in (
+        (_OURS, "docs.css"),
+        (_OURS, "docs.js"),
+        (_VIEWER, "swagger-ui.css"),
+        (_VIEWER, "swagger-ui-bundle.js"),
+    ):
+        add_route(app, f"/docs/{name}", name, _file(folder, name), ["GET"])
 
 
-def _add_file(app: Flask, path: str, name: str, media_type: str) -> None:
-    content = (files("http_server") / "static" / name).read_bytes()
-
+def _file(folder: str, name: str) -> Callable[[], Response]:
     def view() -> Response:
-        return PlainResponse(content, 200, media_type, _PAGE_HEADERS)
+        response = send_from_directory(folder, name, max_age=_KEPT_S)
+        response.headers.extend([*PROTECTED, *_PAGE_HEADERS])
+        return response
 
-    add_route(app, path, name, view, ["GET"])
+    return view

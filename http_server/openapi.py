@@ -40,13 +40,17 @@ def document(registry: Registry, settings: Settings) -> Json:
         "info": {
             "title": "doneyet",
             "version": "0.1.0",
-            "summary": "POST the question. Not done yet? POST it again.",
+            "summary": "POST the input. Not done yet? POST it again.",
             "description": _description(at_once=at_once),
+            "contact": {"name": "The operators of this server"},
+            "license": {"name": "MIT", "identifier": "MIT"},
         },
+        "servers": [{"url": "/", "description": "This server"}],
+        "security": [],
         "tags": [
-            {"name": "ask", "description": "What can be asked."},
-            {"name": "tasks", "description": "One task, by its id."},
-            {"name": "operation", "description": "Load and health."},
+            {"name": "submit", "description": "Submit inputs, and get their answers."},
+            {"name": "tasks", "description": "Get or cancel one task by its id."},
+            {"name": "operations", "description": "Load and health."},
         ],
         "paths": {**paths, **fixed_paths(list(registry.types))},
         "components": {"schemas": schemas},
@@ -55,11 +59,11 @@ def document(registry: Registry, settings: Settings) -> Json:
 
 def _description(*, at_once: bool) -> str:
     if at_once:
-        return "Each question is answered in the same request."
+        return "Each input is answered in the same request."
     return (
-        'Asking is idempotent: ask the same question again until its answer says `"done": true`. '
-        "`Prefer: wait=20` holds the request until then. An array of inputs is answered by an "
-        "array of answers in the same order."
+        "Submitting is idempotent: submit the same input again until its answer says "
+        '`"done": true`. `Prefer: wait=20` holds the request until then. An array of inputs is '
+        "answered by an array of answers in the same order."
     )
 
 
@@ -74,14 +78,12 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
             "examples": _examples(types),
         }
     }
-    if any(task_type.text_field for task_type in types):
-        content["text/plain"] = {"schema": {"type": "string"}}
     done: Json = json_content(
         {"anyOf": [*answers, {"type": "array", "items": {"anyOf": [*answers, ref("Problem")]}}]}
     )
     responses: Json = {
         "200": {
-            "description": "The answer, or for an array all answers, finished or not.",
+            "description": "The answer. For an array: all answers, done or not.",
             **done,
         },
         **problem_responses(400, 403, 413, 415, 422, 429, 503),
@@ -89,27 +91,34 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
     if not at_once:
         responses["200"]["headers"] = {"Preference-Applied": string("`wait=<seconds>`")}
         responses["202"] = {
-            "description": "Not done yet: ask again after `Retry-After` seconds.",
+            "description": "Not done yet. Submit the same input again after `Retry-After` seconds.",
             "headers": {
                 "Location": string("The task, as `/tasks/<id>`."),
-                "Retry-After": string("Seconds until it is worth asking again."),
+                "Retry-After": string("Seconds until it is worth submitting again."),
                 "Preference-Applied": string("`wait=<seconds>`"),
             },
             **json_content(answer),
         }
     return {
-        "tags": ["ask"],
-        "operationId": f"ask-{name}",
+        "tags": ["submit"],
+        "operationId": f"submit-{name}",
         "summary": types[0].description or types[0].name,
         "description": "\n\n".join(f"**{kind.name}**: {kind.description}" for kind in types),
         "parameters": [] if at_once else [PREFER],
         "requestBody": {
             "required": True,
-            "description": f"At most {settings.max_body_bytes} bytes.",
+            "description": _body(types, settings),
             "content": content,
         },
         "responses": responses,
     }
+
+
+def _body(types: Sequence[TaskType], settings: Settings) -> str:
+    """What a body may be. Plain text is told in words: client generators know JSON only."""
+    texts = [kind.text_field for kind in types if kind.text_field]
+    plain = f" A `text/plain` body is taken as `{texts[0]}`." if texts else ""
+    return f"At most {settings.max_body_bytes} bytes.{plain}"
 
 
 def _schemas(task_type: TaskType, types: Sequence[TaskType], *, at_once: bool) -> Json:
@@ -121,11 +130,16 @@ def _schemas(task_type: TaskType, types: Sequence[TaskType], *, at_once: bool) -
     echoed = task_type.Input.model_json_schema(
         mode="serialization", ref_template=_template(task_type, "Echo")
     )
-    for name, schema in echoed.pop("$defs", {}).items():
-        made[_name(task_type, f"Echo.{name}")] = schema
+    for name, part in echoed.pop("$defs", {}).items():
+        made[_name(task_type, f"Echo.{name}")] = _named(part)
+    echoed = _named(echoed)
     choices = [name for name, kind in models(types).items() if kind is task_type]
     if choices and not takes_model(task_type):
-        picks: Json = {"type": "string", "enum": choices, "description": "Which task type to ask."}
+        picks: Json = {
+            "type": "string",
+            "enum": choices,
+            "description": "The task type that answers.",
+        }
         asked.setdefault("properties", {})[MODEL] = picks
         if task_type is not types[0]:
             asked.setdefault("required", []).append(MODEL)
@@ -154,9 +168,34 @@ def _model_schema(task_type: TaskType, kind: str, made: Json) -> Json:
         ref_template=_template(task_type, kind),
     )
     for name, part in schema.pop("$defs", {}).items():
-        made[_name(task_type, f"{kind}.{name}")] = part
+        made[_name(task_type, f"{kind}.{name}")] = _named(part)
+    return _named(schema)
+
+
+def _named(schema: Json) -> Json:
+    """A schema that goes by its name in the document alone: titles of two types may be the same."""
     schema.pop("title", None)
-    return schema
+    named: Json = _with_items(schema)
+    return named
+
+
+def _with_items(schema: Any) -> Any:
+    """`schema` with `items` beside each `prefixItems`, for tools that know no tuples.
+
+    A tuple has as many items as `prefixItems`, so that `items` allows and forbids nothing more.
+    """
+    if isinstance(schema, list):
+        return [_with_items(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    whole = {name: _with_items(part) for name, part in schema.items()}
+    if "prefixItems" in whole and "items" not in whole:
+        kinds: list[Json] = []
+        for part in whole["prefixItems"]:
+            if part not in kinds:
+                kinds.append(part)
+        whole["items"] = _any(kinds)
+    return whole
 
 
 def _examples(types: Sequence[TaskType]) -> Json:
@@ -186,8 +225,15 @@ def _template(task_type: TaskType, kind: str) -> str:
 
 
 _MARKS: Json = {
-    "done": {"type": "boolean", "description": "Whether this is the last word."},
-    "load": {"type": "integer", "minimum": 0, "description": "Unfinished tasks of this type."},
+    "done": {
+        "type": "boolean",
+        "description": "Whether the task is finished: done, failed or cancelled.",
+    },
+    "load": {
+        "type": "integer",
+        "minimum": 0,
+        "description": "Waiting and running tasks of this type.",
+    },
     "id": {"type": "string", "pattern": "^[0-9a-f]{40}$"},
     "status": {"enum": ["waiting", "running", "done", "failed", "cancelled"]},
     "progress": {

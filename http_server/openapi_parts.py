@@ -42,7 +42,7 @@ def problem_responses(*statuses: int) -> Json:
 PREFER: Json = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=20` holds the request until all is done, or for 20 seconds (RFC 7240).",
+    "description": "`wait=20` holds the request until its answer is done, at most 20 s (RFC 7240).",
     "schema": {"type": "string", "pattern": "^wait=[0-9]{1,3}$"},
     "example": "wait=20",
 }
@@ -50,7 +50,7 @@ PREFER: Json = {
 PROBLEM_SCHEMAS: Json = {
     "Problem": {
         "type": "object",
-        "description": "RFC 9457",
+        "description": "What is wrong, and what to do about it (RFC 9457).",
         "required": ["type", "title", "status", "detail"],
         "properties": {
             "type": {"type": "string"},
@@ -111,9 +111,16 @@ PROBLEM_SCHEMAS: Json = {
 
 
 def task_of_endpoint(path: str) -> Json:
-    """`GET <endpoint>/<id>`, the same as `/tasks/<id>` for tasks that were asked there."""
+    """`GET <endpoint>/<id>`, the same as `/tasks/<id>` for tasks that were submitted there."""
     name = path.strip("/").replace("/", "-")
-    said = _operation("tasks", f"task-of-{name}", "How a task is", ref("Task"), 403, 404, 429, 503)
+    said = _operation(
+        "tasks",
+        f"task-of-{name}",
+        "Get a task's status",
+        f"As `/tasks/{{task_id}}`, for tasks that were submitted to `{path}`.",
+        ref("Task"),
+        *(403, 404, 429, 503),
+    )
     return {"parameters": [_TASK_ID], "get": said}
 
 
@@ -123,51 +130,77 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
     return {
         "/tasks/{task_id}": {
             "parameters": [_TASK_ID],
-            "get": _operation("tasks", "task", "How a task is", ref("Task"), 403, 404, 429, 503),
+            "get": _operation(
+                "tasks",
+                "task",
+                "Get a task's status",
+                "The answer as far as it is known, with times and attempts. Does not keep the "
+                "task alive: only submitting its input does.",
+                ref("Task"),
+                *(403, 404, 429, 503),
+            ),
             "delete": _operation(
                 "tasks",
                 "cancel",
-                "Cancels a task, for everybody who asked",
+                "Cancel a task",
+                "Cancels it for everybody who submitted it. A running one is stopped within "
+                "seconds.",
                 ref("Task"),
-                403,
-                404,
-                409,
-                429,
-                503,
+                *(403, 404, 409, 429, 503),
             ),
         },
         "/load": {
             "get": _operation(
-                "operation", "load", "How busy each type is", ref("Load"), 403, 429, 503
+                "operations",
+                "load",
+                "Get the load of all task types",
+                "Waiting and running tasks, and the worker processes that serve them.",
+                ref("Load"),
+                *(403, 429, 503),
             )
         },
         "/load/{type}": {
             "parameters": [kind],
             "get": _operation(
-                "operation", "load-of-type", "How busy a type is", ref("Load"), 403, 404, 429, 503
+                "operations",
+                "load-of-type",
+                "Get the load of one task type",
+                "The number that an autoscaler needs.",
+                ref("Load"),
+                *(403, 404, 429, 503),
             ),
         },
-        "/healthz": {"get": _operation("operation", "live", "The process answers", _OBJECT)},
-        "/readyz": {
-            "get": _operation("operation", "ready", "Redis answers, no drain", _OBJECT, 503)
-        },
-        "/ping": {"get": _operation("operation", "ping", "An older health check", _OBJECT)},
-        "/healthcheck": {
-            "get": _operation("operation", "healthcheck", "An older health check", _OBJECT)
-        },
+        "/healthz": _health("live", "Check that the process answers", "Needs no Redis."),
+        "/readyz": _health(
+            "ready",
+            "Check that the server can serve",
+            "503 while Redis is away, and while the server drains.",
+            503,
+        ),
+        "/ping": _health("ping", "Check that the process answers", "An older name of `/healthz`."),
+        "/healthcheck": _health(
+            "healthcheck", "Check that the process answers", "An older name of `/healthz`."
+        ),
     }
 
 
-_OBJECT: Json = {"type": "object"}
+def _health(name: str, summary: str, description: str, *problems: int) -> Json:
+    """A health route, which refuses nothing but a request that is no HTTP."""
+    said = _operation("operations", name, summary, description, {"type": "object"}, *problems)
+    said["responses"]["400"] = {"description": "The request is not HTTP."}
+    return {"get": said}
 
 
-def _operation(tag: str, name: str, summary: str, schema: Json, *problems: int) -> Json:
+def _operation(
+    tag: str, name: str, summary: str, description: str, schema: Json, *problems: int
+) -> Json:
     return {
         "tags": [tag],
         "operationId": name,
         "summary": summary,
+        "description": description,
         "responses": {
-            "200": {"description": "As asked.", **json_content(schema)},
+            "200": {"description": HTTPStatus.OK.phrase, **json_content(schema)},
             **problem_responses(*problems),
         },
     }
@@ -183,4 +216,4 @@ def _in_path(name: str, schema: Json, description: str) -> Json:
     }
 
 
-_TASK_ID = _in_path("task_id", {"type": "string"}, "As answers tell it in `id`.")
+_TASK_ID = _in_path("task_id", {"type": "string"}, "The `id` of an answer.")

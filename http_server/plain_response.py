@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 RETRY_AFTER = ("retry-after", "1")
-ALWAYS = (
-    ("cache-control", "no-store"),
+NOT_KEPT = ("cache-control", "no-store")
+PROTECTED = (
     # A page of another site can neither load a reply as if it were an image or a script of its own,
     # nor have the browser guess that it is one.
     ("cross-origin-resource-policy", "same-origin"),
@@ -42,7 +42,7 @@ class PlainResponse(Response):
         self.response = [body]
         self._status_code = status
         self._status = STATUS_LINES[status]
-        self._own = [*ALWAYS, *headers]
+        self._own = [NOT_KEPT, *PROTECTED, *headers]
         if status != HTTPStatus.NO_CONTENT:
             self._own.append(("content-length", str(len(body))))
         if body:

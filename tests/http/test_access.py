@@ -252,7 +252,8 @@ def test_no_reply_can_be_loaded_by_another_site(client: FlaskClient) -> None:
     client.post("/factorize", json={"number": 6})
     paths = ["/", "/docs", "/docs/docs.js", "/openapi.json", "/load", "/tasks/1", "/nothing"]
     for path in [*paths, *ALWAYS_ANSWERED]:
-        headers = client.get(path).headers
+        with client.get(path) as response:
+            headers = response.headers
         assert headers["Cross-Origin-Resource-Policy"] == "same-origin", path
         assert headers["X-Content-Type-Options"] == "nosniff", path
         assert "Access-Control-Allow-Origin" not in headers, path
