@@ -27,7 +27,7 @@ TYPE = "noop"
 def run(bench: Bench) -> list[Figure | Missing]:
     """Microseconds per claimed task for each length, and the longest by the shortest."""
     figures: list[Figure | Missing] = []
-    for discipline in ("random", "distributed"):
+    for discipline in ("random", "distributed", "ordered"):
         costs = _costs_us(bench, discipline)
         for length, runs in costs.items():
             name = f"doneyet, {discipline}, {length:,} waiting"

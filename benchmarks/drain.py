@@ -28,13 +28,18 @@ MOST_S = 60.0
 ROUNDS = 3
 
 MAIN = ("random", "noop")
-OTHERS = (("distributed", "noop"), ("random", "noop-batch"), ("distributed", "noop-batch"))
+OTHERS = tuple(
+    (discipline, type_name)
+    for type_name in ("noop", "noop-batch")
+    for discipline in ("random", "distributed", "ordered")
+    if (discipline, type_name) != MAIN
+)
 
 _FAILURES = (StalledError, PartError, subprocess.SubprocessError)
 
 
 def run(bench: Bench) -> list[Figure | Missing]:
-    """Four forms of doneyet, and every peer with its ratio."""
+    """The forms of doneyet, and every peer with its ratio."""
     programs, failures = _programs()
     rates: dict[str, list[float]] = {_label(*each): [] for each in (MAIN, *OTHERS)}
     times: dict[str, list[float]] = {}

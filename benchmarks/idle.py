@@ -16,7 +16,7 @@ from local.part import free_port
 QUESTIONS = 500
 WARM_UP = 50
 ROUNDS = 3
-DISCIPLINES = ("random", "distributed")
+DISCIPLINES = ("random", "distributed", "ordered")
 
 
 def run(bench: Bench) -> list[Figure | Missing]:

@@ -19,7 +19,7 @@ TYPE = "noop"
 def run(bench: Bench) -> list[Figure | Missing]:
     """Bytes per task."""
     figures: list[Figure | Missing] = []
-    for discipline in ("random", "distributed"):
+    for discipline in ("random", "distributed", "ordered"):
         runs = [_bytes_per_task(bench, discipline) for _ in range(ROUNDS)]
         figure = Figure(f"doneyet, {discipline}", runs, "bytes", "memory")
         bench.say(f"{figure.name}: {figure.value:.0f} bytes per waiting task")

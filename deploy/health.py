@@ -66,8 +66,7 @@ def worker_trouble(settings: Settings) -> str:
     connection = Connection(settings.redis_url)
     try:
         with connection.client() as client:
-            ordered = settings.discipline == "ordered"
-            names = _rq_workers(client) if ordered else _owners(client, settings)
+            names = _owners(client, settings)
     except TaskManagerError as error:
         return str(error)
     finally:
@@ -97,14 +96,6 @@ def _owners(client: Redis, settings: Settings) -> list[str]:
         for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
     ]
     return [owner.decode() for owner in found if isinstance(owner, bytes)]
-
-
-def _rq_workers(client: Redis) -> list[str]:
-    """RQ's workers whose record has not expired, which it does with their lease."""
-    from task_manager.ordered_keys import WORKER_PREFIX, WORKERS
-
-    found = [key for key in client.smembers(WORKERS) if isinstance(key, bytes)]
-    return [key.decode().removeprefix(WORKER_PREFIX) for key in found if client.exists(key)]
 
 
 if __name__ == "__main__":

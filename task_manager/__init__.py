@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from settings import SettingError, Settings
 from task_manager.interface import Asking, Limits, TaskManager
 
+_SORTED = ("distributed", "ordered")
+"""Disciplines in which every type, coordinated or not, waits in a sorted set of its own."""
+
 
 def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
     """The task manager that `settings.discipline` names, for disciplines that have both halves.
@@ -22,8 +25,8 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     """
     from task_manager.random import RandomManager
 
-    if settings.discipline == "distributed":
-        return _distributed(settings, limits)
+    if settings.discipline in _SORTED:
+        return _sorted(settings, limits)
     if settings.discipline == "random":
         try:
             return RandomManager(settings.redis_url, limits, settings.key_prefix, settings.input_db)
@@ -38,20 +41,15 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
     Raises:
         SettingError: the settings contradict each other.
     """
-    if settings.discipline == "distributed":
-        return open_task_manager(settings, limits)
-    if settings.discipline == "ordered":
-        from task_manager.ordered import Ordered
-
-        main: Asking = Ordered(settings.redis_url, limits, settings.key_prefix)
-    else:
-        main = open_task_manager(settings, limits)
+    main = open_task_manager(settings, limits)
+    if settings.discipline in _SORTED:
+        return main
     elsewhere = {name: each for name, each in limits.items() if each.coordinated}
     if not elsewhere:
         return main
     from task_manager.routed import Routed
 
-    return Routed(main, _distributed(settings, elsewhere), elsewhere)
+    return Routed(main, _sorted(settings, elsewhere), elsewhere)
 
 
 def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
@@ -61,10 +59,14 @@ def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> Ta
         settings: name the server.
         limits: as above, of coordinated types only.
     """
-    return _distributed(settings, limits)
+    return _sorted(settings, limits)
 
 
-def _distributed(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
+def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
+    """In a sorted set per type, which any type can be in, whatever the discipline of the rest."""
     from task_manager.distributed import DistributedManager
+    from task_manager.ordered import OrderedManager
 
+    if settings.discipline == "ordered":
+        return OrderedManager(settings.redis_url, limits, settings.key_prefix)
     return DistributedManager(settings.redis_url, limits, settings.key_prefix)

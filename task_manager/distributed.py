@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Collection, Mapping, Sequence
+from typing import ClassVar
 
 from task_manager.interface import Limits, Load, Promises, Task
 from task_manager.keys import KEEP_MS
@@ -18,11 +19,13 @@ from task_manager.scripts import Call
 class DistributedManager(RedisManager):
     """Waiting tasks of each type in a sorted set of their own."""
 
-    promises = Promises()
+    promises: ClassVar[Promises] = Promises()
+    by_turn = False
+    """Whether tasks are claimed by arrival; else at random."""
 
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
         super().__init__(url, limits, prefix)
-        self._turns = itertools.count()
+        self._claims = itertools.count()
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
         keys = self._keys
@@ -44,13 +47,13 @@ class DistributedManager(RedisManager):
             "distributed/submit",
             [
                 *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
-                *(keys.progress(type_name), keys.wake(type_name)),
+                *(keys.progress(type_name), keys.wake(type_name), keys.turns(type_name)),
                 *(keys.result(type_name, task.id) for task in tasks),
             ],
             [
                 ms(self._limit(type_name, "input_ttl_s")),
                 int(self._limit(type_name, "max_load")),
-                *(int(discard), keys.finished()),
+                *(int(discard), keys.finished(), int(self.by_turn)),
                 *(task.id for task in tasks),
                 *(task.input for task in tasks),
             ],
@@ -73,7 +76,7 @@ class DistributedManager(RedisManager):
             "distributed/cancel",
             [
                 *(keys.running(type_name), keys.progress(type_name), keys.cancelled(type_name)),
-                *(keys.waiting(type_name), keys.inputs(type_name)),
+                *(keys.waiting(type_name), keys.inputs(type_name), keys.turns(type_name)),
                 keys.result(type_name, task_id),
             ],
             [task_id, ms(self._limit(type_name, "failure_ttl_s")), keys.finished()],
@@ -82,7 +85,7 @@ class DistributedManager(RedisManager):
     def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call:
         keys = self._keys
         # Each type is served first in its turn, so that a busy one does not starve the others.
-        first = next(self._turns) % len(types)
+        first = next(self._claims) % len(types)
         types = [*types[first:], *types[:first]]
         return Call(
             "distributed/claim",
@@ -92,10 +95,10 @@ class DistributedManager(RedisManager):
                 for key in (
                     *(keys.waiting(name), keys.inputs(name), keys.running(name)),
                     *(keys.claims(name, owner), keys.retry(name), keys.wake(name)),
-                    keys.owners(name),
+                    *(keys.owners(name), keys.turns(name)),
                 )
             ],
-            [owner, limit, leave, KEEP_MS, *types],
+            [owner, limit, leave, KEEP_MS, int(self.by_turn), *types],
         )
 
     def _return_call(
@@ -107,7 +110,7 @@ class DistributedManager(RedisManager):
             [
                 *(keys.running(type_name), keys.claims(type_name, owner)),
                 *(keys.progress(type_name), keys.waiting(type_name), keys.inputs(type_name)),
-                *(keys.retry(type_name), keys.wake(type_name)),
+                *(keys.retry(type_name), keys.wake(type_name), keys.turns(type_name)),
                 *(keys.result(type_name, task_id) for task_id in ids),
             ],
             [
@@ -118,8 +121,11 @@ class DistributedManager(RedisManager):
         )
 
     def _forget_call(self, type_name: str, ids: Sequence[str]) -> Call:
+        keys = self._keys
         return Call(
-            "distributed/forget", [self._keys.waiting(type_name), self._keys.inputs(type_name)], ids
+            "distributed/forget",
+            [keys.waiting(type_name), keys.inputs(type_name), keys.turns(type_name)],
+            ids,
         )
 
     def _wake_keys(self, types: Sequence[str]) -> list[str]:

@@ -24,7 +24,7 @@ class Keys:
         return f"{self.prefix}:{{{type_name}}}:result:{task_id}"
 
     def running(self, type_name: str) -> str:
-        """Hash: id → "owner wanted_until_ms submitted_ms started_ms attempts". Kept."""
+        """Hash: id → "owner wanted_until_ms submitted_ms started_ms attempts [turn]". Kept."""
         return f"{self.prefix}:{{{type_name}}}:running"
 
     def claims(self, type_name: str, owner: str) -> str:
@@ -69,7 +69,7 @@ class Keys:
         """List: one token for each idle worker to wake. TTL: the input ttl."""
         return f"{self.prefix}:wake"
 
-    # The distributed discipline
+    # The distributed and the ordered discipline
 
     def waiting(self, type_name: str) -> str:
         """Sorted set: ids of waiting tasks by the end of their interest, ms. TTL: the longest."""
@@ -86,3 +86,7 @@ class Keys:
     def wake(self, type_name: str) -> str:
         """List: one token for each idle worker to wake. TTL: the input ttl."""
         return f"{self.prefix}:{{{type_name}}}:wake"
+
+    def turns(self, type_name: str) -> str:
+        """Sorted set: ids of waiting tasks by when they came, µs. TTL: like `waiting`."""
+        return f"{self.prefix}:{{{type_name}}}:turns"

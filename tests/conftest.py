@@ -17,9 +17,6 @@ os.environ["HF_HUB_OFFLINE"] = (
     "1"  # models come from folders that tests make; no test may fetch one
 )
 
-RQ_PREFIX = b"rq:"
-"""RQ keeps some keys of its own without a TTL; docs/disciplines tells which."""
-
 
 def pytest_report_header() -> str:
     """Says which server the tests use."""
@@ -48,14 +45,10 @@ def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
 
 
 def keys_without_ttl(url: str) -> list[bytes]:
-    """All keys, of all databases, that neither expire nor are RQ's own."""
+    """All keys, of all databases, that do not expire."""
     leaked = []
     for database in range(DATABASES):
         with redis.Redis.from_url(url, single_connection_client=True) as client:
             client.select(database)
-            leaked += [
-                key
-                for key in client.scan_iter(count=1000)
-                if client.ttl(key) == -1 and not key.startswith(RQ_PREFIX)
-            ]
+            leaked += [key for key in client.scan_iter(count=1000) if client.ttl(key) == -1]
     return leaked

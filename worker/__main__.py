@@ -30,10 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if settings.discipline == "synchronous":
             raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
-        if settings.discipline == "ordered":
-            from worker import rq_worker
-
-            return rq_worker.main(settings) or 0
         served = served_registry(settings)
         manager = open_task_manager(settings, served.types)
         coordinator = open_coordinator(settings, served)

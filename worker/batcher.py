@@ -26,12 +26,15 @@ class Batch(NamedTuple):
     """The last one that came of its claim: time to store results and ask for more."""
 
 
-def make_batches(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list[Batch]:
+def make_batches(
+    claims: Sequence[Claim], types: Mapping[str, TaskType], *, in_order: bool = False
+) -> list[Batch]:
     """`claims` as batches that keep to each type's `max_batch_size` and `max_batch_cost`.
 
     A claim to be run alone gets a batch of its own. Types that say what an input costs get inputs
     of like cost together, so that little is padded. Types come in the order of their first claim.
-    Inputs of types that prepare them are prepared here, while the batch before computes.
+    Inputs of types that prepare them are prepared here, while the batch before computes. With
+    `in_order` the batch of the first claim comes first, and so on.
     """
     batches: list[Batch] = []
     grouped: dict[str, list[Claim]] = {}
@@ -43,7 +46,7 @@ def make_batches(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list
     for name, members in grouped.items():
         task_type = types[name]
         if _looks_ahead(task_type):
-            batches.extend(_prepared(task_type, members))
+            batches.extend(_prepared(task_type, members, in_order))
         elif task_type.max_batch_size == 1:
             batches.extend([Batch(task_type, (claim,)) for claim in members])
         else:
@@ -79,25 +82,29 @@ def _looks_ahead(task_type: TaskType) -> bool:
     )
 
 
-def _prepared(task_type: TaskType, claims: Sequence[Claim]) -> list[Batch]:
+def _prepared(task_type: TaskType, claims: Sequence[Claim], in_order: bool) -> list[Batch]:
     """Batches of inputs of like cost; a batch weighs its dearest input times its size.
 
-    They come in random order. What is claimed and not begun soon goes back, so in the order of
-    their costs the dearest could wait for ever while cheap ones keep coming.
+    They come in random order, unless they are to come in that of the claims. What is claimed and
+    not begun soon goes back, so in the order of their costs the dearest could wait for ever while
+    cheap ones keep coming.
     """
     ready = make_ready(task_type, [claim.input for claim in claims], [claim.id for claim in claims])
     costs = [_cost(task_type, each) for each in ready]
-    batches = [
+    parts = list(_cut_by_cost(task_type, costs))
+    if in_order:
+        parts.sort(key=min)
+    else:
+        random.shuffle(parts)
+    return [
         Batch(
             task_type,
             [claims[at] for at in part],
             [ready[at] for at in part],
             weight=max(1.0, costs[part[-1]] * len(part)),
         )
-        for part in _cut_by_cost(task_type, costs)
+        for part in parts
     ]
-    random.shuffle(batches)
-    return batches
 
 
 def _cut_by_cost(task_type: TaskType, costs: Sequence[float]) -> Iterator[list[int]]:

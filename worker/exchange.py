@@ -38,6 +38,7 @@ class Exchange:
         manager, owner, types: where tasks of which types are claimed, and in whose name.
         desk: shared with the thread that runs batches.
         progress: what that thread reports.
+        in_order: whether claims are to begin in the order in which they come.
         some_wait: asks whether tasks of these types wait.
         place: what to call Redis in the log.
         lease_s: how long claims whose reply was lost may be held.
@@ -51,6 +52,7 @@ class Exchange:
         desk: Desk,
         progress: ProgressReports,
         *,
+        in_order: bool,
         some_wait: Callable[[], bool],
         place: str,
         lease_s: float,
@@ -58,7 +60,7 @@ class Exchange:
         self._manager, self._owner, self._types = manager, owner, types
         self._desk, self._progress, self._lease_s = desk, progress, lease_s
         self._names = list(types)
-        self._some_wait = some_wait
+        self._in_order, self._some_wait = in_order, some_wait
         self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
         self._held = 0  # claims on the desk: waiting there or running
@@ -168,7 +170,7 @@ class Exchange:
             self._batch_size = max(self._types[claim.type].max_batch_size for claim in claims)
         if top_up:
             claims = self._topped_up(claims)
-        batches = make_batches(claims, self._types)
+        batches = make_batches(claims, self._types, in_order=self._in_order)
         self._pace.take(batches)
         self._held += len(claims)
         self._held_since_s = time.monotonic()

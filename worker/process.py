@@ -79,6 +79,7 @@ def _work(
         registry.types,
         desk,
         progress,
+        in_order=manager.promises.ordered,
         some_wait=lambda: any(load.waiting for load in manager.load(list(registry.types))),
         place=settings.redis_place,
         lease_s=settings.lease_s,

@@ -18,13 +18,12 @@ from tests.contract.harness import (
     TypeLimits,
     answer,
 )
-from tests.ordered.harness import OrderedHarness
 from tests.synchronous.harness import SynchronousHarness
 
 DISCIPLINES: dict[str, HarnessMaker] = {
     "random": partial(RedisHarness, discipline="random"),
     "distributed": partial(RedisHarness, discipline="distributed"),
-    "ordered": partial(OrderedHarness, answer=answer),
+    "ordered": partial(RedisHarness, discipline="ordered"),
     "synchronous": lambda _url, limits: SynchronousHarness(limits, answer),
 }
 

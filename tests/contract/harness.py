@@ -69,7 +69,7 @@ HarnessMaker = Callable[[str, Mapping[str, TypeLimits]], Harness]
 
 
 class RedisHarness:
-    """The random or the distributed discipline with a worker that is a few lines."""
+    """A discipline with both halves, and a worker that is a few lines."""
 
     def __init__(self, url: str, limits: Mapping[str, TypeLimits], discipline: str) -> None:
         settings = Settings(redis_url=url, discipline=discipline)

@@ -13,11 +13,10 @@ from pathlib import Path
 
 from http_server.problem import TITLES
 from settings import BOTH, Settings, env_name, flag_name
-from task_manager import ordered_keys
 from task_manager.distributed import DistributedManager
 from task_manager.interface import Promises
 from task_manager.keys import Keys
-from task_manager.ordered import Ordered
+from task_manager.ordered import OrderedManager
 from task_manager.random import RandomManager
 from task_manager.synchronous import Synchronous
 
@@ -34,9 +33,6 @@ PROMISES = {
     "batches": "inputs that wait together may run together",
 }
 """What each attribute of `Promises` means to whoever chooses."""
-
-KEPT_BY_RQ = (ordered_keys.QUEUES, ordered_keys.WORKERS, ordered_keys.RUNNING_PREFIX)
-"""What the keys begin with that have no TTL even where only doneyet writes."""
 
 STATUSES = {
     "bad-request": "400",
@@ -78,7 +74,7 @@ def promises() -> str:
     declared = {
         "random": RandomManager.promises,
         "distributed": DistributedManager.promises,
-        "ordered": Ordered.promises,
+        "ordered": OrderedManager.promises,
         "synchronous": Synchronous.promises,
     }
     rows = [
@@ -101,7 +97,7 @@ def problems() -> str:
 
 
 def keys() -> str:
-    """Every key of the random and the distributed discipline."""
+    """Every key."""
     rows = []
     for name, method in inspect.getmembers(Keys("doneyet"), inspect.ismethod):
         if not name.startswith("_"):
@@ -109,30 +105,6 @@ def keys() -> str:
             shown = [{"<type_name>": "<type>", "<task_id>": "<id>"}.get(p, p) for p in places]
             rows.append([f"`{method(*shown)}`", _text(method)])
     return table(["key", "what it holds"], sorted(rows))
-
-
-def rq_keys() -> str:
-    """Every key of the ordered discipline."""
-    found = {
-        ordered_keys.QUEUES: "Set of RQ's: the queues.",
-        ordered_keys.WORKERS: "Set of RQ's: keys of all workers.",
-        Keys("doneyet").finished(): _text(Keys.finished),
-    }
-    for builder in (ordered_keys.job, ordered_keys.results):
-        found[builder("<id>")] = _text(builder)
-    found[ordered_keys.worker("<owner>")] = _text(ordered_keys.worker)
-    queue = ordered_keys.QueueKeys("doneyet", "<type>")
-    for name, member in inspect.getmembers(ordered_keys.QueueKeys):
-        if isinstance(member, property):
-            found[getattr(queue, name)] = _text(member)
-    rows = [[f"`{key}`", text, _rq_ttl(key, text)] for key, text in sorted(found.items())]
-    return table(["key", "what it holds", "TTL"], rows)
-
-
-def _rq_ttl(key: str, text: str) -> str:
-    if text.startswith("Channel"):
-        return "none"
-    return "no" if key.startswith(KEPT_BY_RQ) else "yes"
 
 
 def _text(documented: object) -> str:
@@ -152,7 +124,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "promises": promises,
     "problems": problems,
     "keys": keys,
-    "ordered-keys": rq_keys,
 }
 
 

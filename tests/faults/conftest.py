@@ -115,7 +115,7 @@ def signal_each(pids: list[int], number: signal.Signals) -> None:
 StartSystem = Callable[..., FaultSystem]
 
 
-@pytest.fixture(params=["random", "distributed"])
+@pytest.fixture(params=["random", "distributed", "ordered"])
 def start_system(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StartSystem]:

@@ -10,24 +10,31 @@ from tests.lua.conftest import RunScript
 TTL_MS, KEEP_MS = 5000, 60_000
 
 
-def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
+def submit(
+    run: RunScript, *ids: str, max_load: int = 10, discard: int = 0, by_turn: int = 0
+) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
-    keys = ["waiting", "inputs", "running", "progress", "wake", *(f"result:{i}" for i in ids)]
-    args: list[Argument] = [TTL_MS, max_load, discard, "finished", *ids, *["{}"] * len(ids)]
+    keys = ["waiting", "inputs", "running", "progress", "wake", "turns"]
+    keys += [f"result:{i}" for i in ids]
+    args: list[Argument] = [TTL_MS, max_load, discard, "finished", by_turn, *ids]
+    args += ["{}"] * len(ids)
     reply: list[bytes | int] = run("distributed/submit", keys, args)
     return reply
 
 
-def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
+def claim(
+    run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, by_turn: int = 0
+) -> list[bytes]:
     """Runs distributed/claim for one type."""
-    keys = ["waiting", "inputs", "running", f"claims:{owner}", "retry", "wake", "owners"]
-    reply: list[bytes] = run("distributed/claim", keys, [owner, limit, leave, KEEP_MS, "t"])
+    keys = ["waiting", "inputs", "running", f"claims:{owner}", "retry", "wake", "owners", "turns"]
+    args: list[Argument] = [owner, limit, leave, KEEP_MS, by_turn, "t"]
+    reply: list[bytes] = run("distributed/claim", keys, args)
     return reply
 
 
 def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
     """Runs distributed/return for (id, counted) pairs."""
-    keys = ["running", f"claims:{owner}", "progress", "waiting", "inputs", "retry", "wake"]
+    keys = ["running", f"claims:{owner}", "progress", "waiting", "inputs", "retry", "wake", "turns"]
     keys += [f"result:{i}" for i, _ in marks]
     args: list[Argument] = [owner, max_attempts, TTL_MS, '{"error":{}}', "finished"]
     args += [part for mark in marks for part in mark]
@@ -119,8 +126,12 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
         for key in (f"{name}:waiting", f"{name}:inputs"):
             client.expire(key, 60)
     fields = ("waiting", "inputs", "running", "claims", "retry", "wake")
-    keys = [key for name in ("x", "y") for key in (*(f"{name}:{f}" for f in fields), "owners")]
-    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, "x", "y"])
+    keys = [
+        key
+        for name in ("x", "y")
+        for key in (*(f"{name}:{f}" for f in fields), "owners", f"{name}:turns")
+    ]
+    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, 0, "x", "y"])
     assert sorted(reply[1::4]) == [b"x", b"x", b"y", b"y"]
     assert client.zcard("y:waiting") == 1
 
@@ -159,7 +170,7 @@ def test_return_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis
 
 def cancel(run: RunScript, task_id: str) -> bytes | None:
     """Runs distributed/cancel."""
-    keys = ["running", "progress", "cancelled", "waiting", "inputs", f"result:{task_id}"]
+    keys = ["running", "progress", "cancelled", "waiting", "inputs", "turns", f"result:{task_id}"]
     reply: bytes | None = run("distributed/cancel", keys, [task_id, TTL_MS, "finished"])
     return reply
 
@@ -203,5 +214,96 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
 def test_forget(run: RunScript, client: redis.Redis) -> None:
     """A task that has been answered after all no longer waits."""
     submit(run, "a", "b")
-    assert run("distributed/forget", ["waiting", "inputs"], ["a", "x"]) == 1
+    assert run("distributed/forget", ["waiting", "inputs", "turns"], ["a", "x"]) == 1
     assert client.zrange("waiting", 0, -1) == client.hkeys("inputs") == [b"b"]
+
+
+def turns(client: redis.Redis) -> list[str]:
+    """The ids that have a turn, the first one first."""
+    found: list[bytes] = client.zrange("turns", 0, -1)  # type: ignore[assignment]
+    return [each.decode() for each in found]
+
+
+def test_by_turn_submits_line_up(run: RunScript, client: redis.Redis) -> None:
+    """In the order of one submit and of submits; asking again changes no turn; all expires."""
+    submit(run, "c", "a", "c", "b", by_turn=1)
+    submit(run, "z", "a", by_turn=1)
+    assert turns(client) == ["c", "a", "b", "z"]
+    assert 0 < client.pttl("turns") <= TTL_MS
+
+
+def test_by_turn_a_clock_set_back_changes_no_order(run: RunScript, client: redis.Redis) -> None:
+    """Whoever comes later has the later turn, although the clock says otherwise."""
+    submit(run, "a", by_turn=1)
+    client.zadd("turns", {"a": 4e15})
+    submit(run, "b", "c", by_turn=1)
+    assert turns(client) == ["a", "b", "c"]
+
+
+def test_by_turn_an_expired_task_queues_anew(run: RunScript, client: redis.Redis) -> None:
+    """Asked for after its interest has ended it is a new task."""
+    submit(run, "a", "b", by_turn=1)
+    lapse(client, "a")
+    submit(run, "c", "a", by_turn=1)
+    assert turns(client) == ["b", "c", "a"]
+
+
+def test_by_turn_claims_come_in_order(run: RunScript, client: redis.Redis) -> None:
+    """The first come; what has expired or is known nowhere else is swept on the way."""
+    submit(run, *"cabedf", by_turn=1)
+    register(client)
+    lapse(client, "a")
+    client.zadd("turns", {"unknown": 1})
+    assert claim(run, limit=3, by_turn=1)[::4] == [b"c", b"b"]
+    assert claim(run, limit=2, by_turn=1)[::4] == [b"e", b"d"]
+    assert claim(run, limit=2, by_turn=1)[::4] == [b"f"]
+    assert client.exists("turns", "waiting", "inputs") == 0
+
+
+def test_by_turn_a_returned_task_has_its_old_turn(run: RunScript, client: redis.Redis) -> None:
+    """What was not begun is before all that came later; a suspect goes first, alone."""
+    submit(run, *"abcd", by_turn=1)
+    register(client)
+    assert claim(run, limit=3, by_turn=1)[::4] == [b"a", b"b", b"c"]
+    submit(run, "e", by_turn=1)
+    give_back(run, "o", ("c", 0), ("b", 1), ("a", 0))
+    assert turns(client) == ["a", "b", "c", "d", "e"]
+    assert claim(run, by_turn=1)[::4] == [b"b"]
+    assert claim(run, by_turn=1)[::4] == [b"a", b"c", b"d", b"e"]
+
+
+def test_by_turn_lost_turns_lose_no_task(run: RunScript, client: redis.Redis) -> None:
+    """Without its sorted set they come in any order; asking gives them a turn again."""
+    submit(run, "a", "b", by_turn=1)
+    client.delete("turns")
+    submit(run, "b", by_turn=1)
+    assert turns(client) == ["b"]
+    register(client)
+    client.delete("turns")
+    assert sorted(claim(run, by_turn=1)[::4]) == [b"a", b"b"]
+    assert give_back(run, "o", ("a", 0), ("b", 0)) == 2
+    assert sorted(turns(client)) == ["a", "b"]
+
+
+def test_by_turn_a_round_time_is_a_number(run: RunScript, client: redis.Redis) -> None:
+    """Scores with many zeros, which servers may write as 1e+15, are kept as whole numbers."""
+    submit(run, "a", by_turn=1)
+    register(client)
+    client.zadd("turns", {"a": 2e15})
+    client.zadd("waiting", {"a": 3e12})
+    claim(run, by_turn=1)
+    held = client.hget("running", "a")
+    assert isinstance(held, bytes)
+    assert held.split(b" ")[1] == b"3000000000000"
+    assert held.split(b" ")[5] == b"2000000000000000"
+
+
+def test_by_turn_cancel_and_forget_leave_no_turn(run: RunScript, client: redis.Redis) -> None:
+    """Nor does a finished task keep one."""
+    submit(run, "a", "b", "c", by_turn=1)
+    cancel(run, "a")
+    run("distributed/forget", ["waiting", "inputs", "turns"], ["b"])
+    assert turns(client) == ["c"]
+    register(client)
+    assert claim(run, by_turn=1)[::4] == [b"c"]
+    assert str(cancel(run, "c")).startswith("b'cancelled ")

@@ -26,7 +26,7 @@ def task(number: int, type_name: str) -> Task:
 def asking(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Asking]:
     """The asking half of each discipline, with a type of each kind."""
     manager = open_asking(Settings(redis_url=redis_url, discipline=request.param), LIMITS)
-    assert isinstance(manager, Routed) == (request.param != "distributed")
+    assert isinstance(manager, Routed) == (request.param == "random")
     yield manager
     manager.close()
 

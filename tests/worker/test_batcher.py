@@ -171,6 +171,15 @@ def test_batches_of_a_priced_type_come_in_no_order() -> None:
     assert firsts == {"cheap", "dear"}
 
 
+def test_batches_of_a_priced_type_come_in_order_where_that_is_promised() -> None:
+    """Inputs of like cost together all the same; the batch of the first claim comes first."""
+    types = kind("a", _Priced, max_batch_size=2)
+    texts = {"1": "x" * 9, "2": "", "3": "", "4": "x" * 9, "5": "x" * 90}
+    claims = [claim("a", name, text) for name, text in texts.items()]
+    firsts = [min(each) for each in ids(make_batches(claims, types, in_order=True))]
+    assert firsts == ["1", "2", "5"]
+
+
 def test_only_the_last_batch_is_marked_so() -> None:
     """The mark says when to store results and ask for more."""
     batches = make_batches([claim("a", str(n)) for n in range(3)], kind("a"))

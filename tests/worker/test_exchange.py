@@ -63,6 +63,7 @@ class Process:
             {kind.name: kind},
             self.desk,
             progress,
+            in_order=False,
             some_wait=lambda: bool(manager.waiting),
             place="redis://fake",
             lease_s=lease_s,

@@ -17,11 +17,11 @@ from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, RunningWorker, runs, runs_of
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed"])
+@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
 def test_it_answers_what_is_asked_and_ends_on_sigterm(
     discipline: str, settings: Settings, start_worker: StartWorker
 ) -> None:
-    """In both disciplines; one line tells what it serves."""
+    """In each of these disciplines; one line tells what it serves."""
     settings = dataclasses.replace(settings, discipline=discipline)
     worker = start_worker("--processes", "2", settings=settings)
     asker = Asker(settings)

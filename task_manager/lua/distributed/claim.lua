@@ -1,13 +1,16 @@
--- Moves random waiting tasks of some types to running, held by one owner.
--- KEYS[1+] 7 per type: waiting (zset), inputs (hash), running (hash), claims of this owner (hash),
---          retry (list: ids to be claimed alone, first), wake (list), owners (zset)
+-- Moves waiting tasks of some types to running, held by one owner: random ones, or those that came first.
+-- KEYS[1+] 8 per type: waiting (zset), inputs (hash), running (hash), claims of this owner (hash),
+--          retry (list: ids to be claimed alone, first), wake (list), owners (zset),
+--          turns (zset: id by arrival, µs)
 -- ARGV[1]  string  owner
 -- ARGV[2]  count   limit
 -- ARGV[3]  count   leave: waiting tasks to leave to others
 -- ARGV[4]  ms      how long records of running tasks are kept without a renewal
--- ARGV[5+] string  the types; the first is served first
+-- ARGV[5]  0 or 1  by turn: the first of turns instead of random ones
+-- ARGV[6+] string  the types; the first is served first
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local owner, limit, leave, keep_ms, call = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], redis.call
+local by_turn = ARGV[5] == '1'
 if not call('ZSCORE', KEYS[7], owner) then return {} end
 local t, reply = call('TIME'), {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -27,12 +30,22 @@ local function sample(waiting, size, picks)
   return found
 end
 
+-- Members of turns that came first, and when the interest in each ends.
+local function oldest(waiting, turns, picks)
+  local ids, found = call('ZRANGE', turns, 0, picks - 1), {}
+  local ends = #ids > 0 and call('ZMSCORE', waiting, unpack(ids))
+  for i, id in ipairs(ids) do found[2 * i - 1], found[2 * i] = id, ends[i] or 0 end
+  return found
+end
+
 -- Takes those that are still wanted of `found`: ids, each with when its interest ends. Tells whether
 -- one was that has to be alone.
 local function take(k, task_type, found)
   local run, held, gone, ids, alone = {}, {}, {}, {}, false
   for j = 1, #found, 2 do ids[#ids + 1] = found[j] end
-  local texts = #ids > 0 and call('HMGET', KEYS[k + 1], unpack(ids))
+  if #ids == 0 then return false end
+  local texts = call('HMGET', KEYS[k + 1], unpack(ids))
+  local turns = by_turn and call('ZMSCORE', KEYS[k + 7], unpack(ids))
   for i, id in ipairs(ids) do
     local score, attempts, submitted, at = found[2 * i], (texts[i] or ''):match('^(%d+) (%d+)\n()')
     if not at or tonumber(score) <= now then
@@ -42,13 +55,16 @@ local function take(k, task_type, found)
       local input, n = texts[i]:sub(at), #run
       attempts = alone and tostring(attempts + 1) or '1'
       gone[#gone + 1], run[n + 1], held[n + 1], held[n + 2] = id, id, id, input
-      run[n + 2], n = owner .. ' ' .. score .. ' ' .. submitted .. tail .. attempts, #reply
+      run[n + 2] = ('%s %.0f %s%s%s'):format(owner, score, submitted, tail, attempts)
+      if turns then run[n + 2] = ('%s %.0f'):format(run[n + 2], turns[i] or submitted * 1000) end
+      n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, task_type, attempts, input
     end
   end
   if #gone > 0 then
     call('ZREM', KEYS[k], unpack(gone))
     call('HDEL', KEYS[k + 1], unpack(gone))
+    call('ZREM', KEYS[k + 7], unpack(gone))
   end
   if #run > 0 then
     call('HSET', KEYS[k + 2], unpack(run))
@@ -58,8 +74,8 @@ local function take(k, task_type, found)
   return alone
 end
 
-for i = 5, #ARGV do
-  local k = (i - 5) * 7 + 1
+for i = 6, #ARGV do
+  local k = (i - 6) * 8 + 1
   take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000)) -- away
   local waiting, found = call('ZCARD', KEYS[k]), {}
   local picks = math.min(limit - #reply / 4, waiting - leave)
@@ -69,6 +85,7 @@ for i = 5, #ARGV do
     local attempts = (call('HGET', KEYS[k + 1], id) or '0'):sub(1, 1) -- '0': gone meanwhile, or new
     if attempts ~= '0' then found = { id, call('ZSCORE', KEYS[k], id) or 0 } else id = call('LPOP', KEYS[k + 4]) end
   end
+  if picks > 0 and #found == 0 and by_turn then found = oldest(KEYS[k], KEYS[k + 7], picks) end
   if picks > 0 and #found == 0 then found = sample(KEYS[k], waiting, picks) end
   if take(k, ARGV[i], found) then break end
   if picks > 0 and #reply == 0 then call('RPUSH', KEYS[k + 5], 1) end -- all had expired: look again
