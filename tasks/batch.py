@@ -6,21 +6,22 @@ again, after a crash or a deployment, is soon where it was. Nothing of it is kep
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
 from settings import SettingError, Settings, env_name
 from tasks.base import TaskType
+from tasks.batch_compression import check_name
 from tasks.batch_items import count_items, read_items
 from tasks.batch_run import BatchRun, ItemError
 from tasks.coordination import Coordination
 from tasks.registry import Registry
+from tasks.storage.errors import StorageError
 from tasks.storage.files import Files
 from tasks.storage.places import Places
+from tasks.storage.scratch import scratch_files
 
 INPUT_TTL_S = 86_400.0
 """Asked once, a job is done even if nobody asks again: its answer is a file."""
@@ -75,13 +76,24 @@ class _Job(TaskType):
     def do(self, coordination: Coordination, run: BatchRun) -> BaseModel:
         """Does `run`, from fetching its input to storing its output."""
         files = self._files(coordination.sleep)
+        check_name(run.source)
+        check_name(run.target)
+        if files.same(run.source, run.target):
+            raise StorageError(
+                f"{run.source!r} and {run.target!r} are one file, which would be replaced; name "
+                "another output"
+            )
         if not run.dry_run:
             files.check_writable(run.target)
-        with tempfile.TemporaryDirectory(prefix="doneyet-batch-") as folder:
-            source, target = Path(folder, "input"), Path(folder, "output")
+
+        def pulse() -> None:
+            coordination.sleep(0)
+
+        with scratch_files(2) as (source, target):
             files.fetch(run.source, source)
-            total = count_items(source)
-            counts = run.over(read_items(source), total, target, coordination)
+            total = count_items(source, run.source, pulse)
+            items = read_items(source, run.source, pulse)
+            counts = run.over(items, total, target, coordination)
             plan = None
             if run.dry_run:
                 there = files.describe(run.target) is not None
@@ -90,7 +102,7 @@ class _Job(TaskType):
                     f"{'replace' if there else 'write'} {run.target}"
                 )
             else:
-                files.store(target, run.target)
+                files.store(target, run.target, spared=run.source)
         return self.Output(
             items=counts.items,
             succeeded=counts.items - counts.failed,
@@ -111,7 +123,10 @@ CarriedName = Annotated[str, AfterValidator(_no_error)]
 
 
 class Batch(_Job):
-    """Asks every item of a file, and writes the answers to another, in the same order."""
+    """Asks every item of a file, and writes the answers to another, in the same order.
+
+    Files whose names end in `.gz`, `.bz2` or `.xz` are read and written compressed.
+    """
 
     name, endpoint = "batch", "/batch"
     example = {"task": "factorize", "input": "numbers.jsonl", "output": "factors.jsonl"}

@@ -5,19 +5,23 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel
 
 from tasks.asking import MODEL, InvalidInputError, asked, models
 from tasks.base import TaskType
+from tasks.batch_compression import created, plain_name
 from tasks.batch_items import Item
 from tasks.batch_output import Output
 from tasks.coordination import AskedTask, Coordination
 from tasks.execution import Answer, failure
+from tasks.storage.errors import FULL
+from tasks.storage.scratch import scratch_error
 
 MOST_UNFINISHED = 1000
 """Items that are asked and not yet written: enough for many workers, and for one round trip."""
@@ -26,6 +30,18 @@ MOST_ITEM_BYTES = 8 * 1024 * 1024
 """One input, as it lies in Redis; as much as an HTTP request may have."""
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.05, 1.0
 SHOWN_ERRORS = 10
+
+
+@contextmanager
+def _scratch(path: Path, name: str) -> Iterator[BinaryIO]:
+    """The file at `path`, compressed as `name` says."""
+    try:
+        with created(path, name) as file:
+            yield file
+    except OSError as error:
+        if error.errno in FULL:  # asking other tasks writes to no disk
+            raise scratch_error(error) from error
+        raise
 
 
 class ItemError(BaseModel):
@@ -55,6 +71,11 @@ class _Open:
     task: AskedTask | None
     answer: Answer | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held for it, with what is carried."""
+        return self.item.size + (len(self.task.input) if self.task else 0)
+
 
 @dataclass
 class BatchRun:
@@ -75,17 +96,19 @@ class BatchRun:
 
         Raises:
             StoppedError: it is to end now.
+            ScratchError: `path` cannot be written.
         """
         counts = self._counts = Counts()
         window: deque[_Open] = deque()
         wait_s, held_bytes = SHORTEST_WAIT_S, 0
-        with path.open("wb") as file:
-            output = Output(file, lines=self.target.endswith((".jsonl", ".ndjson")))
+        with _scratch(path, self.target) as file:
+            lines = plain_name(self.target).endswith((".jsonl", ".ndjson"))
+            output = Output(file, lines=lines)
             while True:
                 room = MOST_UNFINISHED - len(window)
                 for item in islice(items, room if held_bytes < MOST_UNFINISHED_BYTES else 0):
                     window.append(opened := self._open(item))
-                    held_bytes += len(opened.task.input) if opened.task else 0
+                    held_bytes += opened.size
                     if held_bytes >= MOST_UNFINISHED_BYTES:
                         break
                 if not window:
@@ -94,7 +117,7 @@ class BatchRun:
                 before = counts.items
                 while window and (answer := window[0].answer) is not None:
                     done = window.popleft()
-                    held_bytes -= len(done.task.input) if done.task else 0
+                    held_bytes -= done.size
                     output.add(self._element(done, answer))
                 if not self.dry_run:
                     message = f"{counts.items} of {total} done, {counts.failed} failed"

@@ -16,8 +16,12 @@ HINTS = {
     errno.ENOTDIR: "one of the folders in the name is a file",
     errno.EISDIR: "name a file, not a folder",
     errno.ENAMETOOLONG: "name a file with a shorter name",
+    errno.ELOOP: "its symbolic links lead in a circle, or changed meanwhile",
 }
 """What to do about errors of the operating system."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What a disk says that has no room for more."""
 
 
 class StorageError(Exception):

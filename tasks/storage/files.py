@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from tasks.storage.errors import StorageError, failed, said, system_reason
+from tasks.storage.errors import FULL, StorageError, failed, said, system_reason
 from tasks.storage.local_files import LocalFiles
 from tasks.storage.patience import patiently
 from tasks.storage.places import Places, split_url
-from tasks.storage.remote_files import RemoteFiles
+from tasks.storage.remote_files import RemoteFiles, chain
+from tasks.storage.scratch import ScratchError, scratch_error
 
 __all__ = ["Files", "Info", "StorageError"]
 
@@ -31,7 +32,9 @@ class _Kind(Protocol):
 
     def is_transient(self, error: Exception) -> bool: ...
     def size(self, path: str) -> int | None: ...
-    def get(self, path: str, into: Path) -> None: ...
+    def version(self, path: str) -> str | None: ...
+    def same(self, one: str, other: str) -> bool: ...
+    def get(self, path: str, into: Path) -> str: ...
     def put(self, source: Path, path: str) -> None: ...
     def check_writable(self, path: str) -> None: ...
 
@@ -60,21 +63,64 @@ class Files:
         self._remote: dict[str, RemoteFiles] = {}
         self._connecting = threading.Lock()
 
-    def fetch(self, location: str, into: Path) -> None:
-        """Copies or downloads the file to `into`.
+    def fetch(self, location: str, into: Path) -> str:
+        """Copies or downloads the file to `into`, a scratch file; its version, as `version` has it.
 
         Raises:
+            ScratchError: `into` cannot be written.
             StorageError: there is no such file, or it cannot be read.
         """
-        self._tried("read", location, lambda kind, path: kind.get(path, into))
 
-    def store(self, source: Path, location: str) -> None:
+        def act(kind: _Kind, path: str) -> str:
+            try:
+                return kind.get(path, into)
+            except OSError as error:
+                if full := _full(error):  # reading fills no disk
+                    raise scratch_error(full) from error
+                raise
+
+        return self._tried("read", location, act)
+
+    def store(self, source: Path, location: str, *, spared: str | None = None) -> None:
         """Replaces the file by a copy of `source`; until that is done the old one is there, whole.
+
+        Args:
+            source: what it becomes a copy of.
+            location: the file.
+            spared: another location, which must not be that of the same file by now.
 
         Raises:
             StorageError: it cannot be written; nothing has changed.
         """
-        self._tried("write", location, lambda kind, path: kind.put(source, path))
+        if spared is not None and self.same(spared, location):
+            raise failed("write", location, f"it has become one file with {spared!r}")
+
+        def act(kind: _Kind, path: str) -> None:
+            if isinstance(kind, LocalFiles):  # where links can be made meanwhile
+                kind.put(source, path, spared)
+            else:
+                kind.put(source, path)
+
+        self._tried("write", location, act)
+
+    def version(self, location: str) -> str | None:
+        """A text that is another one once somebody wrote the file; None where there is no file.
+
+        Raises:
+            StorageError: it cannot be told.
+        """
+        return self._tried("look at", location, lambda kind, path: kind.version(path))
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two locations are those of one file: by links, by their case, by two folders.
+
+        Raises:
+            StorageError: it cannot be told.
+        """
+        scheme, path = split_url(other)
+        if split_url(one)[0] != scheme:
+            return False
+        return self._tried("look at", one, lambda kind, first: kind.same(first, path))
 
     def check_writable(self, location: str) -> None:
         """Does nothing, as far as anybody can see, where `store` has a chance.
@@ -102,6 +148,8 @@ class Files:
         kind = self._kind(scheme, allowed)
         try:
             return patiently(lambda: act(kind, path), kind.is_transient, sleep=self._sleep)
+        except ScratchError:
+            raise
         except StorageError as error:
             raise failed(doing, location, str(error)) from error
         except Exception as error:
@@ -139,6 +187,14 @@ class Files:
             raise failed("reach", location, str(error)) from error
         except Exception as error:
             raise failed("reach", location, said(error)) from error
+
+
+def _full(error: OSError) -> OSError | None:
+    """What `error` came from, where that is a disk without room."""
+    for each in chain(error):
+        if isinstance(each, OSError) and each.errno in FULL:
+            return each
+    return None
 
 
 def _reason(kind: _Kind, error: Exception) -> str:

@@ -57,6 +57,10 @@ class GoogleDriveFiles(RemoteFiles):
             about: dict[str, Any] = files.info(path)
             return about
 
+    def same(self, one: str, other: str) -> bool:
+        with self._files(one) as files, self._files(other) as others:
+            return not set(files.ids(one)).isdisjoint(others.ids(other))
+
     def download(self, path: str, into: Path) -> None:
         with self._files(path) as files:
             files.get_file(path, str(into))

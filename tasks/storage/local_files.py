@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import secrets
 import shutil
 import stat
@@ -11,12 +13,16 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks.storage.errors import StorageError
+from tasks.storage.errors import ChangedError, StorageError
 
-TEMPORARY_PREFIX, TEMPORARY_SUFFIX = ".doneyet-", ".part"
+TEMPORARY = re.compile(r"\.doneyet-[0-9a-f]{16}\.part")
+"""What files are called that are being written; they are marked, too (`_MARK`)."""
 STALE_AFTER_S = 3600.0
 """After this, a temporary file that nobody writes to is what a killed process left."""
 _COPY_BYTES = 1 << 20
+_MARK = stat.S_ISVTX
+"""Means nothing for files on Linux. It is taken off a file that is complete, so that a file which
+only has such a name is never removed."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -31,8 +37,8 @@ class LocalFiles:
         self._roots = roots
 
     def is_transient(self, error: Exception) -> bool:
-        """False: a disk does not recover by being asked again."""
-        return False
+        """Only where somebody wrote to the file; a disk does not recover by being asked again."""
+        return isinstance(error, ChangedError)
 
     def size(self, path: str) -> int | None:
         """Its size in bytes; None where there is no such file."""
@@ -42,22 +48,51 @@ class LocalFiles:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
-    def get(self, path: str, into: Path) -> None:
-        """Copies the file to `into`."""
+    def version(self, path: str) -> str | None:
+        """What is another text once the file was written anew; None where there is no such file."""
+        try:
+            with self._reading(path) as file:
+                return _version_of(os.fstat(file))
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two paths lead to one file, by whatever links and however it is spelt."""
+        if self._real(one) == self._real(other):
+            return True
+        try:
+            with self._reading(one) as file, self._reading(other) as another:
+                return os.path.sameopenfile(file, another)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+
+    def get(self, path: str, into: Path) -> str:
+        """Copies the file to `into`, and tells its version."""
         with (
             self._reading(path) as opened,
             open(opened, "rb", closefd=False) as file,
             open(into, "wb") as copy,
         ):
+            before = _version_of(os.fstat(opened))
             shutil.copyfileobj(file, copy, _COPY_BYTES)
+            if _version_of(os.fstat(opened)) != before:
+                raise ChangedError(f"{path} changed while it was read")
+            return before
 
-    def put(self, source: Path, path: str) -> None:
-        """Makes the file a copy of `source`: its old content stays whole until the new one is."""
+    def put(self, source: Path, path: str, spared: str | None = None) -> None:
+        """Makes the file a copy of `source`: its old content stays whole until the new one is.
+
+        Where it has become one file with the one at `spared`, it is left alone. That must be a
+        local one, or of another kind.
+        """
         with self._folder(path, make=True) as (folder, name):
             _sweep(folder)
-            temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+            temporary = _temporary_name()
             try:
                 _copy(source, folder, temporary, _mode(folder, name))
+                if spared is not None and self.same(spared, path):
+                    raise StorageError(f"it has become one file with {spared!r}")
+                _mode(folder, name)  # whatever it has become meanwhile is no pipe or device
                 os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
                 with contextlib.suppress(OSError):
@@ -68,17 +103,18 @@ class LocalFiles:
 
     def check_writable(self, path: str) -> None:
         """Writes and removes an empty file where the file, or its first missing folder, goes."""
-        if os.path.isdir(path):  # noqa: PTH112
-            raise IsADirectoryError(21, "Is a directory", path)
+        above = False
         while True:
             try:
-                with self._folder(path, make=False) as (folder, _):
-                    temporary = f"{TEMPORARY_PREFIX}{secrets.token_hex(8)}{TEMPORARY_SUFFIX}"
+                with self._folder(path, make=False) as (folder, name):
+                    if not above:
+                        _mode(folder, name)
+                    temporary = _temporary_name()
                     os.close(_create(folder, temporary, 0o600))
                     os.unlink(temporary, dir_fd=folder)
                     return
             except FileNotFoundError:
-                path = os.path.dirname(path)  # noqa: PTH120
+                path, above = os.path.dirname(path), True  # noqa: PTH120
                 if path in self._roots:
                     raise
 
@@ -134,11 +170,14 @@ class LocalFiles:
         )
 
 
-def _copy(source: Path, folder: int, name: str, mode: int) -> None:
+def _copy(source: Path, folder: int, name: str, mode: int | None) -> None:
     """`source` as a new file called `name`, safe on the disk when this returns."""
-    with open(source, "rb") as old, open(_create(folder, name, mode), "wb") as new:
+    with open(source, "rb") as old, open(_create(folder, name, 0o666 | _MARK), "wb") as new:
         shutil.copyfileobj(old, new, _COPY_BYTES)
         new.flush()
+        usual = stat.S_IMODE(os.fstat(new.fileno()).st_mode)  # less the process' umask
+        with contextlib.suppress(PermissionError):  # a file system without modes
+            os.fchmod(new.fileno(), (usual if mode is None else mode) & ~_MARK)
         os.fsync(new.fileno())
 
 
@@ -147,21 +186,38 @@ def _create(folder: int, name: str, mode: int) -> int:
     return os.open(name, flags, mode, dir_fd=folder)
 
 
-def _mode(folder: int, name: str) -> int:
-    """Who may do what with the file that is replaced; what is usual for a new one."""
+def _mode(folder: int, name: str) -> int | None:
+    """Who may do what with the file that is to be replaced; None where there is none.
+
+    Raises:
+        StorageError: it is something else than a file, which would be lost.
+    """
     try:
         old = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode
     except FileNotFoundError:
-        return 0o666  # less the process' umask
+        return None
     if stat.S_ISDIR(old):
         raise IsADirectoryError(21, "Is a directory", name)
+    if not stat.S_ISREG(old):
+        raise StorageError(f"{name!r} is no ordinary file; name one that is, or that is not there")
     return stat.S_IMODE(old)
+
+
+def _temporary_name() -> str:
+    return f".doneyet-{secrets.token_hex(8)}.part"
+
+
+def _version_of(found: os.stat_result) -> str:
+    """A hash of size, times and inode: in-place changes, replacements, and old times set back."""
+    known = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()
 
 
 def _sweep(folder: int) -> None:
     """Removes what killed processes left in the folder."""
-    for name in os.listdir(folder):
-        if name.startswith(TEMPORARY_PREFIX) and name.endswith(TEMPORARY_SUFFIX):
-            with contextlib.suppress(OSError):
-                if os.stat(name, dir_fd=folder).st_mtime < time.time() - STALE_AFTER_S:
-                    os.unlink(name, dir_fd=folder)
+    for name in filter(TEMPORARY.fullmatch, os.listdir(folder)):
+        with contextlib.suppress(OSError):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            unfinished = stat.S_ISREG(found.st_mode) and found.st_mode & _MARK
+            if unfinished and found.st_mtime < time.time() - STALE_AFTER_S:
+                os.unlink(name, dir_fd=folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -55,14 +56,29 @@ class RemoteFiles:
             return None
         return None if about["type"] == "directory" else int(about["size"])
 
-    def get(self, path: str, into: Path) -> None:
-        """Downloads the file."""
+    def version(self, path: str) -> str | None:
+        """What is another text once the file was written anew; None where there is no such file."""
+        try:
+            about = self.about(path)
+        except FileNotFoundError as error:
+            if self.is_elsewhere(error):
+                raise
+            return None
+        return None if about["type"] == "directory" else _version_of(about)
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether two paths lead to one file."""
+        return one == other
+
+    def get(self, path: str, into: Path) -> str:
+        """Downloads the file, and tells its version."""
         before = self.about(path)
         if before["type"] == "directory":
             raise IsADirectoryError(path)
         self.download(path, into)
         if into.stat().st_size != before["size"] or self.about(path) != before:
             raise ChangedError(f"{path} changed while it was read")
+        return _version_of(before)
 
     def about(self, path: str) -> dict[str, Any]:
         """What fsspec knows about the file, just asked."""
@@ -77,6 +93,12 @@ class RemoteFiles:
     def is_elsewhere(self, error: FileNotFoundError) -> bool:
         """Whether not only the file, but all that it could be in is missing."""
         return False
+
+
+def _version_of(about: dict[str, Any]) -> str:
+    """A hash of all that is known (size, time, etag, generation, checksum: each has others)."""
+    known = "\n".join(f"{name}={about[name]}" for name in sorted(about))
+    return hashlib.blake2b(known.encode(), digest_size=12).hexdigest()
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

@@ -145,6 +145,25 @@ def test_jobs_that_cannot_be_done(jobs: Jobs) -> None:
     assert sorted(path.name for path in jobs.folder.iterdir()) == ["file", "items.jsonl"]
 
 
+def test_two_names_of_one_file(jobs: Jobs) -> None:
+    """Links, hard links, a linked folder, whichever of them is read: no item is asked."""
+    jobs.write(3)
+    text = (jobs.folder / "items.jsonl").read_text()
+    (jobs.folder / "link.jsonl").symlink_to("items.jsonl")
+    (jobs.folder / "hard.jsonl").hardlink_to(jobs.folder / "items.jsonl")
+    (jobs.folder / "folder").symlink_to(".")
+    for names in (
+        ("link.jsonl", "items.jsonl"),
+        ("items.jsonl", "hard.jsonl"),
+        ("folder/items.jsonl", "folder/./link.jsonl"),
+    ):
+        answer = jobs.run(input=names[0], output=names[1], dry_run=names[1] == "hard.jsonl")
+        assert "are one file, which would be replaced" in answer["error"]["detail"]
+    assert (jobs.folder / "items.jsonl").read_text() == text
+    assert (jobs.folder / "link.jsonl").is_symlink()
+    assert not jobs.runs()
+
+
 def test_more_items_than_may_wait(start_jobs: Start) -> None:
     """The job waits for room; other clients' tasks are not refused for it for ever."""
     jobs = start_jobs({"DONEYET_MAX_LOAD": "8"})
