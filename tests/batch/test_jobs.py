@@ -152,12 +152,12 @@ def test_two_names_of_one_file(jobs: Jobs) -> None:
     (jobs.folder / "link.jsonl").symlink_to("items.jsonl")
     (jobs.folder / "hard.jsonl").hardlink_to(jobs.folder / "items.jsonl")
     (jobs.folder / "folder").symlink_to(".")
-    for names in (
-        ("link.jsonl", "items.jsonl"),
-        ("items.jsonl", "hard.jsonl"),
-        ("folder/items.jsonl", "folder/./link.jsonl"),
+    for source, target, dry_run in (
+        ("link.jsonl", "items.jsonl", False),
+        ("items.jsonl", "hard.jsonl", True),
+        ("folder/items.jsonl", "folder/./link.jsonl", False),
     ):
-        answer = jobs.run(input=names[0], output=names[1], dry_run=names[1] == "hard.jsonl")
+        answer = jobs.run(input=source, output=target, dry_run=dry_run)
         assert "are one file, which would be replaced" in answer["error"]["detail"]
     assert (jobs.folder / "items.jsonl").read_text() == text
     assert (jobs.folder / "link.jsonl").is_symlink()
