@@ -18,7 +18,7 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test check lint format mutants bench containers lock upgrade clean
+.PHONY: help demo demo-models serve test check lint format mutants bench containers browser lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +59,9 @@ bench: $(DEV) ## Measures doneyet beside its peers and writes docs/benchmarks.md
 
 containers: $(DEV) ## Builds and runs the containers on the Docker engine that is there
 	@$(BIN)/python -m pytest -m containers $(ARGS)
+
+browser: $(DEV) ## Tries in Chromium what web pages can do to a server: nothing
+	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 lock: $(VENV)-lock/bin/uv ## Pins what pyproject.toml asks for in requirements/, keeping pins that still fit
 	@for lock in $(LOCKS); do \

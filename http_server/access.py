@@ -130,7 +130,9 @@ def with_access(
 
 def _named(settings: Settings) -> tuple[frozenset[str], tuple[str, ...]]:
     """The host names of `settings`, and what names end with that `*.` stands before."""
-    names, suffixes = {settings.host.lower() or "localhost"}, []
+    names, suffixes = set[str](), list[str]()
+    if not _leads_nowhere_else(settings.host.lower()):  # else any page on this machine were ours
+        names.add(settings.host.lower())
     for text in filter(None, map(str.strip, settings.hosts.split(","))):
         match = _SETTING.fullmatch(text)
         if match is None:

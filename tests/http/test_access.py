@@ -65,7 +65,7 @@ def test_foreign_hosts(client: FlaskClient, host: str) -> None:
         assert status == 403, (method, path)
 
 
-@pytest.mark.parametrize("host", ["[1::2::3]", "[127.0.0.1.2]", "[:]", "."])
+@pytest.mark.parametrize("host", ["[1::2::3]", "[127.0.0.1.2]", "[::::]", "."])
 def test_what_only_looks_like_an_address(host: str) -> None:
     """It is no name that could be ours either."""
     problem = Access(Settings()).problem({"PATH_INFO": "/load", "HTTP_HOST": host})
@@ -215,6 +215,16 @@ def test_the_browsers_word_counts_more_than_the_origin(client: FlaskClient) -> N
     assert submit(client, **sent)[0] == 403
     assert submit(client, **sent, Sec_Fetch_Site="same-origin")[0] == 202
     assert submit(client, Origin="http://localhost", Sec_Fetch_Site="cross-site")[0] == 403
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1", "0.0.0.0"])
+def test_other_ports_of_the_address_are_other_sites(host: str) -> None:
+    """That the server listens at loopback makes no other page there one of its own."""
+    shown = f"[{host}]" if ":" in host else host
+    sent = {"PATH_INFO": "/load", "HTTP_HOST": "box", "HTTP_ORIGIN": f"http://{shown}:3000"}
+    problem = Access(Settings(host=host)).problem(sent)
+    assert problem is not None
+    assert problem.kind == "foreign-page"
 
 
 LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}

@@ -1,0 +1,130 @@
+"""A real browser without a window, spoken to over its debugging pipe (Chrome DevTools Protocol)."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage"),
+    *("--no-first-run", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-proxy-server", "--remote-debugging-pipe"),
+)
+
+
+class Chromium:
+    """Chromium with an empty profile; `hosts` are names that lead to 127.0.0.1 in it alone."""
+
+    def __init__(self, program: str, hosts: tuple[str, ...] = ()) -> None:
+        self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        rules = ",".join(f"MAP {host} 127.0.0.1" for host in hosts)
+        theirs_in, self._to = os.pipe()
+        self._from, theirs_out = os.pipe()
+        # The browser reads from descriptor 3 and writes to 4.
+        line = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out} {theirs_in}<&- {theirs_out}>&-'
+        self._process = subprocess.Popen(
+            [
+                *("bash", "-c", line, "bash", program, *FLAGS),
+                f"--user-data-dir={self._profile.name}",
+                f"--host-resolver-rules={rules}",
+                "about:blank",
+            ],
+            pass_fds=(theirs_in, theirs_out),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(theirs_in)
+        os.close(theirs_out)
+        self._replies = os.fdopen(self._from, "rb")
+        self._numbers = itertools.count(1)
+        self._left = b""
+
+    def call(self, method: str, session: str | None = None, **parameters: Any) -> Any:
+        """What one method of the protocol returns; events are passed over."""
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self._to, json.dumps(message).encode() + b"\0")
+        while True:
+            reply = self._receive()
+            if reply.get("id") == number:
+                assert "error" not in reply, f"{method}: {reply['error']}"
+                return reply["result"]
+
+    def open(self, url: str) -> Page:
+        """A new tab that shows `url`, once it is loaded."""
+        target = self.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
+        page = Page(self, attached["sessionId"])
+        page.go(url)
+        return page
+
+    def __enter__(self) -> Chromium:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        with suppress(OSError, AssertionError):
+            self.call("Browser.close")
+        os.close(self._to)
+        self._replies.close()
+        self._process.wait(timeout=20)
+        self._profile.cleanup()
+
+    def _receive(self) -> Any:
+        while b"\0" not in self._left:
+            read = os.read(self._from, 1 << 16)
+            assert read, "the browser ended"
+            self._left += read
+        message, _, self._left = self._left.partition(b"\0")
+        return json.loads(message)
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, browser: Chromium, session: str) -> None:
+        self._browser, self._session = browser, session
+
+    def go(self, url: str) -> None:
+        """Follows what a user typed, until the page is loaded."""
+        self._browser.call("Page.navigate", self._session, url=url)
+        self.wait_for("document.readyState === 'complete' && location.href !== 'about:blank'")
+
+    def run(self, script: str) -> Any:
+        """What `script` evaluates to in the page, promises awaited, as if a user had acted."""
+        given = {"awaitPromise": True, "returnByValue": True, "userGesture": True}
+        done = self._browser.call("Runtime.evaluate", self._session, expression=script, **given)
+        assert "exceptionDetails" not in done, done["exceptionDetails"]
+        return done["result"].get("value")
+
+    def wait_for(self, condition: str) -> None:
+        """Returns once `condition` holds in the page, which may change to another meanwhile."""
+        from tests.helpers import wait_until
+
+        def holds() -> bool:
+            with suppress(AssertionError):  # the page that was asked is gone
+                return bool(self.run(condition))
+            return False
+
+        wait_until(holds, description=condition, timeout_s=30)
+
+
+def find_program() -> str | None:
+    """The browser's path, or None."""
+    found = filter(None, map(shutil.which, PROGRAMS))
+    return str(Path(next(found))) if any(map(shutil.which, PROGRAMS)) else None
