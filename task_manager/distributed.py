@@ -48,12 +48,13 @@ class DistributedManager(RedisManager):
             [
                 *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
                 *(keys.progress(type_name), keys.wake(type_name), keys.turns(type_name)),
+                keys.owners(type_name),
                 *(keys.result(type_name, task.id) for task in tasks),
             ],
             [
                 ms(self._limit(type_name, "input_ttl_s")),
                 int(self._limit(type_name, "max_load")),
-                *(int(discard), keys.finished(), int(self.by_turn)),
+                *(int(discard), keys.finished(), int(self.by_turn), keys.claims(type_name, "")),
                 *(task.id for task in tasks),
                 *(task.input for task in tasks),
             ],

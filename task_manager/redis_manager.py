@@ -196,14 +196,29 @@ class RedisManager(TaskManager):
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None
     ) -> int:
-        # First nothing more can be claimed in this owner's name, then what it holds goes back.
+        # First what it holds, while others still hear that it is dead: should we end here, they
+        # go on. Then nothing more can be claimed in its name, and what was meanwhile goes back.
+        ended = self._hand_back(owner, types, running, unregister=False)
+        ended += self._hand_back(owner, types, running, unregister=True)
+        self._registered.discard(owner)
+        return ended
+
+    def _hand_back(
+        self,
+        owner: str,
+        types: Sequence[str],
+        running: Collection[str] | None,
+        *,
+        unregister: bool,
+    ) -> int:
+        """Ends the claims that `owner` has now, as in `recover`; how many these were."""
         with self._connection.client() as client:
             pipeline = client.pipeline(transaction=False)
-            for name in types:
+            for name in types if unregister else ():
                 pipeline.zrem(self._keys.owners(name), owner)
             for name in types:
                 pipeline.hkeys(self._keys.claims(name, owner))
-            held = pipeline.execute()[len(types) :]
+            held = pipeline.execute()[-len(types) :] if types else []
         calls = []
         for name, fields in zip(types, held, strict=True):
             ids = [field.decode() for field in fields]
@@ -211,7 +226,6 @@ class RedisManager(TaskManager):
                 part = ids[start : start + 500]
                 counted = part if running is None else running
                 calls.append(self._return_call(owner, name, part, counted))
-        self._registered.discard(owner)
         return sum(self._run(calls)) if calls else 0
 
     def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:

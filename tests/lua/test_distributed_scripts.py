@@ -14,9 +14,9 @@ def submit(
     run: RunScript, *ids: str, max_load: int = 10, discard: int = 0, by_turn: int = 0
 ) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
-    keys = ["waiting", "inputs", "running", "progress", "wake", "turns"]
+    keys = ["waiting", "inputs", "running", "progress", "wake", "turns", "owners"]
     keys += [f"result:{i}" for i in ids]
-    args: list[Argument] = [TTL_MS, max_load, discard, "finished", by_turn, *ids]
+    args: list[Argument] = [TTL_MS, max_load, discard, "finished", by_turn, "claims:", *ids]
     args += ["{}"] * len(ids)
     reply: list[bytes | int] = run("distributed/submit", keys, args)
     return reply
@@ -68,8 +68,11 @@ def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis) -> None:
 def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> None:
     """A result, a running task, a full type: each has its reply."""
     client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    register(client)
     client.hset("running", "r", "o 5 1 2 1")
-    client.expire("running", 9)
+    client.hset("claims:o", "r", "{}")
+    for key in ("running", "claims:o"):
+        client.expire(key, 9)
     load, done, running, new, refused = submit(run, "d", "r", "n", "x", max_load=2)
     assert (load, done, new, refused) == (2, b"done 1 2 3 1 9\n{}", b"waiting", b"overloaded")
     assert isinstance(running, bytes)

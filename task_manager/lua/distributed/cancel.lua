@@ -16,14 +16,13 @@ local id, ttl_ms, channel = ARGV[1], ARGV[2], ARGV[3]
 if redis.call('EXISTS', result_key) == 1 then return 'terminal' end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local started, submitted, attempts = '0'
+local owner, submitted, started, attempts
 local held = redis.call('HGET', running, id)
 if held then
-  local owner
   owner, submitted, started, attempts = held:match('^(%S+) %d+ (%d+) (%d+) (%d+)')
   redis.call('HDEL', running, id)
   redis.call('HDEL', progress, id)
-  redis.call('HSET', cancelled, id, owner)
+  if owner then redis.call('HSET', cancelled, id, owner) end
   redis.call('PEXPIRE', cancelled, 60000)
 else
   local score, text = redis.call('ZSCORE', waiting, id), redis.call('HGET', inputs, id)
@@ -33,7 +32,7 @@ else
   if not score or not text or tonumber(score) <= now then return false end
   attempts, submitted = text:match('^(%d+) (%d+)\n')
 end
-local times = submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + ttl_ms
+local times = (submitted or 0) .. ' ' .. (started or 0) .. ' ' .. now .. ' ' .. (attempts or 0) .. ' ' .. now + ttl_ms
 local record = 'cancelled ' .. times .. '\n'
 redis.call('SET', result_key, record, 'PX', ttl_ms)
 redis.call('PUBLISH', channel, id)

@@ -59,6 +59,9 @@ local function take(k, task_type, found)
       if turns then run[n + 2] = ('%s %.0f'):format(run[n + 2], turns[i] or submitted * 1000) end
       n = #reply
       reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, task_type, attempts, input
+    elseif attempts ~= '0' and call('EXISTS', KEYS[k + 4]) == 0 then -- the list was lost
+      call('RPUSH', KEYS[k + 4], id)
+      call('PEXPIREAT', KEYS[k + 4], ('%.0f'):format(score))
     end
   end
   if #gone > 0 then
@@ -88,6 +91,7 @@ for i = 6, #ARGV do
   if picks > 0 and #found == 0 and by_turn then found = oldest(KEYS[k], KEYS[k + 7], picks) end
   if picks > 0 and #found == 0 then found = sample(KEYS[k], waiting, picks) end
   if take(k, ARGV[i], found) then break end
-  if picks > 0 and #reply == 0 then call('RPUSH', KEYS[k + 5], 1) end -- all had expired: look again
+  local again = picks > 0 and #reply == 0 and call('RPUSH', KEYS[k + 5], 1) -- all had expired: look again
+  if again == 1 then call('PEXPIRE', KEYS[k + 5], keep_ms) end
 end
 return reply

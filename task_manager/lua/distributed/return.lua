@@ -24,20 +24,21 @@ for i = 1, #KEYS - 8 do
   local id, counts, result_key = ARGV[4 + 2 * i], ARGV[5 + 2 * i] == '1', KEYS[8 + i]
   local held, input = redis.call('HGET', running, id), redis.call('HGET', claims, id)
   redis.call('HDEL', claims, id)
-  if held and input and held:sub(1, #owner + 1) == owner .. ' ' then
+  if held and held:sub(1, #owner + 1) == owner .. ' ' then
     ended = ended + 1
     redis.call('HDEL', running, id)
     redis.call('HDEL', progress, id)
     local wanted_until, submitted, started, attempts, turn = held:match('^%S+ (%d+) (%d+) (%d+) (%d+) ?(%d*)$')
-    local left = wanted_until - now
-    if counts and tonumber(attempts) >= max_attempts then
+    local left = (wanted_until or 0) - now
+    if counts and tonumber(attempts or 0) >= max_attempts then
       local times = submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + failure_ttl_ms
       if redis.call('SET', result_key, 'failed ' .. times .. '\n' .. failure, 'PX', failure_ttl_ms, 'NX') then
         redis.call('PUBLISH', channel, id)
       end
-    elseif left > 0 and redis.call('EXISTS', result_key) == 0 then
-      if not counts then attempts = attempts - 1 end
-      redis.call('ZADD', waiting, wanted_until, id)
+    elseif left > 0 and input and redis.call('EXISTS', result_key) == 0 then
+      if not counts then attempts = math.max(0, attempts - 1) end
+      if redis.call('EXISTS', waiting) == 0 then redis.call('UNLINK', inputs, turns) end -- what was left of lost tasks
+      redis.call('ZADD', waiting, 'GT', wanted_until, id)
       redis.call('HSET', inputs, id, attempts .. ' ' .. submitted .. '\n' .. input)
       if turn ~= '' then redis.call('ZADD', turns, turn, id) end -- the one that it had
       if tonumber(attempts) > 0 then redis.call('RPUSH', retry, id) end

@@ -15,11 +15,12 @@ local load = redis.call('HLEN', running) + redis.call('ZCOUNT', waiting, now + 1
 local record = redis.call('GET', result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
-if held then
-  local done, claims = redis.call('HGET', progress, id), claims_prefix .. held:match('^%S+')
-  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims, id) }
+local owner = held and held:match('^(%S+) %d+ %d+ %d+ %d+')
+if owner then
+  local done = redis.call('HGET', progress, id)
+  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims_prefix .. owner, id) }
 end
 local score, text = redis.call('ZSCORE', waiting, id), redis.call('HGET', inputs, id)
-if not score or not text or tonumber(score) <= now then return { load, false } end
-local head, at = text:match('^(%d+ %d+)\n()')
+local head, at = (text or ''):match('^(%d+ %d+)\n()')
+if not score or not head or tonumber(score) <= now then return { load, false } end
 return { load, 'waiting ' .. head, text:sub(at) }

@@ -21,6 +21,7 @@ for i, id in ipairs(ids) do
   if is_mine or state == 'done' then
     local began, attempts = '0 0', '0'
     if is_mine then began, attempts = held[i]:match('^%S+ %d+ (%d+ %d+) (%d+)') end
+    if not began then began, attempts = '0 0', '0' end -- not known any more
     ends[ttl_ms] = ends[ttl_ms] or ' ' .. now + ttl_ms .. '\n'
     local record = state .. ' ' .. began .. now_text .. attempts .. ends[ttl_ms] .. body
     if call('SET', KEYS[3 + i], record, 'PX', ttl_ms, 'NX') then

@@ -1,4 +1,5 @@
--- Keeps all claims of some owners of one type for another lease.
+-- Keeps all claims of some owners of one type for another lease. Of the running tasks it looks at a
+-- few, and drops those that nobody wants any more and whose owner is not known: nobody would end them.
 -- KEYS[1]  zset    owners: owner by the end of its lease, ms
 -- KEYS[2]  hash    running: id -> "owner wanted_until_ms submitted_ms started_ms attempts"
 -- KEYS[3]  hash    cancelled: id -> owner whose process is to be stopped
@@ -19,6 +20,13 @@ for i = 3, #ARGV do
 end
 redis.call('PEXPIRE', owners, keep_ms)
 redis.call('PEXPIRE', running, keep_ms)
+local sample = redis.call('HRANDFIELD', running, 16, 'WITHVALUES')
+for i = 1, #sample, 2 do
+  local owner, wanted_until = sample[i + 1]:match('^(%S+) (%d+) ')
+  if tonumber(wanted_until or 0) <= now and not (owner and redis.call('ZSCORE', owners, owner)) then
+    redis.call('HDEL', running, sample[i])
+  end
+end
 local entries = redis.call('HGETALL', cancelled)
 for i = 1, #entries, 2 do
   if mine[entries[i + 1]] then
