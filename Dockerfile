@@ -39,7 +39,7 @@ FROM worker-packages AS synchronous-packages
 RUN pip --python /venv/bin/python install -q -r requirements/http.txt
 
 FROM base AS code
-COPY settings.py ./
+COPY redis_url.py settings.py ./
 COPY task_manager task_manager
 COPY tasks tasks
 COPY deploy/health.py deploy/

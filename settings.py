@@ -16,7 +16,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+
+from redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 
 DISCIPLINES = ("random", "distributed", "ordered", "synchronous")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
@@ -24,6 +25,9 @@ LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 HTTP_SERVER, WORKER = "http_server", "worker"
 BOTH = (HTTP_SERVER, WORKER)
 
+
+_URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "database"}
+"""The seeds' flags that change a part of the Redis URL, and which."""
 
 LONGEST_S = 1e9
 """About thirty years. Beyond some hundred years Python and Redis can neither wait nor expire."""
@@ -192,12 +196,10 @@ class Settings:
     def __post_init__(self) -> None:
         for row in dataclasses.fields(self):
             _check(row, getattr(self, row.name))
-        scheme = self.redis_url.split("://", 1)[0]
-        if scheme not in ("redis", "rediss", "unix"):
-            raise SettingError(
-                f"{env_name('redis_url')} must begin with redis://, rediss:// or unix://, "
-                f"not {scheme!r}"
-            )
+        try:
+            check_redis_url(self.redis_url)
+        except RedisUrlError as error:
+            raise SettingError(f"{env_name('redis_url')} {error}") from error
         if not self.key_prefix or any(c in "{}" or c.isspace() for c in self.key_prefix):
             raise SettingError(
                 f"{env_name('key_prefix')} must be non-empty without braces or spaces, "
@@ -247,7 +249,7 @@ class Settings:
             settings = cls.from_environment(environ, **overrides)
             return _with_seed_flags(settings, given)
         except SettingError as error:
-            parser.error(str(error))
+            parser.exit(2, f"{parser.prog}: error: {error}\n")
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables from which `from_environment` makes these settings again."""
@@ -284,14 +286,6 @@ def service_links(environ: Mapping[str, str] | None = None) -> list[str]:
         for name, text in environ.items()
         if any(names.fullmatch(name) and values.fullmatch(text) for names, values in _SERVICE_LINKS)
     ]
-
-
-def without_password(url: str) -> str:
-    """`url` with its user and password, if any, replaced by `***`."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rsplit("@", 1)[1]))
 
 
 def _nearest(name: str, rows: Mapping[str, Any]) -> str:
@@ -368,17 +362,17 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
 
 def _with_seed_flags(settings: Settings, given: Mapping[str, str]) -> Settings:
     """`--redis-host`, `--redis-port` and `--output-cache-db` written into the Redis URL."""
-    if not given.keys() & {"redis_host", "redis_port", "output_cache_db"}:
+    parts = {part: given[name] for name, part in _URL_FLAGS.items() if name in given}
+    if not parts:
         return settings
-    parts = urlsplit(settings.redis_url)
-    if parts.scheme == "unix":
+    if settings.redis_url.startswith("unix:"):
         raise SettingError("--redis-host, --redis-port and --output-cache-db need a redis:// URL")
     for name in ("redis_port", "output_cache_db"):
-        if not given.get(name, "0").isdigit():
+        if not given.get(name, "0").isdecimal():
             raise SettingError(f"{flag_name(name)} must be a whole number, not {given[name]!r}")
-    host = given.get("redis_host", parts.hostname or "localhost")
-    port = given.get("redis_port", str(parts.port or 6379))
-    user = parts.netloc.rsplit("@", 1)[0] + "@" if "@" in parts.netloc else ""
-    path = "/" + given["output_cache_db"] if "output_cache_db" in given else parts.path
-    url = urlunsplit(parts._replace(netloc=f"{user}{host}:{port}", path=path))
+    try:
+        url = with_parts(settings.redis_url, **parts)
+    except RedisUrlError as error:
+        flags = " ".join(flag_name(name) for name in _URL_FLAGS if name in given)
+        raise SettingError(f"with {flags} the Redis URL {error}") from error
     return dataclasses.replace(settings, redis_url=url)

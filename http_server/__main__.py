@@ -11,7 +11,7 @@ from http_server.managers import open_manager
 from http_server.paths import asking_paths
 from http_server.server import PortTakenError, check_port, make_server
 from settings import SettingError, Settings, service_links
-from task_manager.errors import UnavailableError, UnsupportedServerError
+from task_manager.errors import MisconfiguredError, UnavailableError
 from tasks import Registry, TaskTypeError, load_registry
 
 
@@ -27,7 +27,7 @@ def main() -> None:
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.discipline != "synchronous":
             _check_redis(settings, registry)
-    except (TaskTypeError, SettingError, PortTakenError, UnsupportedServerError) as error:
+    except (TaskTypeError, SettingError, PortTakenError, MisconfiguredError) as error:
         sys.exit(f"http_server: {error}")
     _say_where(settings)
     _hand_down(settings)
@@ -35,10 +35,12 @@ def main() -> None:
 
 
 def _check_redis(settings: Settings, registry: Registry) -> None:
-    """Refuses a Redis that is too old; one that is away may come later."""
+    """Refuses a Redis that will never do; one that is away, or refuses for now, may come later."""
     manager = open_manager(settings, registry)
     try:
-        manager.ping()
+        manager.check()
+    except MisconfiguredError:
+        raise
     except UnavailableError as error:
         _say(f"{error}; serving without it until it comes")
     finally:

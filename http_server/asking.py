@@ -10,6 +10,7 @@ from http_server.answer import at_once
 from http_server.answer_cache import REPEAT_S, AnswerCache, Known, Question
 from http_server.combining import Combiner, Outcome
 from http_server.news import News
+from http_server.outage import Outage
 from http_server.problem import Problem, overloaded
 from http_server.waiting import WaitingRoom
 from settings import Settings
@@ -34,7 +35,9 @@ class Asker:
 
     def __init__(self, manager: Asking, settings: Settings) -> None:
         self.manager = manager
+        self.outage = Outage()
         self.news = News()
+        self.news.tell(lambda _ids: None, self._news_changed)
         self.cache = AnswerCache(self.news)
         self.room = WaitingRoom(self.news, settings.max_waiting)
         self._combiner = Combiner(manager)
@@ -104,6 +107,12 @@ class Asker:
                     replies[place] = reply
             return replies, not (self.room.draining and pending)
 
+    def _news_changed(self) -> None:
+        if self.news.connected:
+            self.outage.worked(Outage.NEWS)
+        else:
+            self.outage.failed(Outage.NEWS, "Redis is away: it sends no news of finished tasks")
+
     def _from_cache(self, questions: Sequence[Question]) -> dict[int, Known]:
         """What need not be asked, by place. Where a type's load is stale, one of its tasks is left
         out: asking about any one tells the load of all."""
@@ -130,6 +139,7 @@ class Asker:
                 self.cache.doubt(question.task.id)
         else:
             outcomes = self._combiner.submit(tasks)
+        self.outage.worked(Outage.ASKING)
         replies: list[Reply | Problem] = []
         for question, outcome, news in zip(questions, outcomes, before, strict=True):
             if isinstance(outcome, OverloadedError):

@@ -50,7 +50,7 @@ class Combiner:
         """As `Asking.submit`.
 
         Raises:
-            UnavailableError: Redis is away, or earlier round trips take too long.
+            UnavailableError: Redis is away or refuses, or earlier round trips take too long.
         """
         if len(tasks) > MOST_PER_ROUND:
             parts = range(0, len(tasks), MOST_PER_ROUND)
@@ -67,7 +67,7 @@ class Combiner:
         if call.leads:
             self._lead()
         if isinstance(call.error, UnavailableError):  # a copy: several threads raise it
-            raise UnavailableError(str(call.error)) from call.error
+            raise type(call.error)(str(call.error)) from call.error
         if call.error is not None:
             raise RuntimeError("the shared round trip failed") from call.error
         if call.outcomes is None:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import logging
 
-from flask import Flask, Response
+from flask import Flask, Response, current_app
 from werkzeug.exceptions import HTTPException, InternalServerError
 
+from http_server.outage import Outage
 from http_server.plain_response import problem_response
 from http_server.problem import Problem, overloaded, unavailable
-from task_manager.errors import OverloadedError, UnavailableError, UnsupportedServerError
+from task_manager.errors import (
+    MisconfiguredError,
+    OverloadedError,
+    UnavailableError,
+    UnsupportedServerError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +32,7 @@ def add_error_handlers(app: Flask) -> None:
     """One handler per family of errors."""
     app.register_error_handler(Problem, problem_response)
     app.register_error_handler(UnavailableError, _unavailable)
+    app.register_error_handler(MisconfiguredError, _misconfigured)
     app.register_error_handler(UnsupportedServerError, _unsupported_server)
     app.register_error_handler(OverloadedError, _overloaded)
     app.register_error_handler(HTTPException, _http_exception)
@@ -33,13 +40,24 @@ def add_error_handlers(app: Flask) -> None:
 
 
 def _unavailable(error: UnavailableError) -> Response:
-    log.debug("%s", error)  # `News` tells once when Redis goes; this is for each request
-    return problem_response(unavailable("the store of tasks cannot be reached; ask again"))
+    _outage().failed(Outage.ASKING, error)
+    return problem_response(unavailable("the store of tasks is away, or refuses; ask again"))
+
+
+def _misconfigured(error: MisconfiguredError) -> Response:
+    _outage().failed(Outage.ASKING, error)
+    detail = "the store of tasks refuses this server, whose log says why; ask again later"
+    return problem_response(unavailable(detail, retry_after_s=5))
 
 
 def _unsupported_server(error: UnsupportedServerError) -> Response:
-    log.error("%s", error)
+    _outage().failed(Outage.ASKING, error)
     return problem_response(unavailable(str(error), retry_after_s=30))
+
+
+def _outage() -> Outage:
+    outage: Outage = current_app.extensions["doneyet"].outage
+    return outage
 
 
 def _overloaded(error: OverloadedError) -> Response:

@@ -1,4 +1,4 @@
-"""Health: live as long as the process answers, ready while it can do its work."""
+"""Health: live as long as the process answers, ready while Redis takes its reads and writes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Flask, Response
 
 from http_server.asking import Asker
 from http_server.methods import add_route
+from http_server.outage import Outage
 from http_server.plain_response import json_response
 from http_server.problem import unavailable
 
@@ -20,6 +21,7 @@ def add_health_routes(app: Flask, asker: Asker) -> None:
         if asker.room.draining:
             raise unavailable("this server is draining; ask another one")
         asker.manager.ping()
+        asker.outage.worked(Outage.ASKING)
         return json_response({"status": "ready"})
 
     def ping() -> Response:

@@ -57,6 +57,6 @@ class News:
         if connected:
             log.debug("news of finished tasks comes")
         else:
-            log.warning("no news of finished tasks comes: Redis is away")
+            log.debug("no news of finished tasks comes")
         for call in self._on_doubt:
             call()

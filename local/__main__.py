@@ -18,6 +18,7 @@ from local.serve import serve
 from settings import DISCIPLINES, LOG_LEVELS, env_name
 
 INTERRUPTED = 130
+MOST_PORT = 65535
 
 
 def main() -> int:
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("demo", help="asks for twenty factorizations until all are done")
     commands.add_parser("demo-models", help="asks every endpoint, of models too, once")
     up = commands.add_parser("serve", help="keeps the system up until Ctrl-C", allow_abbrev=False)
-    up.add_argument("--port", type=int, default=8080, help="0: a free one (default 8080)")
+    up.add_argument("--port", type=_port, default=8080, help="0: a free one (default 8080)")
     up.add_argument("--processes", type=int, default=2, help="worker processes (default 2)")
     up.add_argument(
         "--redis-url",
@@ -68,6 +69,13 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument("--lock", default="", help="lock that workers share to take turns on a device")
     up.add_argument("--log-level", choices=LOG_LEVELS, default="warning")
     return parser
+
+
+def _port(text: str) -> int:
+    """The port that a flag names."""
+    if not (text.isascii() and text.isdecimal() and int(text) <= MOST_PORT):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: a number from 0 to {MOST_PORT}")
+    return int(text)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

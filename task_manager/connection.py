@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+import logging
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
+from redis.exceptions import InvalidResponse, NoPermissionError
 from redis.retry import Retry
 
-from settings import without_password
-from task_manager.errors import UnavailableError, UnsupportedServerError
+from redis_url import without_password
+from task_manager.errors import MisconfiguredError, UnsupportedServerError
+from task_manager.redis_errors import translated, unreadable
+
+log = logging.getLogger(__name__)
 
 OLDEST_REDIS = (6, 2)
 OLDEST_VALKEY = (7, 2)
@@ -20,6 +25,7 @@ TIMEOUT_S = 1.5
 """How long one call may take; a server that is away is told about within 2 s."""
 LONGEST_WAIT_S = 1.0
 """How long a claim waits in the server at most, so that a server that hangs is noticed."""
+_SAY_AGAIN_S = 60.0
 
 
 class Connection:
@@ -28,7 +34,7 @@ class Connection:
     def __init__(self, url: str) -> None:
         self._place = without_password(url)
         self._checked = False
-        self._check_lock = threading.Lock()
+        self._said_s = 0.0
         # One repetition, so that a connection that died while it was idle is not an error.
         retry = Retry(NoBackoff(), 1)
         common: dict[str, Any] = {
@@ -57,24 +63,29 @@ class Connection:
     def client(self) -> Iterator[redis.Redis]:
         """A client for calls that return at once; its errors become ours.
 
+        Replies are to be read within the context, too: one that cannot be read is none.
+
         Raises:
-            UnavailableError: the server cannot be reached, or refuses for now.
-            UnsupportedServerError: the server is too old.
+            UnavailableError: the server cannot be reached, refuses for now, or speaks nonsense.
+            MisconfiguredError: it will refuse until somebody changes a setting.
         """
         with self._translated():
             if not self._checked:
-                self._check_version()
+                self._check_server()
             yield self._client
 
     @contextmanager
     def claiming_client(self) -> Iterator[redis.Redis]:
-        """A client that makes each call at most once, which may wait up to `LONGEST_WAIT_S`."""
+        """As `client`, but makes each call at most once; one may wait up to `LONGEST_WAIT_S`.
+
+        Also for subscriptions: their connection is not made again behind the listener's back.
+        """
         with self.client():
             yield self._claiming
 
     @contextmanager
     def blocking_client(self) -> Iterator[redis.Redis]:
-        """A client for calls that wait in the server, and for subscriptions."""
+        """A client for calls that wait in the server for as long as they say."""
         with self._translated():
             yield self._blocking
 
@@ -88,24 +99,68 @@ class Connection:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (redis.ConnectionError, redis.TimeoutError) as error:
-            raise UnavailableError(f"Redis at {self._place} cannot be reached: {error}") from error
-        except (redis.OutOfMemoryError, redis.ReadOnlyError) as error:
-            raise UnavailableError(f"Redis at {self._place} takes no writes: {error}") from error
+        except redis.DataError:
+            raise  # a mistake of ours, and nothing was sent
+        except redis.RedisError as error:
+            if isinstance(error, redis.TimeoutError | InvalidResponse):
+                self._drop_idle()
+            raise translated(error, self._place) from error
+        except (ValueError, TypeError, LookupError, AttributeError) as error:
+            self._drop_idle()
+            if time.monotonic() > self._said_s + _SAY_AGAIN_S or not self._said_s:
+                self._said_s = time.monotonic()
+                log.exception("%s", unreadable(self._place))
+            raise unreadable(self._place) from error
 
-    def _check_version(self) -> None:
-        with self._check_lock:
-            info = self._client.info("server")
-            check_version(info, self._place)
-            self._checked = True
+    def _drop_idle(self) -> None:
+        """Whatever befell one connection may have befallen those that wait to be used."""
+        for client in (self._client, self._claiming):
+            client.connection_pool.disconnect(inuse_connections=False)
+
+    def _check_server(self) -> None:
+        # Without a lock: several threads may ask at once, but none waits for another's timeout.
+        try:
+            info: Mapping[str, Any] = self._client.info("server")
+        except NoPermissionError:
+            info = _hello(self._client)
+        check_mode(info, self._place)
+        check_version(info, self._place)
+        self._checked = True
 
 
-def check_version(info: dict[str, Any], place: str) -> None:
+def _hello(client: redis.Redis) -> Mapping[str, Any]:
+    """As INFO server, for a user who may not ask for that; empty where HELLO is refused, too."""
+    try:
+        reply: Any = client.execute_command("HELLO")
+    except NoPermissionError:
+        return {}
+    pairs = reply.items() if isinstance(reply, dict) else zip(reply[::2], reply[1::2], strict=True)
+    told = {_text(name): _text(value) for name, value in pairs}
+    return {f"{told['server']}_version": told["version"], "redis_mode": told.get("mode", "")}
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def check_mode(info: Mapping[str, Any], place: str) -> None:
+    """Raises `MisconfiguredError` when `info` tells of a cluster's node, or of a Sentinel."""
+    mode = info.get("redis_mode", "")
+    if mode in ("cluster", "sentinel"):
+        what = "a node of a Redis Cluster" if mode == "cluster" else "a Redis Sentinel"
+        raise MisconfiguredError(
+            f"DONEYET_REDIS_URL must name a Redis by itself, but {place} is {what}"
+        )
+
+
+def check_version(info: Mapping[str, Any], place: str) -> None:
     """Raises `UnsupportedServerError` when `info` (of INFO server) tells of too old a server."""
     if "valkey_version" in info:
         name, found, oldest = "Valkey", str(info["valkey_version"]), OLDEST_VALKEY
-    else:
+    elif "redis_version" in info:
         name, found, oldest = "Redis", str(info["redis_version"]), OLDEST_REDIS
+    else:
+        return  # a server of another name; it will tell what it does not know
     if tuple(int(part) for part in found.split(".")[:2]) < oldest:
         needed = ".".join(map(str, oldest))
         raise UnsupportedServerError(

@@ -1,10 +1,13 @@
 """What can go wrong in a task manager.
 
 TaskManagerError
-├── UnavailableError        Redis cannot be reached, or is not ready to serve
-├── UnsupportedServerError  Redis is too old
-├── OverloadedError         a task type has as many tasks as it may have
-└── AlreadyTerminalError    a task that has its answer cannot be cancelled
+├── UnavailableError              Redis cannot be reached, or refuses for now
+│   └── MisconfiguredError        Redis refuses until somebody changes a setting, its or ours
+│       └── UnsupportedServerError    Redis is too old
+├── OverloadedError               a task type has as many tasks as it may have
+└── AlreadyTerminalError          a task that has its answer cannot be cancelled
+
+`task_manager.redis_errors` decides which of Redis' errors is which of these.
 """
 
 from __future__ import annotations
@@ -18,7 +21,15 @@ class UnavailableError(TaskManagerError):
     """Raised when Redis cannot be reached, or refuses for now; the same call may work later."""
 
 
-class UnsupportedServerError(TaskManagerError):
+class MisconfiguredError(UnavailableError):
+    """Raised when Redis refuses until somebody changes a setting, its or ours; says which.
+
+    A program that meets it at its start ends with the message. One that meets it later says it
+    once and goes on trying, slowly, since whoever changed Redis may change it back.
+    """
+
+
+class UnsupportedServerError(MisconfiguredError):
     """Raised when the server is older than Redis 6.2 and Valkey 7.2; says which was found."""
 
 

@@ -4,9 +4,9 @@ Two halves. `Asking` is for the HTTP server: make tasks wanted, see how they are
 for workers: claim tasks, finish them, keep the claims of living processes, hand back those of
 dead ones. Both speak of tasks, never of Redis.
 
-Every method that talks to Redis raises `UnavailableError` when Redis is away; the call then may or
-may not have happened, and repeating it is safe. Every method is safe to call from several threads.
-Times are Redis' own, as Unix milliseconds.
+Every method that talks to Redis raises `UnavailableError` when Redis is away or refuses; the call
+then may or may not have happened, and repeating it is safe. Every method is safe to call from
+several threads. Times are Redis' own, as Unix milliseconds.
 
 What a discipline does not promise it declares in `Promises`; tests and docs read the same.
 """
@@ -195,7 +195,19 @@ class Asking(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Returns when Redis answers within a second; raises `UnavailableError` otherwise."""
+        """Returns when Redis does all that a submit, a claim and a result need, within 2 s.
+
+        Raises:
+            UnavailableError: it is away, or takes no writes for now.
+        """
+
+    def check(self) -> None:
+        """As `ping`, once, at the start of a program: also finds what would be refused later.
+
+        Raises:
+            MisconfiguredError: Redis will refuse some of it until somebody changes a setting.
+        """
+        self.ping()
 
     @abstractmethod
     def close(self) -> None:

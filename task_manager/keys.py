@@ -47,6 +47,10 @@ class Keys:
         """String: the owner whose turn it is. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
 
+    def probe(self) -> str:
+        """String, hash, list and sorted set in turn, within one script. TTL: a minute at most."""
+        return f"{self.prefix}:probe"
+
     def finished(self) -> str:
         """Channel: comma-separated ids of tasks that became terminal or lost their result."""
         return f"{self.prefix}:finished"

@@ -41,6 +41,9 @@ class RandomManager(RedisManager):
             for i, name in enumerate(type_names)
         ]
 
+    def _probe_call(self) -> Call:
+        return Call("shared/probe", [self._keys.probe()], [self._main_db, self._input_db])
+
     def _submit_call(self, type_name: str, tasks: Sequence[Task], discard: bool) -> Call:
         keys = self._keys
         return Call(

@@ -77,23 +77,27 @@ class RedisManager(TaskManager):
         for place, task in enumerate(tasks):
             places.setdefault(task.type, []).append(place)
         groups = [[tasks[place] for place in group] for group in places.values()]
-        replies = self._run([self._submit_call(g[0].type, g, discard) for g in groups])
+        calls = [self._submit_call(g[0].type, g, discard) for g in groups]
         statuses: list[Any] = [None] * len(tasks)
-        for group, (load, *records) in zip(places.values(), replies, strict=True):
-            for place, record in zip(group, records, strict=True):
-                task = tasks[place]
-                statuses[place] = (
-                    OverloadedError(task.type, load)
-                    if record == OVERLOADED
-                    else read_status(task.type, task.id, load, record)
-                )
+        with self._connection.client() as client:
+            replies = scripts.run(client, calls)
+            for group, (load, *records) in zip(places.values(), replies, strict=True):
+                for place, record in zip(group, records, strict=True):
+                    task = tasks[place]
+                    statuses[place] = (
+                        OverloadedError(task.type, load)
+                        if record == OVERLOADED
+                        else read_status(task.type, task.id, load, record)
+                    )
         return statuses
 
     def status(self, type_name: str, task_id: str) -> Status | None:
-        load, record, *text = self._run([self._status_call(type_name, task_id)])[0]
-        if record is None:
-            return None
-        status = read_status(type_name, task_id, load, record)
+        call = self._status_call(type_name, task_id)
+        with self._connection.client() as client:
+            load, record, *text = scripts.run(client, [call])[0]
+            if record is None:
+                return None
+            status = read_status(type_name, task_id, load, record)
         status.input = text[0] if text else None
         return status
 
@@ -112,8 +116,21 @@ class RedisManager(TaskManager):
         return FinishedWatch(self._connection, self._keys.finished(), on_finished, on_connected)
 
     def ping(self) -> None:
-        with self._connection.client() as client:
+        self._run([self._probe_call()])
+
+    def check(self) -> None:
+        self.ping()
+        channel, probe = self._keys.finished(), self._keys.probe()
+        with self._connection.claiming_client() as client:
             client.ping()
+            client.zrem(probe, "member")
+            client.hkeys(probe)
+            client.blpop([probe], timeout=0.01)
+            client.eval("return 1", 0)
+            client.publish(channel, "")
+            with client.pubsub() as pubsub:
+                pubsub.subscribe(channel)
+                pubsub.get_message(timeout=LONGEST_WAIT_S)
 
     def close(self) -> None:
         self._connection.close()
@@ -149,14 +166,15 @@ class RedisManager(TaskManager):
             return []
         with self._connection.claiming_client() as client:
             replies = scripts.run(client, calls)
-        late = [
-            self._forget_call(name, [task_id.decode() for task_id in reply])
-            for (name, _), reply in zip(by_type, replies, strict=False)
-            if reply
-        ]
+            late = [
+                self._forget_call(name, [task_id.decode() for task_id in reply])
+                for (name, _), reply in zip(by_type, replies, strict=False)
+                if reply
+            ]
+            claims = _read_claims(replies[-1]) if limit > 0 else []
         if late:
             self._run(late)
-        return _read_claims(replies[-1]) if limit > 0 else []
+        return claims
 
     def release(self, owner: str, claims: Sequence[Claim]) -> None:
         if claims:
@@ -174,17 +192,16 @@ class RedisManager(TaskManager):
                 by_type.setdefault(name, []).append(owner)
         if not by_type:
             return Renewal(frozenset(), frozenset(), {})
-        replies = self._run(
-            [self._renew_call(name, group, lease_s) for name, group in by_type.items()]
-        )
+        calls = [self._renew_call(name, group, lease_s) for name, group in by_type.items()]
         new: set[str] = set()
         dead: set[str] = set()
         cancelled: dict[str, set[str]] = {}
-        for new_here, dead_here, told in replies:
-            new.update(name.decode() for name in new_here)
-            dead.update(name.decode() for name in dead_here)
-            for task_id, owner in zip(told[::2], told[1::2], strict=True):
-                cancelled.setdefault(owner.decode(), set()).add(task_id.decode())
+        with self._connection.client() as client:
+            for new_here, dead_here, told in scripts.run(client, calls):
+                new.update(name.decode() for name in new_here)
+                dead.update(name.decode() for name in dead_here)
+                for task_id, owner in zip(told[::2], told[1::2], strict=True):
+                    cancelled.setdefault(owner.decode(), set()).add(task_id.decode())
         lost = new & self._registered
         self._registered.update(owners)
         return Renewal(
@@ -218,10 +235,10 @@ class RedisManager(TaskManager):
                 pipeline.zrem(self._keys.owners(name), owner)
             for name in types:
                 pipeline.hkeys(self._keys.claims(name, owner))
-            held = pipeline.execute()[-len(types) :] if types else []
+            replies = pipeline.execute()[-len(types) :] if types else []
+            held = [[field.decode() for field in fields] for fields in replies]
         calls = []
-        for name, fields in zip(types, held, strict=True):
-            ids = [field.decode() for field in fields]
+        for name, ids in zip(types, held, strict=True):
             for start in range(0, len(ids), 500):
                 part = ids[start : start + 500]
                 counted = part if running is None else running
@@ -251,6 +268,9 @@ class RedisManager(TaskManager):
         self._run([Call("shared/end_turn", [self._keys.lock(name)], [owner])])
 
     # Parts
+
+    def _probe_call(self) -> Call:
+        return Call("shared/probe", [self._keys.probe()], ["", ""])
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._connection.client() as client:

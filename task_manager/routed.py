@@ -57,6 +57,9 @@ class Routed(Asking):
     def ping(self) -> None:
         self._main.ping()
 
+    def check(self) -> None:
+        self._main.check()
+
     def close(self) -> None:
         self._main.close()
         self._elsewhere.close()

@@ -1,11 +1,18 @@
-"""One subscription per process to the tasks that become terminal."""
+"""One subscription per process to the tasks that become terminal.
+
+A subscription only listens, so that one whose connection died silently would look like one without
+news. It is pinged every second, and made anew where no answer comes.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 
+import redis
 from redis.client import PubSub
 
 from task_manager.connection import Connection
@@ -13,7 +20,10 @@ from task_manager.errors import UnavailableError
 
 log = logging.getLogger(__name__)
 
-_LONGEST_PAUSE_S = 1.0
+PING_EVERY_S = 1.0
+SILENT_MOST_S = 2.0
+"""How long nothing may be heard, not even the answer to a ping."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 
 class FinishedWatch:
@@ -31,6 +41,7 @@ class FinishedWatch:
         self._on_finished = on_finished
         self._on_connected = on_connected
         self._closed = threading.Event()
+        self._heard_s = self._next_ping_s = 0.0
         self._thread = threading.Thread(target=self.run, name="finished-watch", daemon=True)
         self._thread.start()
 
@@ -41,27 +52,46 @@ class FinishedWatch:
             self._thread.join()
 
     def run(self) -> None:
-        """Listens until closed."""
-        pause_s = 0.05
+        """Listens until closed, whatever happens."""
+        pause_s = FIRST_PAUSE_S
         while not self._closed.is_set():
             try:
-                with self._connection.blocking_client() as client, client.pubsub() as pubsub:
+                with self._connection.claiming_client() as client, client.pubsub() as pubsub:
                     pubsub.subscribe(self._channel)
-                    pause_s = 0.05
+                    self._heard_s = time.monotonic()
+                    self._next_ping_s = self._heard_s + PING_EVERY_S
+                    began_s = self._heard_s
                     while not self._closed.is_set():
                         self.run_once(pubsub)
-            except UnavailableError as error:
-                self._on_connected(False)
-                log.debug("no news of finished tasks: %s", error)
+                        if self._heard_s > began_s + LONGEST_PAUSE_S:  # it was a good connection
+                            pause_s = FIRST_PAUSE_S
+            except Exception as error:
+                if isinstance(error, UnavailableError):
+                    log.debug("no news of finished tasks: %s", error)
+                else:
+                    log.exception("listening for finished tasks failed; trying again")
+                with contextlib.suppress(Exception):  # which may be what failed
+                    self._on_connected(False)
                 self._closed.wait(pause_s)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
 
     def run_once(self, pubsub: PubSub) -> None:
-        """Waits up to 0.2 s for one message and passes it on."""
+        """Waits up to 0.2 s for one message and passes it on.
+
+        Raises:
+            redis.ConnectionError: nothing has been heard for too long.
+        """
         message = pubsub.get_message(timeout=0.2)
+        now_s = time.monotonic()
         if message is None:
+            if now_s > self._heard_s + SILENT_MOST_S:
+                raise redis.ConnectionError("the subscription has fallen silent")
+            if now_s > self._next_ping_s:
+                self._next_ping_s = now_s + PING_EVERY_S
+                pubsub.ping()
             return
+        self._heard_s = now_s
         if message["type"] == "subscribe":
             self._on_connected(True)
-        elif message["type"] == "message":
+        elif message["type"] == "message" and message["data"]:
             self._on_finished(message["data"].decode().split(","))

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from redis_url import without_password
 from settings import (
     SettingError,
     Settings,
     env_name,
     flag_name,
     service_links,
-    without_password,
 )
 
 

@@ -10,11 +10,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 MAY_IMPORT = {
-    "settings": set[str](),
+    "redis_url": set[str](),
+    "settings": {"redis_url"},
     "tasks": {"settings"},
-    "task_manager": {"settings"},
+    "task_manager": {"redis_url", "settings"},
     "http_server": {"settings", "tasks", "task_manager"},
-    "worker": {"settings", "tasks", "task_manager"},
+    "worker": {"redis_url", "settings", "tasks", "task_manager"},
     "client": set[str](),
     "local": {"settings", "client"},
 }

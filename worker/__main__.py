@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from settings import SettingError, Settings, service_links
 from task_manager import open_task_manager
-from task_manager.errors import TaskManagerError
+from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
+from task_manager.interface import TaskManager
 from tasks import TaskTypeError
 from worker.coordinator import open_coordinator
 from worker.logs import set_up_logs
@@ -32,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
         served = served_registry(settings)
         manager = open_task_manager(settings, served.types)
+        _check_redis(manager)
         coordinator = open_coordinator(settings, served)
         try:
             return Supervisor(settings, served.run_by_processes, manager, coordinator).run()
@@ -43,6 +45,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     except TaskManagerError as error:
         log.error("%s", error)
         return 1
+
+
+def _check_redis(manager: TaskManager) -> None:
+    """Refuses a Redis that will never do; one that is away, or refuses for now, may come later."""
+    try:
+        manager.check()
+    except MisconfiguredError:
+        raise
+    except UnavailableError:
+        return  # the supervisor says it
 
 
 if __name__ == "__main__":

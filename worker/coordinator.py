@@ -19,7 +19,7 @@ from tasks import Registry, TaskType, load_registry
 from worker.coordinator_slot import Slot
 from worker.item_news import ItemNews
 from worker.leases import EVERY_S
-from worker.outage import Outage
+from worker.outage import BESIDE_SUPERVISOR_S, Outage
 from worker.owner import new_owner
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Coordinator:
         self._manager = open_for_coordinator(settings, served)
         self._asking = open_asking(settings, registry.types)
         self._news = ItemNews()
-        self._outage = Outage(settings.redis_place, log, logging.DEBUG)
+        self._outage = Outage(settings.redis_place, log, BESIDE_SUPERVISOR_S)
         self._slots = [
             Slot(
                 new_owner(os.getpid()),

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 IDLE_WAIT_S = 0.5
 AWAY_WAIT_S = 0.5
+FAILED_WAIT_S = 5.0
 
 
 class Slot:
@@ -151,6 +152,9 @@ class Slot:
                 return
             except UnavailableError:
                 self._stopping.wait(AWAY_WAIT_S)
+            except Exception:
+                log.exception("claims of a slot for jobs could not be given back; trying again")
+                self._stopping.wait(FAILED_WAIT_S)
 
 
 def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:

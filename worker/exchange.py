@@ -14,7 +14,7 @@ from tasks import TaskType
 from worker.batcher import make_batches, missing
 from worker.claim_size import ClaimSize
 from worker.desk import Desk
-from worker.outage import Outage
+from worker.outage import BESIDE_SUPERVISOR_S, Outage
 from worker.pace import Pace
 from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
 from worker.progress import ProgressReports
@@ -25,6 +25,7 @@ IDLE_WAIT_S = 0.5
 """How long an idle process blocks for a task; also how long a drain may wait for it."""
 
 TOP_UP_EVERY_S = 0.002
+FAILED_WAIT_S = 1.0
 
 
 class Exchange:
@@ -70,8 +71,7 @@ class Exchange:
         self._backlog = False
         self._unstored: list[Result] = []
         self._unclear_since_s: float | None = None
-        # The supervisor says it once for all its processes; here it is a detail.
-        self._outage = Outage(place, log, logging.DEBUG)
+        self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
 
     def run(self) -> None:
         """Works until the desk is stopping and all that ran is stored; ends the main thread."""
@@ -82,13 +82,19 @@ class Exchange:
     def run_once(self) -> bool:
         """One pass; True when everything is over."""
         self._desk.wait(self._patience_s())
-        self._collect()
         try:
+            self._collect()
             over = self._pass()
             self._outage.over()
         except UnavailableError as error:
             over = False
             self._desk.wait(self._outage.began(error))
+        except Exception:
+            # Whatever it is: results that wait to be stored are worth more than a new process.
+            log.exception("exchanging tasks with Redis failed; trying again")
+            over = False
+            self._unclear_since_s = self._unclear_since_s or time.monotonic()
+            self._desk.wait(FAILED_WAIT_S)
         return over
 
     def _pass(self) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Result
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,16 @@ class Recoveries:
         """
         now_s = time.monotonic()
         for recovery in [each for each in self._open if each.at_s <= now_s]:
-            self._make(recovery)
+            try:
+                self._make(recovery)
+            except UnavailableError:
+                raise
+            except Exception:  # the other owners' tasks, and all leases, wait behind this one
+                log.exception(
+                    "the tasks of %s could not be handed back; again soon", recovery.owner
+                )
+                recovery.at_s = now_s + AGAIN_AFTER_S
+                continue
             self._open.remove(recovery)
             if not recovery.repeated:
                 # A claim may still have been on its way to Redis when its process died.

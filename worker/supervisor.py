@@ -29,6 +29,7 @@ from worker.watchdog import Watchdog, time_limit_s
 log = logging.getLogger(__name__)
 
 TICK_S = 0.03
+FAILED_WAIT_S = 1.0
 LIVED_WELL_S = 10.0
 """A worker process that lives this long was started well; the next restart is immediate again."""
 FAREWELL_S = 2.0
@@ -88,7 +89,11 @@ class Supervisor:
             self._coordinator.start()
         try:
             while self.exit_code is None:
-                self.run_once()
+                try:
+                    self.run_once()
+                except Exception:  # a supervisor that ends would take all its processes along
+                    log.exception("a pass of the supervisor failed; it goes on")
+                    time.sleep(FAILED_WAIT_S)
                 time.sleep(TICK_S)
             return self.exit_code
         finally:
@@ -245,5 +250,5 @@ class Supervisor:
                 self._on_exit(slot, child, child.wait())
         try:
             self._recoveries.run_once()
-        except UnavailableError:
+        except Exception:
             log.warning("Redis is away: claims held here come back when their lease is over")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import redis
 
-from task_manager.scripts import Argument
+from task_manager.scripts import FOLDER, Argument
 from tests.helpers import wait_until
 from tests.lua.conftest import RunScript
 
@@ -81,6 +83,26 @@ def test_progress(run: RunScript, client: redis.Redis) -> None:
     args: list[Argument] = ["o", 5000, "a", "0.7 more", "b", "0.9 not mine"]
     assert run("shared/progress", ["running", "progress"], args) == 1
     assert client.hgetall("progress") == {b"a": b"0.7 more"}
+
+
+@pytest.mark.parametrize("databases", [(0, 1), ("", "")])
+def test_probe(run: RunScript, client: redis.Redis, databases: tuple[Argument, Argument]) -> None:
+    """It writes, in the input database too where there is one, and leaves nothing behind."""
+    assert run("shared/probe", ["probe"], databases) == 1
+    assert client.dbsize() == 0
+    assert client.info("keyspace") == {}
+
+
+def test_probe_does_what_all_other_scripts_do() -> None:
+    """Whoever may run it may run them all; PUBLISH is tried besides."""
+    used, probed = set[str](), set[str]()
+    for path in FOLDER.rglob("*.lua"):
+        commands = re.findall(r"call\('(\w+)'", path.read_text())
+        if path.stem == "probe":
+            probed.update(commands)
+        elif path.parent.name in ("shared", "random", "distributed"):
+            used.update(commands)
+    assert used - probed == {"PUBLISH"}
 
 
 def test_turns(run: RunScript, client: redis.Redis) -> None:

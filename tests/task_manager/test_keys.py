@@ -50,6 +50,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.progress(NAME),
         keys.lock("gpu"),
         keys.finished(),
+        keys.probe(),
         keys.input("i"),
         keys.wanted(NAME),
         keys.pool_retry(),

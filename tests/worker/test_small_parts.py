@@ -52,7 +52,7 @@ def test_an_outage_is_two_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("test")
     outage = Outage("redis://***@host", log)
     with caplog.at_level(logging.WARNING):
-        delays_s = [outage.began(UnavailableError("no route")) for _ in range(5)]
+        delays_s = [outage.began(UnavailableError("Redis is away: no route")) for _ in range(5)]
         assert outage.over()
         assert not outage.over()
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]

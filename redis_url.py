@@ -1,0 +1,118 @@
+"""Redis URLs: what is taken, what is shown of them, and how a flag changes a part of one.
+
+No message here repeats a part of a URL that may be a part of a password.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv6Address
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
+
+SCHEMES = ("redis", "rediss", "unix")
+OPTIONS = ("db", "username", "password", "client_name")
+TLS_OPTIONS = (
+    *("ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_keyfile", "ssl_password"),
+    *("ssl_cert_reqs", "ssl_check_hostname", "ssl_min_version", "ssl_ciphers"),
+)
+"""Query options that rediss:// takes besides; all others would change how doneyet itself works."""
+
+_ENCODE = "in a user or password, percent-encode / # ? @ : and % (/ is %2F, # is %23, @ is %40)"
+_DIGITS = re.compile(r"[0-9]{1,9}")
+
+
+class RedisUrlError(ValueError):
+    """Raised when a Redis URL cannot be used; the message continues "the URL ..."."""
+
+
+def check_redis_url(url: str) -> None:
+    """Does nothing where `url` names one Redis.
+
+    Raises:
+        RedisUrlError: it does not; says what to do about it.
+    """
+    if url.partition("://")[0] not in SCHEMES or "://" not in url:
+        raise RedisUrlError("must begin with redis://, rediss:// or unix://")
+    parts = _split(url)
+    if parts is None or parts.port == 0 or parts.netloc.endswith(":"):
+        raise RedisUrlError(
+            "must have the form redis://[user:password@]host[:port][/database], with a port from "
+            f"1 to 65535; {_ENCODE}; an IPv6 address stands in [brackets]"
+        )
+    if "@" in parts.path + parts.query or "#" in url:
+        raise RedisUrlError(f"has an @ or a # where none may stand; {_ENCODE}")
+    if parts.scheme == "unix" and (parts.hostname or not parts.path.strip("/")):
+        raise RedisUrlError("must name a socket's whole path, as in unix:///run/redis.sock?db=0")
+    if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]{0,9})?", parts.path):
+        raise RedisUrlError("must end with the database's number, as in redis://host:6379/0")
+    _check_options(parts)
+
+
+def without_password(url: str) -> str:
+    """`url` with its user and password, if any, replaced by `***`, and no options but `db`."""
+    scheme, _, rest = url.partition("://")
+    before, at, after = rest.rpartition("@")
+    place = re.split(r"[?#]", after)[0]
+    if not at and _split(url) is None:
+        place = "***"  # it may be a password that stands where the host should
+    database = re.search(r"[?&]db=([0-9]+)", rest)
+    shown = f"?db={database[1]}" if database else ""
+    return f"{scheme}://{'***@' if before or at else ''}{place}{shown}"
+
+
+def with_parts(
+    url: str, *, host: str | None = None, port: str | None = None, database: str | None = None
+) -> str:
+    """`url`, a redis:// or rediss:// one, with another host, port or database.
+
+    Raises:
+        RedisUrlError: that would not be a URL of a Redis.
+    """
+    parts = urlsplit(url)
+    user, at, _ = parts.netloc.rpartition("@")
+    shown_host = _bracketed(parts.hostname or "localhost" if host is None else host)
+    shown_port = str(parts.port or 6379) if port is None else port
+    path, query = parts.path, parts.query
+    if database is not None:
+        path = f"/{database}"
+        query = urlencode([each for each in parse_qsl(query) if each[0] != "db"])
+    netloc = f"{user}{at}{shown_host}:{shown_port}"
+    changed = urlunsplit(parts._replace(netloc=netloc, path=path, query=query))
+    check_redis_url(changed)
+    return changed
+
+
+def _split(url: str) -> SplitResult | None:
+    """The parts of `url`; None where it has no such form."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # found to be none only when it is looked at
+    except ValueError:
+        return None
+    return parts
+
+
+def _check_options(parts: SplitResult) -> None:
+    taken = OPTIONS + (TLS_OPTIONS if parts.scheme == "rediss" else ())
+    for name, value in parse_qsl(parts.query, keep_blank_values=True):
+        if name not in taken:
+            shown = repr(name) if re.fullmatch(r"[a-z_]{1,40}", name) else "one"
+            raise RedisUrlError(f"has an option, {shown}, that is not one of {', '.join(taken)}")
+        if name == "db" and not _DIGITS.fullmatch(value):
+            raise RedisUrlError("must have a number as its option db")
+        if name == "ssl_cert_reqs" and value not in ("none", "optional", "required"):
+            raise RedisUrlError("must have none, optional or required as its option ssl_cert_reqs")
+
+
+def _bracketed(host: str) -> str:
+    """`host` as it stands in a URL."""
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        IPv6Address(bare)
+    except ValueError:
+        if not re.fullmatch(r"[\w.-]+", bare):
+            raise RedisUrlError(
+                "needs a host's name or address alone; its port stands in --redis-port"
+            ) from None
+        return bare
+    return f"[{bare}]"
