@@ -106,6 +106,8 @@ class AnswerCache:
         known = Known(answer, status.load, now_s, epoch, news, status.expires_ms)
         if not answer.done:
             question.known = known
+        elif question.task_type.coordinated:
+            question.known = None  # it may not hold any more the next time
         else:
             size = len(answer.head) + len(answer.tail) + _ANSWER_OVERHEAD
             question.known = known

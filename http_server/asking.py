@@ -12,6 +12,7 @@ from http_server.combining import Combiner, Outcome
 from http_server.news import News
 from http_server.outage import Outage
 from http_server.problem import Problem, overloaded
+from http_server.rechecking import Rechecker
 from http_server.waiting import WaitingRoom
 from settings import Settings
 from task_manager.errors import OverloadedError
@@ -41,6 +42,7 @@ class Asker:
         self.cache = AnswerCache(self.news)
         self.room = WaitingRoom(self.news, settings.max_waiting)
         self._combiner = Combiner(manager)
+        self._rechecker = Rechecker(self.ask_and_wait, self.cache)
         self._at_once = manager.promises.answers_at_once
         self._interest_s = settings.input_ttl_s
 
@@ -74,7 +76,12 @@ class Asker:
             load = self.cache.latest_load(questions[place].task.type, found)
             body = found.answer.with_load(load)
             replies[place] = Reply(questions[place].task.id, body, found.answer.done)
-        return [replies[place] for place in range(len(questions))]
+        told = [replies[place] for place in range(len(questions))]
+        if stale := self._rechecker.stale(questions, told):
+            again = self._submit([questions[place] for place in stale], discard=True)
+            for place, reply in zip(stale, again, strict=True):
+                told[place] = reply
+        return told
 
     def ask_and_wait(
         self, questions: Sequence[Question], wait_s: float, *, discard: bool = False

@@ -23,4 +23,4 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
         for task_type in registry.types.values():
             task_type.recall_answer = recaller(manager)
         return manager
-    return open_asking(settings, registry.types)
+    return open_asking(settings, registry.limits)

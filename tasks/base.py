@@ -72,6 +72,12 @@ class TaskType:
     """Run by a thread of a worker's supervisor, which calls `coordinate` instead of `run`: for
     work that mostly waits, such as asking many other tasks. It never occupies a model."""
 
+    rechecked_by: TaskType | None = None
+    """A coordinated type that says whether an answer of this type still holds, where answers are
+    about what can change outside, as files do. Each time a task is asked again that is done, this
+    is asked with what `recheck` gives; where it answers `{"holds": false}`, the task runs again.
+    It is declared here and nowhere else, has all its limits, and no endpoint."""
+
     max_batch_size: int = 1
     """Most inputs that one `run` gets."""
     batch_wait_ms: float = 0.0
@@ -132,6 +138,11 @@ class TaskType:
             Exception: the task failed; the message is shown to whoever asked.
         """
         raise NotImplementedError(f"{type(self).__name__} must define coordinate()")
+
+    def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
+        """What `rechecked_by` is asked about a finished `answer` (it gets `asked`, too, which is
+        never the same); None where there is nothing to ask."""
+        return None
 
     def cost(self, item: Any) -> float:
         """What one input weighs against `max_batch_cost` (for a text model: its tokens).

@@ -7,6 +7,7 @@ again, after a crash or a deployment, is soon where it was. Nothing of it is kep
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
@@ -16,7 +17,7 @@ from tasks.base import TaskType
 from tasks.batch_compression import check_name
 from tasks.batch_items import count_items, read_items
 from tasks.batch_run import BatchRun, ItemError
-from tasks.coordination import Coordination
+from tasks.coordination import Coordination, StoppedError
 from tasks.registry import Registry
 from tasks.storage.errors import StorageError
 from tasks.storage.files import Files
@@ -26,7 +27,8 @@ from tasks.storage.scratch import scratch_files
 INPUT_TTL_S = 86_400.0
 """Asked once, a job is done even if nobody asks again: its answer is a file."""
 RESULT_TTL_S = 300.0
-"""Files change, so asking again later does the job again; its items are answered from results."""
+"""While its files stay as they are, asking again later does nothing. After that, items that had
+failed are tried again, the others are answered from results."""
 MAX_ATTEMPTS = 10
 """A job goes on where it was, so that a worker that ends costs it little."""
 
@@ -52,7 +54,8 @@ def task_types(settings: Settings) -> list[TaskType]:
     def files(sleep: Callable[[float], None]) -> Files:
         return Files(places, gdrive_credentials=settings.gdrive_credentials, sleep=sleep)
 
-    return [Batch(places, files), SummarizeBatch(places, files)]
+    check = BatchCheck(files)
+    return [Batch(places, files, check), SummarizeBatch(places, files, check)]
 
 
 class _Job(TaskType):
@@ -67,11 +70,19 @@ class _Job(TaskType):
         succeeded: int = Field(description="In a dry run: how many could be asked.")
         failed: int = Field(description="Each of them has an `error` in the output.")
         written: str | None = Field(description="Where the output is; null in a dry run.")
+        versions: dict[str, str | None] = Field(
+            description="Of input and output, by where they are. Asked again, the job is done anew "
+            "if one of them has another version by then, or is gone."
+        )
         errors: list[ItemError] = Field(description="Of the first items that failed.")
         plan: str | None = Field(description="In a dry run: what would be done.")
 
-    def __init__(self, files: MakeFiles) -> None:
-        self._files = files
+    def __init__(self, files: MakeFiles, check: TaskType) -> None:
+        self._files, self.rechecked_by = files, check
+
+    def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
+        versions = answer.get("versions")
+        return {"versions": versions} if versions else None
 
     def do(self, coordination: Coordination, run: BatchRun) -> BaseModel:
         """Does `run`, from fetching its input to storing its output."""
@@ -90,7 +101,7 @@ class _Job(TaskType):
             coordination.sleep(0)
 
         with scratch_files(2) as (source, target):
-            files.fetch(run.source, source)
+            versions: dict[str, str | None] = {run.source: files.fetch(run.source, source)}
             total = count_items(source, run.source, pulse)
             items = read_items(source, run.source, pulse)
             counts = run.over(items, total, target, coordination)
@@ -103,14 +114,56 @@ class _Job(TaskType):
                 )
             else:
                 files.store(target, run.target, spared=run.source)
+            versions[run.target] = files.version(run.target)
         return self.Output(
             items=counts.items,
             succeeded=counts.items - counts.failed,
             failed=counts.failed,
             written=None if run.dry_run else run.target,
+            versions=versions,
             errors=counts.errors,
             plan=plan,
         )
+
+
+class BatchCheck(TaskType):
+    """Tells whether files still are what they were at the end of a job."""
+
+    name, endpoint = "batch-check", ""
+    coordinated = True
+    input_ttl_s, result_ttl_s, failure_ttl_s = 10.0, 10.0, 1.0
+    max_attempts, max_load = 1, 1000
+
+    class Input(BaseModel):
+        versions: dict[str, str | None]
+        asked: str
+
+    class Output(BaseModel):
+        holds: bool
+
+    def __init__(self, files: MakeFiles) -> None:
+        self._make_files = files
+
+    @cached_property
+    def _files(self) -> Files:
+        """One for all, since connecting takes long."""
+        return self._make_files(_give_up)
+
+    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+        """Looks at the files. What cannot be told for now is no reason to do a job again; what is
+        refused is, since the job says why."""
+        try:
+            versions = item.versions.items()
+            holds = all(self._files.version(location) == known for location, known in versions)
+        except StoppedError:
+            holds = True
+        except StorageError:
+            holds = False
+        return self.Output(holds=holds)
+
+
+def _give_up(_: float) -> None:
+    raise StoppedError("whoever asks does not wait for a second try")
 
 
 def _no_error(name: str) -> str:
@@ -131,8 +184,8 @@ class Batch(_Job):
     name, endpoint = "batch", "/batch"
     example = {"task": "factorize", "input": "numbers.jsonl", "output": "factors.jsonl"}
 
-    def __init__(self, places: Places, files: MakeFiles) -> None:
-        super().__init__(files)
+    def __init__(self, places: Places, files: MakeFiles, check: TaskType) -> None:
+        super().__init__(files, check)
         self._places = places
         place = _place_in(places)
         self.Input = create_model(  # type: ignore[misc]
@@ -173,8 +226,8 @@ class SummarizeBatch(_Job):
     name, endpoint = "summarize-batch", "/summarize_batch"
     example = {"input_filename": "chapters.json", "output_filename": "summaries.json"}
 
-    def __init__(self, places: Places, files: MakeFiles) -> None:
-        super().__init__(files)
+    def __init__(self, places: Places, files: MakeFiles, check: TaskType) -> None:
+        super().__init__(files, check)
         self._places = places
         place = _place_in(places)
         self.Input = create_model(  # type: ignore[misc]

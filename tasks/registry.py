@@ -59,6 +59,12 @@ class Registry:
         return {name: kind for name, kind in self.types.items() if kind.coordinated}
 
     @cached_property
+    def limits(self) -> dict[str, TaskType]:
+        """All types that are ever asked: also those that only tell whether answers still hold."""
+        checks = (kind.rechecked_by for kind in self.types.values())
+        return {**self.types, **{check.name: check for check in checks if check is not None}}
+
+    @cached_property
     def run_by_processes(self) -> Registry:
         """The registry of the task types that worker processes answer."""
         kept = {name: kind for name, kind in self.types.items() if not kind.coordinated}

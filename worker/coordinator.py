@@ -25,6 +25,8 @@ from worker.owner import new_owner
 log = logging.getLogger(__name__)
 
 TICK_S = 0.05
+CHECKS_AT_ONCE = 2
+"""Slots for looking whether answers still hold: somebody waits for it, so no job stands before."""
 
 
 class Coordinator:
@@ -37,10 +39,13 @@ class Coordinator:
     """
 
     def __init__(self, settings: Settings, registry: Registry, served: dict[str, TaskType]) -> None:
+        checks = _checks(served)
+        every = {**served, **checks}
         self.names = list(served)
+        self._names = list(every)
         self._lease_s = settings.lease_s
         self._every_s = min(EVERY_S, settings.lease_s / 3)
-        self._manager = open_for_coordinator(settings, served)
+        self._manager = open_for_coordinator(settings, every)
         self._asking = open_asking(settings, registry.types)
         self._news = ItemNews()
         self._outage = Outage(settings.redis_place, log, BESIDE_SUPERVISOR_S)
@@ -50,11 +55,12 @@ class Coordinator:
                 self._manager,
                 self._asking,
                 registry=registry,
-                served=served,
+                served=types,
                 news=self._news,
                 register=self._register,
             )
-            for _ in range(settings.batch_jobs)
+            for types in [served] * settings.batch_jobs
+            + [checks] * (CHECKS_AT_ONCE if checks else 0)
         ]
         self._stopping = threading.Event()
         self._keeper = threading.Thread(target=self._keep, name="coordinator", daemon=True)
@@ -107,26 +113,30 @@ class Coordinator:
         return self._every_s
 
     def _renew(self) -> None:
-        owners = [slot.owner for slot in self._slots]
-        renewal = self._manager.renew(
-            dict.fromkeys(owners, self.names), self._lease_s - self._every_s
-        )
+        owners = {slot.owner: slot.names for slot in self._slots}
+        renewal = self._manager.renew(owners, self._lease_s - self._every_s)
         for slot in self._slots:
             slot.cancel(renewal.cancelled.get(slot.owner, frozenset()))
         for dead in renewal.dead:
             log.warning("the lease of %s is over; its jobs are handed back", dead)
-            self._manager.recover(dead, self.names)
+            self._manager.recover(dead, self._names)
 
-    def _register(self, owner: str) -> None:
-        """Lets `owner` claim again after its claims were ended."""
-        self._manager.renew({owner: self.names}, self._lease_s - self._every_s)
+    def _register(self, slot: Slot) -> None:
+        """Lets it claim again after its claims were ended."""
+        self._manager.renew({slot.owner: slot.names}, self._lease_s - self._every_s)
 
     def _unregister(self) -> None:
         for slot in self._slots:
             try:
-                self._manager.recover(slot.owner, self.names, running=())
+                self._manager.recover(slot.owner, slot.names, running=())
             except UnavailableError:
                 return  # the leases lapse by themselves
+
+
+def _checks(served: dict[str, TaskType]) -> dict[str, TaskType]:
+    """The types that tell whether answers of `served` still hold."""
+    checks = (kind.rechecked_by for kind in served.values())
+    return {check.name: check for check in checks if check is not None}
 
 
 def open_coordinator(settings: Settings, served: Registry) -> Coordinator | None:

@@ -46,12 +46,13 @@ class Slot:
         registry: Registry,
         served: Mapping[str, TaskType],
         news: ItemNews,
-        register: Callable[[str], None],
+        register: Callable[[Slot], None],
     ) -> None:
         self.owner = owner
         self._manager, self._asking, self._registry = manager, asking, registry
         self._news = news
-        self._served, self._names, self._register = served, list(served), register
+        self.names = list(served)
+        self._served, self._register = served, register
         self._stopping = threading.Event()
         self._job: JobCoordination | None = None
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
@@ -93,7 +94,7 @@ class Slot:
         Raises:
             UnavailableError: Redis was away at the claim, which may have happened.
         """
-        for claim in self._manager.claim(self.owner, self._names, 1, wait_s=IDLE_WAIT_S):
+        for claim in self._manager.claim(self.owner, self.names, 1, wait_s=IDLE_WAIT_S):
             self._handle(claim)
 
     def _handle(self, claim: Claim) -> None:
@@ -110,7 +111,8 @@ class Slot:
         self._job = job
         if self._stopping.is_set():
             job.stop()
-        log.info("%s %s begins", claim.type, claim.id)
+        say = log.info if kind.endpoint else log.debug  # checks are asked all the time
+        say("%s %s begins", claim.type, claim.id)
         try:
             answer = run_job(kind, claim, job)
         except StoppedError:
@@ -123,7 +125,7 @@ class Slot:
         finally:
             self._job = None
             self._news.remove(job)
-        log.info("%s %s %s", claim.type, claim.id, "is done" if answer.done else "failed")
+        say("%s %s %s", claim.type, claim.id, "is done" if answer.done else "failed")
         state = State.DONE if answer.done else State.FAILED
         ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
         result = Result(claim.id, claim.type, state, answer.body, ttl_s)
@@ -147,8 +149,8 @@ class Slot:
         """Ends whatever this owner holds: it runs nothing, so that can only be a lost claim."""
         while not self._stopping.is_set():
             try:
-                self._manager.recover(self.owner, self._names, running=())
-                self._register(self.owner)
+                self._manager.recover(self.owner, self.names, running=())
+                self._register(self)
                 return
             except UnavailableError:
                 self._stopping.wait(AWAY_WAIT_S)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from tasks.coordination import StoppedError
 from tasks.storage.errors import FULL, StorageError, failed, said, system_reason
 from tasks.storage.local_files import LocalFiles
 from tasks.storage.patience import patiently
@@ -148,7 +149,7 @@ class Files:
         kind = self._kind(scheme, allowed)
         try:
             return patiently(lambda: act(kind, path), kind.is_transient, sleep=self._sleep)
-        except ScratchError:
+        except (ScratchError, StoppedError):
             raise
         except StorageError as error:
             raise failed(doing, location, str(error)) from error

@@ -50,21 +50,15 @@ class LocalFiles:
 
     def version(self, path: str) -> str | None:
         """What is another text once the file was written anew; None where there is no such file."""
-        try:
-            with self._reading(path) as file:
-                return _version_of(os.fstat(file))
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return None
+        found = self._stat(path)
+        return _version_of(found) if found and stat.S_ISREG(found.st_mode) else None
 
     def same(self, one: str, other: str) -> bool:
         """Whether two paths lead to one file, by whatever links and however it is spelt."""
         if self._real(one) == self._real(other):
             return True
-        try:
-            with self._reading(one) as file, self._reading(other) as another:
-                return os.path.sameopenfile(file, another)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return False
+        first, second = self._stat(one), self._stat(other)
+        return first is not None and second is not None and os.path.samestat(first, second)
 
     def get(self, path: str, into: Path) -> str:
         """Copies the file to `into`, and tells its version."""
@@ -117,6 +111,14 @@ class LocalFiles:
                 path, above = os.path.dirname(path), True  # noqa: PTH120
                 if path in self._roots:
                     raise
+
+    def _stat(self, path: str) -> os.stat_result | None:
+        """What is there, which need not be readable; None where nothing is."""
+        try:
+            with self._folder(path, make=False) as (folder, name):
+                return os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
 
     @contextlib.contextmanager
     def _reading(self, path: str) -> Iterator[int]:

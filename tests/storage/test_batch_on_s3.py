@@ -46,6 +46,31 @@ def test_all_items_are_right_and_in_order(
     assert proxy.failed > 0
 
 
+def test_asked_again(flaky_system: tuple[System, FlakyProxy], s3_server: S3Server) -> None:
+    """Done is said while the objects are what they were; else the job is done anew."""
+    system, proxy = flaky_system
+    s3, client = s3_server.client(), Client(system.url)
+    names = {"Bucket": "half-the-calls", "Key": "jobs/again.jsonl"}
+    question = {"task": "factorize", "input": "again.jsonl", "output": "again.out"}
+    share, proxy.share = proxy.share, 0.0
+    try:
+        s3.put_object(**names, Body=b'{"number": 6}\n')
+        assert client.run("batch", question)["items"] == 1
+        before = s3.head_object(Bucket="half-the-calls", Key="jobs/again.out")["LastModified"]
+        for _ in range(3):
+            assert client.ask("batch", question)["done"]
+        after = s3.head_object(Bucket="half-the-calls", Key="jobs/again.out")["LastModified"]
+        assert after == before
+        s3.put_object(**names, Body=b'{"number": 6}\n{"number": 7}\n')
+        assert client.run("batch", question)["items"] == 2
+        s3.delete_object(Bucket="half-the-calls", Key="jobs/again.out")
+        assert client.run("batch", question)["items"] == 2
+        got = s3.get_object(Bucket="half-the-calls", Key="jobs/again.out")["Body"].read()
+        assert [row["number"] for row in json.loads(got)] == [6, 7]
+    finally:
+        proxy.share = share
+
+
 def test_an_output_that_cannot_be_written(
     flaky_system: tuple[System, FlakyProxy],
 ) -> None:

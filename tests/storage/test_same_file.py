@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tasks.coordination import StoppedError
 from tasks.storage.files import Files, StorageError
 from tasks.storage.places import Places
 from tests.storage.s3_server import S3Server
@@ -163,6 +164,23 @@ def test_a_file_that_changes_while_it_is_read(
     files.fetch(f"{place}/a", tmp_path / "copy")
     assert len(pauses) == 1
     assert (tmp_path / "copy").read_bytes() == b"amore"
+
+
+def test_a_job_that_is_stopped_while_it_waits(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To try again: it goes back to others, so that is no failure of storage."""
+
+    def stop(pause_s: float) -> None:
+        raise StoppedError("the worker stops")
+
+    def appended(*args: Any) -> None:
+        with (place / "a").open("ab") as file:
+            file.write(b"more")
+
+    monkeypatch.setattr(shutil, "copyfileobj", appended)
+    with pytest.raises(StoppedError):
+        Files(Places.parse(str(place)), sleep=stop).fetch(f"{place}/a", tmp_path / "copy")
 
 
 def test_versions_in_s3(
