@@ -11,7 +11,9 @@ class _Options(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     max_tokens: int = Field(
-        256, ge=2, description="Longer texts are cut here, at the latest where the model ends."
+        256,
+        ge=2,
+        description="Longer texts are cut here, at the latest where the model's own limit is.",
     )
 
 
@@ -19,7 +21,7 @@ class Embedding(ModelType):
     """Turns a text into a vector of length 1; the dot product of two is their likeness."""
 
     task, endpoint = "embedding", "/embed"
-    methods = {"mean": "tasks.engines.embedding:EmbeddingEngine"}
+    methods = {"pooled": "tasks.engines.embedding:EmbeddingEngine"}
     Options = _Options
     batch_size = 64
     example = {"text": "The cat sat on the mat."}
@@ -30,6 +32,8 @@ class Embedding(ModelType):
         text: str = Field(min_length=1, max_length=1_000_000)
 
     class Output(BaseModel):
-        vector: list[float] = Field(description="The mean of the tokens' vectors, of length 1.")
+        vector: list[float] = Field(
+            description="The tokens' vectors pooled as the model says, made 1 long."
+        )
         tokens: int = Field(description="How many tokens of the text the vector stands for.")
         truncated: bool = Field(description="Whether the text has more tokens than that.")

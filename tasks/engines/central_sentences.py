@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from tasks.engines.outcomes import finite, no_number, nothing_to_read
 from tasks.engines.sentence_vectors import SentenceVectors
 from tasks.engines.sentences import split_sentences
 from tasks.model_type import ModelEntry, Progress
@@ -43,32 +44,45 @@ class CentralSentences:
         self.max_batch_tokens = self._vectors.max_batch_tokens
         self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
         self._most_tokens = options.max_length
+        self._around = self._vectors.max_tokens - self._vectors.room_after(
+            self._vectors.folder.default_prompt
+        )
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
         prepared: list[_Prepared | Exception] = []
         for item in inputs:
-            sentences = [sentence.text for sentence in split_sentences(item.context)]
-            if not sentences:
-                prepared.append(ValueError("the text has no sentences"))
+            whole = [sentence.text for sentence in split_sentences(item.context)]
+            told = self._vectors.tokenize(whole) if whole else []
+            lengths = [len(tokens["input_ids"]) - self._around for tokens in told]
+            read = [at for at, length in enumerate(lengths) if length > 0]
+            if not read:
+                prepared.append(nothing_to_read("text"))
                 continue
-            sequences = self._vectors.tokenize(sentences)
-            lengths = [len(sequence["input_ids"]) - 2 for sequence in sequences]
-            cut = [self._vectors.cut(sequence) for sequence in sequences]
-            prepared.append(_Prepared(item, sentences, cut, lengths, sum(lengths)))
+            sequences = [self._vectors.cut(told[at]) for at in read]
+            lengths = [lengths[at] for at in read]
+            sentences = [whole[at] for at in read]
+            prepared.append(_Prepared(item, sentences, sequences, lengths, sum(lengths)))
         return prepared
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         return [self._summary(at, each, progress) for at, each in enumerate(prepared)]
 
-    def _summary(self, index: int, prepared: _Prepared, progress: Progress) -> dict[str, Any]:
+    def _summary(
+        self, index: int, prepared: _Prepared, progress: Progress
+    ) -> dict[str, Any] | Exception:
         count = len(prepared.sentences)
         parts = []
         for start in range(0, count, AT_ONCE):
             if count > AT_ONCE:
                 progress(index, start / count, f"sentence {start} of {count}")
             parts.append(self._vectors.embed_sequences(prepared.sequences[start : start + AT_ONCE]))
+        vectors = torch.cat(parts)
+        if not all(finite(vectors)):
+            return no_number()
         most = prepared.item.max_length or self._most_tokens
-        chosen = choose(torch.cat(parts), prepared.lengths, most)
+        chosen = choose(vectors, prepared.lengths, most)
         return {
             "summary": " ".join(prepared.sentences[at] for at in chosen),
             "pieces": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tasks.engines.outcomes import finite, no_number, nothing_to_read
 from tasks.engines.sentence_vectors import SentenceVectors
 from tasks.model_type import ModelEntry, Progress
 
@@ -19,25 +20,32 @@ class _Prepared(NamedTuple):
 
 
 class EmbeddingEngine:
-    """Mean-pooled, normalized vectors."""
+    """Vectors as the model's folder says, of length 1."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry, options.max_tokens)
         self.max_batch_tokens = self._vectors.max_batch_tokens
         self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
 
-    def prepare(self, inputs: Sequence[Any]) -> list[_Prepared]:
-        prepared = []
+    def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
+        prepared: list[_Prepared | Exception] = []
         for tokens in self._vectors.tokenize([item.text for item in inputs]):
             cut = self._vectors.cut(tokens)
             length = len(cut["input_ids"])
+            if not length:
+                prepared.append(nothing_to_read("text"))
+                continue
             prepared.append(_Prepared(cut, length, truncated=length < len(tokens["input_ids"])))
         return prepared
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         vectors = self._vectors.embed([each.sequence for each in prepared]).double()
         rounded = vectors.round(decimals=DECIMALS).tolist()
         return [
             {"vector": vector, "tokens": each.tokens, "truncated": each.truncated}
-            for vector, each in zip(rounded, prepared, strict=True)
+            if good
+            else no_number()
+            for vector, each, good in zip(rounded, prepared, finite(vectors), strict=True)
         ]

@@ -15,6 +15,7 @@ import torch
 import transformers
 
 from tasks.engines.memory import freed_when_exhausted, halved_when_exhausted
+from tasks.engines.outcomes import no_number, nothing_to_read
 from tasks.engines.padding import batches_of_like_length, pad
 from tasks.engines.pretrained import load_pretrained
 from tasks.engines.special_tokens import SpecialTokens
@@ -66,6 +67,8 @@ class ExtractiveAnswers:
             return ValueError("this model finds answers in a context: send one")
         tokenizer = self._pretrained.tokenizer
         asked = tokenizer(question.strip(), add_special_tokens=False, verbose=False)["input_ids"]
+        if not asked:
+            return nothing_to_read("question")
         told = tokenizer(
             context, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
@@ -75,7 +78,7 @@ class ExtractiveAnswers:
             return ValueError(f"the question has {len(asked)} tokens; {most} are possible")
         ids, offsets = told["input_ids"], told["offset_mapping"]
         if not ids:
-            return ValueError("the context has no words: send one that has")
+            return nothing_to_read("context")
         shared = min(self._options.stride, room // 2)
         windows = [
             _Window(
@@ -89,12 +92,17 @@ class ExtractiveAnswers:
         tokens = sum(len(window.sequence["input_ids"]) for window in windows)
         return _Prepared(context, windows, tokens)
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         windows = [window for each in prepared for window in each.windows]
         logits = self._logits([window.sequence for window in windows])
-        answers, at = [], 0
+        answers: list[dict[str, Any] | Exception] = []
+        at = 0
         for each in prepared:
-            answers.append(self._answer(each, logits[at : at + len(each.windows)]))
+            own = logits[at : at + len(each.windows)]
+            good = all(both.isfinite().all() for both in own)
+            answers.append(self._answer(each, own) if good else no_number())
             at += len(each.windows)
         return answers
 

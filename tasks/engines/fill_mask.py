@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from tasks.engines.memory import freed_when_exhausted
+from tasks.engines.outcomes import finite, no_number
 from tasks.engines.padding import pad, tokenize
 from tasks.engines.pretrained import load_pretrained
 from tasks.fill_mask import MASK
@@ -38,6 +39,9 @@ class FillMaskEngine:
             raise ValueError(f"{entry.model!r} has no mask token, so it cannot fill one")
         self._mask, self._mask_id = tokenizer.mask_token, tokenizer.mask_token_id
         self._unreadable = {*tokenizer.all_special_ids} - {self._mask_id}
+        # Models have room for more tokens than there are, so that their sizes are round.
+        known = {id_ for id_ in tokenizer.get_vocab().values() if id_ < self._pretrained.vocabulary}
+        self._known = torch.tensor(sorted(known), device=self._pretrained.device)
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
         texts = [item.text.replace(MASK, self._mask) for item in inputs]
@@ -61,19 +65,26 @@ class FillMaskEngine:
             )
         return _Prepared(sequence, masks, len(ids), item.top_k)
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         rows = [row for row, each in enumerate(prepared) for _ in each.masks]
         places = [at for each in prepared for at in each.masks]
         most = max(each.top_k for each in prepared)
         with torch.inference_mode(), freed_when_exhausted():
             inputs = pad(self._pretrained, [each.sequence for each in prepared])
             logits = self._pretrained.model(**inputs).logits[rows, places].float()
-            best = torch.softmax(logits, dim=1).topk(min(most, logits.shape[1]))
-        found = zip(best.values.tolist(), best.indices.tolist(), strict=True)
-        outputs = []
+            scores = torch.softmax(logits, dim=1)
+            known = self._known[self._known < logits.shape[1]]
+            best = scores[:, known].topk(min(most, len(known)))
+        found = zip(best.values.tolist(), known[best.indices].tolist(), strict=True)
+        good = finite(scores)
+        outputs: list[dict[str, Any] | Exception] = []
         for each in prepared:
             guesses = [self._guesses(each, at, *next(found)) for at in each.masks]
-            outputs.append({"guesses": guesses if len(guesses) > 1 else guesses[0]})
+            own, good = good[: len(guesses)], good[len(guesses) :]
+            guessed = {"guesses": guesses if len(guesses) > 1 else guesses[0]}
+            outputs.append(guessed if all(own) else no_number())
         return outputs
 
     def _guesses(
@@ -88,11 +99,16 @@ class FillMaskEngine:
                 {
                     "score": score,
                     "token": token,
-                    "token_str": self._pretrained.tokenizer.decode([token]),
+                    "token_str": self._word(token),
                     "sequence": self._text(filled),
                 }
             )
         return guesses
+
+    def _word(self, token: int) -> str:
+        """What the token says; one that says nothing, such as a blank, by its own name."""
+        tokenizer = self._pretrained.tokenizer
+        return str(tokenizer.decode([token]) or tokenizer.convert_ids_to_tokens(token))
 
     def _text(self, ids: Sequence[int]) -> str:
         """What stands there, without special tokens but for masks that are still open."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from tasks.engines.outcomes import nothing_to_read
 from tasks.engines.padding import batches_of_like_length
 from tasks.engines.text_to_text import TextToText
 from tasks.model_type import ModelEntry, Progress
@@ -21,7 +22,7 @@ class GenerativeAnswers:
     """Writes an answer to a prompt that is made of question and context."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
-        self._writer = TextToText(entry)
+        self._writer = TextToText(entry, options.max_answer_tokens)
         self.max_batch_tokens = self._writer.max_batch_tokens
         self.batch_overhead_tokens = self._writer.batch_overhead_tokens
         self._options = options
@@ -34,6 +35,8 @@ class GenerativeAnswers:
 
     def _prepared(self, question: str, context: str) -> _Prepared | Exception:
         """The prompt's tokens; a context that is too long loses its end, and the answer says so."""
+        if not self._tokens(question):
+            return nothing_to_read("question")
         special = self._writer.special
         room = self._writer.pretrained.max_tokens - special.around_one
         whole = ids = self._tokens(self._prompt(question, context))
@@ -67,8 +70,10 @@ class GenerativeAnswers:
         offsets: list[tuple[int, int]] = encoded["offset_mapping"]
         return offsets
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
-        outputs: list[dict[str, Any]] = [{}] * len(prepared)
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
+        outputs: list[dict[str, Any] | Exception] = [{}] * len(prepared)
         lengths = [each.tokens for each in prepared]
         for batch in batches_of_like_length(lengths, self.max_batch_tokens):
             written = self._writer.write(
@@ -77,10 +82,13 @@ class GenerativeAnswers:
                 beams=self._options.num_beams,
                 scored=True,
             )
-            for place, (text, score) in zip(batch, written, strict=True):
+            for place, answer in zip(batch, written, strict=True):
+                if isinstance(answer, Exception):
+                    outputs[place] = answer
+                    continue
                 outputs[place] = {
-                    "answer": self._extracted(text),
-                    "score": score,
+                    "answer": self._extracted(answer.text),
+                    "score": answer.score,
                     "start": None,
                     "end": None,
                     "truncated": prepared[place].truncated,

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tasks.engines.memory import halved_when_exhausted
+from tasks.engines.outcomes import nothing_to_read
 from tasks.engines.padding import batches_of_like_length
 from tasks.engines.sentences import split_sentences
 from tasks.engines.text_to_text import TextToText
@@ -37,7 +38,7 @@ class GenerativeSummaries:
     """Writes a summary of each piece."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
-        self._writer = TextToText(entry)
+        self._writer = TextToText(entry, options.max_length)
         self.max_batch_tokens = self._writer.max_batch_tokens
         self.batch_overhead_tokens = self._writer.batch_overhead_tokens
         self._options = options
@@ -56,13 +57,20 @@ class GenerativeSummaries:
             return ValueError("the text has nothing but space")
         encoded = self._encoded(item.context)
         ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+        if not ids:
+            return nothing_to_read("text")
         starts = sentence_starts(item.context, offsets)
         pieces = [
             self._writer.special.wrap([*self._prefix, *ids[start:end]])
             for start, end in cut_into_pieces(len(ids), starts, self._room)
         ]
-        most = item.max_length or self._options.max_length
-        least = min(most, item.min_length or self._options.min_length)
+        most = min(item.max_length or self._options.max_length, self._writer.most_tokens)
+        if item.min_length is not None and item.min_length > most:
+            return ValueError(
+                f"min_length {item.min_length} is more than the {most} tokens that a summary has "
+                "here at most: ask for less, or for a greater max_length if the model can write it"
+            )
+        least = min(most, self._options.min_length if item.min_length is None else item.min_length)
         return _Prepared(pieces, most, least, sum(len(piece["input_ids"]) for piece in pieces))
 
     def _encoded(self, text: str) -> Any:
@@ -70,17 +78,23 @@ class GenerativeSummaries:
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         written = [[""] * len(each.pieces) for each in prepared]
         done = [0] * len(prepared)
+        failed: dict[int, Exception] = {}
 
         def write(batch: Sequence[_Piece]) -> None:
             most, least = prepared[batch[0].place].most, prepared[batch[0].place].least
             sequences = [piece.sequence for piece in batch]
             beams = self._options.num_beams
             texts = self._writer.write(sequences, most=most, least=least, beams=beams)
-            for piece, (text, _) in zip(batch, texts, strict=True):
-                written[piece.place][piece.number] = text
+            for piece, summary in zip(batch, texts, strict=True):
+                if isinstance(summary, Exception):
+                    failed[piece.place] = summary
+                else:
+                    written[piece.place][piece.number] = summary.text
                 done[piece.place] += 1
             for place in {piece.place for piece in batch}:
                 count = len(written[place])
@@ -89,12 +103,13 @@ class GenerativeSummaries:
         for batch in self._batches(prepared):
             halved_when_exhausted(batch, write)
         return [
-            {
+            failed.get(place)
+            or {
                 "summary": " ".join(text for text in texts if text),
                 "pieces": len(texts),
                 "truncated": False,
             }
-            for texts in written
+            for place, texts in enumerate(written)
         ]
 
     def _batches(self, prepared: Sequence[_Prepared]) -> Iterator[list[_Piece]]:

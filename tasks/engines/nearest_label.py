@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from tasks.engines.outcomes import finite, no_number, nothing_to_read
 from tasks.engines.sentence_vectors import SentenceVectors
 from tasks.engines.text_classification import Classified, classified, ranked
 from tasks.model_type import ModelEntry, Progress
@@ -25,21 +26,37 @@ class NearestLabel:
         self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
         self._labels = list(options.labels)
         self._temperature = options.temperature
-        self._descriptions = [self._vectors.embed_texts(told) for told in options.labels.values()]
+        self._descriptions = [self._described(*label) for label in options.labels.items()]
 
-    def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
+    def _described(self, label: str, texts: Sequence[str]) -> torch.Tensor:
+        """The vectors of a label's descriptions."""
+        sequences = self._vectors.tokenize(texts)
+        if any(len(sequence["input_ids"]) > self._vectors.max_tokens for sequence in sequences):
+            most = self._vectors.max_tokens
+            raise ValueError(f"options.labels.{label}: a text has more than {most} tokens")
+        if not all(sequence["input_ids"] for sequence in sequences):
+            raise ValueError(f"options.labels.{label}: {nothing_to_read('text')}")
+        vectors = self._vectors.embed_sequences(sequences)
+        if not all(finite(vectors)):
+            raise ValueError(f"options.labels.{label}: {no_number()}")
+        return vectors
+
+    def prepare(self, inputs: Sequence[Any]) -> list[Classified | Exception]:
+        most, tail = self._vectors.max_tokens, self._vectors.pretrained.tail
         return [
-            classified(sequence, self._vectors.max_tokens)
+            classified(sequence, most, tail)
             for sequence in self._vectors.tokenize([item.input_text for item in inputs])
         ]
 
-    def run(self, prepared: Sequence[Classified], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[Classified], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         vectors = self._vectors.embed([each.sequence for each in prepared])
         nearest = torch.stack(
             [(vectors @ texts.T).max(dim=1).values for texts in self._descriptions], dim=1
         )
         scores = torch.softmax(nearest / self._temperature, dim=1).tolist()
         return [
-            ranked(self._labels, row, truncated=each.truncated)
-            for each, row in zip(prepared, scores, strict=True)
+            ranked(self._labels, row, truncated=each.truncated) if good else no_number()
+            for each, row, good in zip(prepared, scores, finite(vectors), strict=True)
         ]

@@ -23,10 +23,10 @@ def tokenize(
     return [{name: encoded[name][at] for name in names} for at in range(len(texts))]
 
 
-def cut(sequence: Mapping[str, list[int]], most: int) -> dict[str, list[int]]:
-    """The first `most` tokens of one text's tokens, the last special token kept."""
+def cut(sequence: Mapping[str, list[int]], most: int, tail: int) -> dict[str, list[int]]:
+    """The first `most` tokens of one text's tokens, the `tail` special tokens at its end kept."""
     return {
-        name: list(ids) if len(ids) <= most else [*ids[: most - 1], ids[-1]]
+        name: list(ids) if len(ids) <= most else [*ids[: most - tail], *ids[len(ids) - tail :]]
         for name, ids in sequence.items()
     }
 
@@ -45,21 +45,50 @@ def batches_of_like_length(lengths: Sequence[int], most_tokens: int) -> Iterator
 
 
 def pad(
-    pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]]
+    pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]], *, in_front: bool = False
 ) -> dict[str, torch.Tensor]:
     """`sequences` as tensors (batch, tokens) int64 on the model's device, padded to the longest.
+
+    Behind the text, whatever the tokenizer would do: there no model counts padding as a position,
+    and none that reads from left to right comes to it. What is padding the mask says, so that a
+    model without a token for it is given any.
+
+    Args:
+        pretrained: the model and its tokenizer.
+        sequences: at least one, each of at least one token.
+        in_front: for models that take a text's last token to be the last of all.
 
     Raises:
         ValueError: the tokenizer has tokens that the model lacks. A GPU that looked one up would
             be of no use to this process any more.
     """
-    names = [name for name in sequences[0] if name in pretrained.tokenizer.model_input_names]
-    padded = pretrained.tokenizer.pad(
-        {name: [sequence[name] for sequence in sequences] for name in names},
-        return_tensors="pt",
-    )
-    most = getattr(pretrained.model.config, "vocab_size", None)
-    if most is not None and (highest := int(padded["input_ids"].max())) >= most:
+    lengths = [len(sequence["input_ids"]) for sequence in sequences]
+    longest = max(lengths)
+    highest = max(max(sequence["input_ids"]) for sequence in sequences)
+    if highest >= pretrained.vocabulary:
         token = pretrained.tokenizer.convert_ids_to_tokens(highest)
         raise ValueError(f"the model has no token {token!r}, as its tokenizer thinks it has")
-    return {name: tensor.to(pretrained.device) for name, tensor in padded.items()}
+    fillings = {
+        "input_ids": padding_id(pretrained, sequences),
+        "token_type_ids": pretrained.tokenizer.pad_token_type_id,
+    }
+
+    def row(ids: Sequence[int], filling: int) -> list[int]:
+        padding = [filling] * (longest - len(ids))
+        return [*padding, *ids] if in_front else [*ids, *padding]
+
+    rows = {
+        name: [row(sequence[name], filling) for sequence in sequences]
+        for name, filling in fillings.items()
+        if name in pretrained.takes and name in sequences[0]
+    }
+    rows["attention_mask"] = [row([1] * length, 0) for length in lengths]
+    return {name: torch.tensor(each, device=pretrained.device) for name, each in rows.items()}
+
+
+def padding_id(pretrained: Pretrained, sequences: Sequence[Mapping[str, list[int]]]) -> int:
+    """What to pad `sequences` with: an id that none of them has, where the model says nothing."""
+    if pretrained.pad_id is not None:
+        return pretrained.pad_id
+    used = {token for sequence in sequences for token in sequence["input_ids"]}
+    return next((token for token in range(pretrained.vocabulary) if token not in used), 0)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from tasks.engines.outcomes import finite, no_number, nothing_to_read
 from tasks.engines.sentence_vectors import SentenceVectors
 from tasks.engines.sentences import Sentence, split_sentences
 from tasks.model_type import ModelEntry, Progress
@@ -55,14 +56,19 @@ class Passages:
         whole = split_sentences(item.context or "")
         if not whole:
             return ValueError("this model finds answers in a context: send one")
-        (asked,) = self._vectors.tokenize([item.question])
+        folder = self._vectors.folder
+        (asked,) = self._vectors.tokenize([item.question], folder.query_prompt)
         length, most = len(asked["input_ids"]), self._vectors.max_tokens
+        if not length or not item.question.strip():
+            return nothing_to_read("question")
         if length > most:
             return ValueError(f"the question has {length} tokens; {most} are possible")
-        told = self._vectors.tokenize([sentence.text for sentence in whole])
+        told = self._vectors.tokenize([each.text for each in whole], folder.document_prompt)
         sentences: list[Sentence] = []
         sequences = [asked]
         for sentence, sequence in zip(whole, told, strict=True):
+            if not sequence["input_ids"]:
+                continue
             if len(sequence["input_ids"]) <= most:
                 sentences.append(sentence)
                 sequences.append(sequence)
@@ -70,14 +76,17 @@ class Passages:
                 parts = self._parts(sentence)
                 sentences += parts
                 texts = [part.text for part in parts]
-                sequences += map(self._vectors.cut, self._vectors.tokenize(texts))
+                parts_told = self._vectors.tokenize(texts, folder.document_prompt)
+                sequences += map(self._vectors.cut, parts_told)
+        if not sentences:
+            return nothing_to_read("context")
         tokens = sum(len(sequence["input_ids"]) for sequence in sequences)
         return _Prepared(item.question, item.context, sentences, sequences, tokens)
 
     def _parts(self, sentence: Sentence) -> list[Sentence]:
         """A sentence longer than the model reads, cut between words where there are any."""
         tokenizer, text = self._vectors.pretrained.tokenizer, sentence.text
-        room = self._vectors.max_tokens - tokenizer.num_special_tokens_to_add()
+        room = self._vectors.room_after(self._vectors.folder.document_prompt)
         encoded = tokenizer(
             text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
         )
@@ -93,11 +102,16 @@ class Passages:
             first = last
         return parts
 
-    def run(self, prepared: Sequence[_Prepared], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[_Prepared], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
         together = [sequence for each in prepared for sequence in each.sequences]
         vectors = self._vectors.embed_sequences(together)
         parts = vectors.split([len(each.sequences) for each in prepared])
-        return [self._answer(each, part) for each, part in zip(prepared, parts, strict=True)]
+        return [
+            self._answer(each, part) if all(finite(part)) else no_number()
+            for each, part in zip(prepared, parts, strict=True)
+        ]
 
     def _answer(self, prepared: _Prepared, vectors: torch.Tensor) -> dict[str, Any]:
         question, own = vectors[0], vectors[1:]

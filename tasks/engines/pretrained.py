@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.resources
+import inspect
 import logging
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,9 @@ import torch
 import transformers
 
 from tasks.engines.kept_memory import keep_freed_memory
+from tasks.engines.model_files import check_files, explained, place_of
+from tasks.engines.positions import most_read
+from tasks.engines.special_tokens import SpecialTokens
 from tasks.model_type import ModelEntry
 
 TOKENS_ON_PROCESSOR = 2048
@@ -23,25 +27,23 @@ OVERHEAD_ON_PROCESSOR = 64
 """What one more batch costs without a GPU, in tokens that could have been computed instead."""
 OVERHEAD_ON_GPU = 4096
 
-_POSITIONS = ("max_position_embeddings", "max_encoder_position_embeddings", "n_positions")
-"""What configurations call the number of positions that a model has."""
-
-_PATH_STARTS = ("/", "./", "../", "~")
-_PACKAGE = "package:"
-
-
-class ModelNotFoundError(Exception):
-    """Raised when a model's files are not where the models table says; says what to do."""
-
 
 class Pretrained(NamedTuple):
-    """A model in eval mode on its device, and its tokenizer."""
+    """A model in eval mode on its device, its tokenizer, and what both agree on."""
 
     model: Any
     tokenizer: Any
     device: torch.device
     max_tokens: int
     """The longest input that the model reads, special tokens included."""
+    vocabulary: int
+    """The ids that the model has a vector for are below this."""
+    takes: frozenset[str]
+    """Which inputs the model takes, by name."""
+    pad_id: int | None
+    """What the model takes for padding; None where it knows none, and any id will do."""
+    tail: int
+    """How many special tokens the tokenizer puts behind a text."""
 
     @property
     def max_batch_tokens(self) -> int:
@@ -54,13 +56,19 @@ class Pretrained(NamedTuple):
         return OVERHEAD_ON_PROCESSOR if self.device.type == "cpu" else OVERHEAD_ON_GPU
 
 
-def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) -> Pretrained:
+def load_pretrained(auto_class: Any, entry: ModelEntry, subfolder: str = "") -> Pretrained:
     """The model that `entry` names, as `auto_class` (of transformers) makes it.
+
+    Args:
+        auto_class: what kind of model to make of its weights.
+        entry: what the models table says.
+        subfolder: where the files are in the model's own folder.
 
     Raises:
         ModelNotFoundError: there are no such files here, and the hub does not have or give them.
-        ValueError: it was not trained for this, or there is no such device.
-        OSError, torch.OutOfMemoryError: it cannot be loaded.
+        UnusableModelError: there are, and no model can be made of them.
+        ValueError: it was not trained for this, cannot be padded, or there is no such device.
+        torch.OutOfMemoryError: the device has too little memory.
     """
     quiet()
     _limit_threads(entry)
@@ -68,81 +76,80 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, **model_options: Any) ->
     device = device_of(entry.device)
     if device.type == "cpu":
         keep_freed_memory()
+    if Path(place).is_absolute():
+        check_files(entry, Path(place, subfolder))
     dtype = "auto" if entry.dtype == "auto" else getattr(torch, entry.dtype)
     if entry.dtype == "auto" and device.type == "cpu":
         dtype = torch.float32  # half precision is slow, or not there, on most processors
-    try:
+    with explained(entry, place):
         # Code that comes with a model is never run, and nobody at a terminal is asked about it.
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            place, revision=entry.revision, trust_remote_code=False
-        )
+        where = {"revision": entry.revision, "subfolder": subfolder, "trust_remote_code": False}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(place, **where)
         model, loaded = auto_class.from_pretrained(
-            place,
-            revision=entry.revision,
-            dtype=dtype,
-            trust_remote_code=False,
-            output_loading_info=True,
-            **model_options,
+            place, **where, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
         )
-    except OSError as error:
-        raise _not_found(entry, place, error) from error
-    _refuse_untrained(entry, auto_class, loaded["missing_keys"])
-    most = _max_tokens(model, tokenizer)
-    return Pretrained(model.eval().to(device), tokenizer, device, most)
-
-
-def _not_found(entry: ModelEntry, place: str, error: OSError) -> ModelNotFoundError:
-    """Says what to do, and the first line of what transformers says."""
-    first = str(error).strip().split("\n", 1)[0]
-    if Path(place).is_absolute():
-        return ModelNotFoundError(f"{entry.model!r} is no whole model: {first}")
-    hint = ""
-    if (entry.folder / place).is_dir():
-        hint = f"; for the folder beside the models table write './{place}'"
-    return ModelNotFoundError(
-        f"{entry.model!r} is not here and cannot be fetched; check its name in the models table, "
-        f"or that the model hub can be reached{hint} ({first})"
+    _refuse_wordless(entry, tokenizer)
+    _refuse_untrained(entry, auto_class, loaded)
+    takes = frozenset(inspect.signature(model.forward).parameters)
+    if "attention_mask" not in takes:
+        raise ValueError(
+            f"{entry.model!r} has no attention mask: it would read the padding of a batch as text"
+        )
+    vectors = model.get_input_embeddings().weight
+    if _token_types(model) < 2:  # there is one, which is what the model takes without being told
+        takes -= {"token_type_ids"}
+    most, special = most_read(model, tokenizer), SpecialTokens(tokenizer)
+    if most <= special.around_one:
+        raise ValueError(
+            f"{entry.model!r} reads {most} tokens at once, which leaves none for a text"
+        )
+    pad_id = getattr(model.config, "pad_token_id", None)
+    if not isinstance(pad_id, int) or not 0 <= pad_id < len(vectors):
+        pad_id = None
+    else:
+        _mend_padding(model, pad_id)
+    _leave_out_damaged_words(model)
+    model = model.eval().to(device)
+    return Pretrained(
+        *(model, tokenizer, device, most, len(vectors), takes, pad_id, len(special.tail))
     )
 
 
-def _max_tokens(model: Any, tokenizer: Any) -> int:
-    """The smaller of what the tokenizer says and how many positions the model has.
+def _mend_padding(model: Any, pad_id: int) -> None:
+    """Gives padding a vector of numbers where it has none.
 
-    Tokenizers that say nothing give an enormous number. RoBERTa and its relatives count positions
-    from behind that of padding.
+    What is masked counts nothing, but nothing times NaN is NaN. Where texts that are written begin
+    with the token, it is no mere padding, and left as it is.
     """
-    configured = (getattr(model.config, name, None) for name in _POSITIONS)
-    known = [count for count in configured if isinstance(count, int) and count > 0]
+    if getattr(model.config, "decoder_start_token_id", None) == pad_id:
+        return
+    for module in model.modules():
+        if isinstance(module, torch.nn.Embedding) and module.padding_idx == pad_id:
+            with torch.no_grad():
+                module.weight[pad_id].nan_to_num_(0.0, 0.0, 0.0)
+
+
+def _leave_out_damaged_words(model: Any) -> None:
+    """Has the model never write a word whose weights are no numbers; texts without it are answered.
+
+    Often a word is read by the same weights, and there they stay what they are.
+    """
+    written = model.get_output_embeddings()
+    if written is None or (good := written.weight.isfinite().all(dim=1)).all():
+        return
+
+    def leave_out(_: Any, __: Any, logits: torch.Tensor) -> torch.Tensor:
+        return logits.masked_fill(~good.to(logits.device), -torch.inf)
+
+    written.register_forward_hook(leave_out)
+
+
+def _token_types(model: Any) -> int:
+    """How many kinds of text in one sequence the model tells apart."""
     for name, module in model.named_modules():
-        if name.endswith("position_embeddings") and getattr(module, "padding_idx", None):
-            known.append(module.num_embeddings - module.padding_idx - 1)
-    return min([int(tokenizer.model_max_length), *known])
-
-
-def place_of(entry: ModelEntry) -> str:
-    """Where transformers finds the entry's model: a folder's path, or a hub id.
-
-    Raises:
-        ModelNotFoundError: a package that is not installed, or a folder that is not there.
-    """
-    name = entry.model
-    if name.startswith(_PACKAGE):
-        package, _, folder = name.removeprefix(_PACKAGE).partition("/")
-        try:
-            path = Path(str(importlib.resources.files(package))) / folder
-        except ModuleNotFoundError as error:
-            raise ModelNotFoundError(
-                f"{name!r}: the Python package {package!r} is not installed here"
-            ) from error
-    elif name.startswith(_PATH_STARTS):
-        path = Path(name).expanduser()
-        if not path.is_absolute():
-            path = entry.folder / path
-    else:
-        return name
-    if not path.is_dir():
-        raise ModelNotFoundError(f"{name!r}: there is no folder {str(path)!r}")
-    return str(path)
+        if name.endswith("token_type_embeddings") and hasattr(module, "num_embeddings"):
+            return int(module.num_embeddings)
+    return sys.maxsize
 
 
 def device_of(wanted: str) -> torch.device:
@@ -166,21 +173,47 @@ def device_of(wanted: str) -> torch.device:
     return device
 
 
-def _refuse_untrained(entry: ModelEntry, auto_class: Any, missing: Iterable[str]) -> None:
-    """Refuses a model that transformers has completed with random weights.
+def _refuse_wordless(entry: ModelEntry, tokenizer: Any) -> None:
+    """Refuses a tokenizer that transformers has made up, because its files are not there.
 
-    It would answer, and the answers would mean nothing. The pooler, which nothing here reads, is
-    left out of many models.
+    Each word would be unknown to it, and all texts the same to the model.
 
     Raises:
-        ValueError: weights that answers depend on are not in the model's files.
+        ValueError: it has nothing but special tokens.
     """
-    lacking = sorted(name for name in missing if "pooler" not in name.split("."))
+    if len(tokenizer) <= len(set(tokenizer.all_special_ids)):
+        raise ValueError(
+            f"{entry.model!r} has no tokenizer: its files, such as tokenizer.json, are missing"
+        )
+
+
+def _refuse_untrained(entry: ModelEntry, auto_class: Any, loaded: Mapping[str, Any]) -> None:
+    """Refuses a model that transformers has completed with random weights.
+
+    It would answer, and the answers would mean nothing. The pooler of a bare model, which nothing
+    here reads, is left out of many.
+
+    Raises:
+        ValueError: weights that answers depend on are not in the model's files, or of another size.
+    """
+    if resized := sorted(each[0] for each in loaded["mismatched_keys"]):
+        raise ValueError(
+            f"{entry.model!r} has weights of another size than its configuration says: "
+            f"{_some_of(resized)}"
+        )
+    bare = auto_class is transformers.AutoModel
+    lacking = sorted(
+        name for name in loaded["missing_keys"] if not (bare and "pooler" in name.split("."))
+    )
     if lacking:
         raise ValueError(
             f"{entry.model!r} was not trained for this: as {auto_class.__name__} it lacks the "
-            f"weights {', '.join(lacking[:3])}{' and more' if len(lacking) > 3 else ''}"
+            f"weights {_some_of(lacking)}"
         )
+
+
+def _some_of(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:3])}{' and more' if len(names) > 3 else ''}"
 
 
 def quiet() -> None:

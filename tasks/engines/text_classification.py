@@ -10,7 +10,8 @@ import torch
 import transformers
 
 from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.padding import cut, pad, tokenize
+from tasks.engines.outcomes import finite, no_number, nothing_to_read
+from tasks.engines.padding import cut, pad, padding_id, tokenize
 from tasks.engines.pretrained import load_pretrained
 from tasks.model_type import ModelEntry, Progress
 
@@ -37,27 +38,38 @@ class Classifier:
         # The softmax of a single label would be 1 whatever the text.
         multi_label = config.problem_type == "multi_label_classification"
         self._each_for_itself = multi_label or config.num_labels == 1
+        # XLNet's summary is its last token, wherever that stands.
+        self._in_front = getattr(config, "summary_type", None) == "last"
 
-    def prepare(self, inputs: Sequence[Any]) -> list[Classified]:
+    def prepare(self, inputs: Sequence[Any]) -> list[Classified | Exception]:
+        most, tail = self._pretrained.max_tokens, self._pretrained.tail
         return [
-            classified(sequence, self._pretrained.max_tokens)
+            classified(sequence, most, tail)
             for sequence in tokenize(self._pretrained, [item.input_text for item in inputs])
         ]
 
-    def run(self, prepared: Sequence[Classified], progress: Progress) -> list[dict[str, Any]]:
+    def run(
+        self, prepared: Sequence[Classified], progress: Progress
+    ) -> list[dict[str, Any] | Exception]:
+        sequences = [each.sequence for each in prepared]
+        if self._pretrained.pad_id is None:
+            # By this id models that read from left to right find where each text ends.
+            self._pretrained.model.config.pad_token_id = padding_id(self._pretrained, sequences)
         with torch.inference_mode(), freed_when_exhausted():
-            inputs = pad(self._pretrained, [each.sequence for each in prepared])
+            inputs = pad(self._pretrained, sequences, in_front=self._in_front)
             logits = self._pretrained.model(**inputs).logits.float()
         scores = logits.sigmoid() if self._each_for_itself else logits.softmax(dim=1)
         return [
-            ranked(self._labels, row, truncated=each.truncated)
-            for each, row in zip(prepared, scores.tolist(), strict=True)
+            ranked(self._labels, row, truncated=each.truncated) if good else no_number()
+            for each, row, good in zip(prepared, scores.tolist(), finite(logits), strict=True)
         ]
 
 
-def classified(sequence: dict[str, list[int]], most: int) -> Classified:
-    """`sequence` with at most `most` tokens."""
-    short = cut(sequence, most)
+def classified(sequence: dict[str, list[int]], most: int, tail: int) -> Classified | Exception:
+    """`sequence` with at most `most` tokens, its last `tail` kept."""
+    if not sequence["input_ids"]:
+        return nothing_to_read("text")
+    short = cut(sequence, most, tail)
     length = len(short["input_ids"])
     return Classified(short, length, truncated=length < len(sequence["input_ids"]))
 

@@ -5,6 +5,7 @@ Each function saves one model and its tokenizer into `folder`, which it makes, a
 
 from __future__ import annotations
 
+import json
 import string
 from pathlib import Path
 from typing import Any
@@ -166,3 +167,69 @@ def _save(folder: Path, model_class: Any, config: Any, tokenizer: Any) -> Path:
     model_class.from_config(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def gpt2(folder: Path, model_class: Any, **config: Any) -> Path:
+    """A GPT-2: no padding token, no special tokens around a text, read from left to right."""
+    letters = {sign: at for at, sign in enumerate(_alphabet())}
+    backend = tokenizers.Tokenizer(tokenizers.models.BPE({**letters, END: len(letters)}, []))
+    backend.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = tokenizers.decoders.ByteLevel()
+    tokenizer = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend, eos_token=END, bos_token=END, model_max_length=MOST_TOKENS
+    )
+    made = transformers.GPT2Config(
+        **{
+            "vocab_size": len(tokenizer),
+            "n_positions": MOST_TOKENS,
+            "n_embd": 32,
+            "n_layer": 2,
+            "n_head": 2,
+            "bos_token_id": tokenizer.eos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            "initializer_range": 0.5,
+            **config,
+        }
+    )
+    return _save(folder, model_class, made, tokenizer)
+
+
+END = "<|endoftext|>"
+
+
+def _alphabet() -> list[str]:
+    return sorted(tokenizers.pre_tokenizers.ByteLevel.alphabet())
+
+
+def sentence_model(folder: Path, pooling: dict[str, Any], *later: Any, **said: Any) -> Path:
+    """An encoder in a folder as sentence-transformers saves it.
+
+    Args:
+        folder: what is made.
+        pooling: the configuration of the pooling.
+        later: further steps, each a kind and its configuration.
+        said: other files' contents, as `config_sentence_transformers={...}`; `nested` is the
+            transformer's folder in the model's.
+    """
+    nested = said.pop("nested", "")
+    bert(folder / nested, transformers.AutoModel)
+    steps = [("Transformer", nested), ("Pooling", "1_Pooling")]
+    write(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": 32, **pooling})
+    for at, (kind, config) in enumerate(later, 2):
+        steps.append((kind, f"{at}_{kind}"))
+        write(folder / f"{at}_{kind}" / "config.json", config)
+    modules = [
+        {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"}
+        for at, (kind, path) in enumerate(steps)
+    ]
+    write(folder / "modules.json", modules)
+    for name, content in said.items():
+        place = nested if name == "sentence_bert_config" else ""
+        write(folder / place / f"{name}.json", content)
+    return folder
+
+
+def write(path: Path, content: Any) -> None:
+    """`content` as a JSON file, in a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content), encoding="utf-8")
