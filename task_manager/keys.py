@@ -62,7 +62,7 @@ class Keys:
         return f"{self.prefix}:input:{task_id}"
 
     def wanted(self, type_name: str) -> str:
-        """Hash: second in which interest ends → waiting tasks. TTL: until the last such second."""
+        """Hash: waiting tasks, in all and by the second when interest ends. TTL: the longest."""
         return f"{self.prefix}:{{{type_name}}}:wanted"
 
     def pool_retry(self) -> str:

@@ -2,7 +2,9 @@
 
 `RANDOMKEY` picks, so that no client can crowd out another by arriving first. Interest ends on
 whole seconds (rounded up), so that waiting tasks can be counted per type although their keys
-expire by themselves: `wanted` counts them by the second in which they do.
+expire by themselves: `wanted` counts them by the second in which they do. Each task says in which
+count it is, so that those of a count that was lost are counted again when they are asked for; and
+no type has more waiting tasks than there are inputs.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class RandomManager(RedisManager):
             for name in type_names
             for key in (self._keys.wanted(name), self._keys.running(name), self._keys.owners(name))
         ]
-        counts = self._run([Call("random/load", keys, [])])[0]
+        counts = self._run([Call("random/load", keys, [self._main_db, self._input_db])])[0]
         return [
             Load(name, *counts[3 * i : 3 * i + 3])  # waiting, running, workers
             for i, name in enumerate(type_names)
@@ -50,7 +52,7 @@ class RandomManager(RedisManager):
             "random/submit",
             [
                 *(keys.wanted(type_name), keys.running(type_name), keys.progress(type_name)),
-                keys.pool_wake(),
+                *(keys.pool_wake(), keys.owners(type_name)),
                 *(keys.result(type_name, task.id) for task in tasks),
                 *(keys.input(task.id) for task in tasks),
             ],
@@ -58,7 +60,7 @@ class RandomManager(RedisManager):
                 *(self._main_db, self._input_db, type_name),
                 ms(self._limit(type_name, "input_ttl_s")),
                 int(self._limit(type_name, "max_load")),
-                *(int(discard), keys.finished()),
+                *(int(discard), keys.finished(), keys.claims(type_name, "")),
                 *(task.id for task in tasks),
                 *(task.input for task in tasks),
             ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -13,6 +14,8 @@ import redis
 from redis.exceptions import NoScriptError
 
 FOLDER = Path(__file__).parent / "lua"
+
+_INCLUDE = re.compile(r"^-- include (\S+)\n", re.MULTILINE)
 
 Argument = str | bytes | int
 
@@ -44,7 +47,12 @@ _REPLIES: dict[str, type] = {
 
 @cache
 def _source(script: str) -> str:
-    return (FOLDER / f"{script}.lua").read_text()
+    """The script's text; a line `-- include PART` stands for the text of that file."""
+
+    def part(line: re.Match[str]) -> str:
+        return (FOLDER / f"{line[1]}.lua").read_text()
+
+    return _INCLUDE.sub(part, (FOLDER / f"{script}.lua").read_text())
 
 
 @cache

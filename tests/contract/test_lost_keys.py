@@ -21,7 +21,7 @@ NUMBERS = range(1, 9)
 Prepare = Callable[[RedisHarness], None]
 
 
-@pytest.fixture(params=["distributed", "ordered"])
+@pytest.fixture(params=["random", "distributed", "ordered"])
 def make_harness(
     request: pytest.FixtureRequest, redis_url: str
 ) -> Iterator[Callable[..., RedisHarness]]:

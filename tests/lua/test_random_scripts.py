@@ -17,7 +17,7 @@ MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000
 
 def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
     """Runs random/submit for tasks whose input is `{}`."""
-    keys = ["wanted", "running", "progress", "wake"]
+    keys = ["wanted", "running", "progress", "wake", "owners"]
     keys += [f"result:{i}" for i in ids] + [f"in:{i}" for i in ids]
     args: list[Argument] = [
         MAIN,
@@ -27,6 +27,7 @@ def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> l
         max_load,
         discard,
         "finished",
+        "claims:",
         *ids,
         *["{}"] * len(ids),
     ]
@@ -69,7 +70,10 @@ def register(client: redis.Redis, owner: str = "o") -> None:
 
 def counted(client: redis.Redis) -> int:
     """How many waiting tasks `wanted` counts."""
-    return sum(int(n) for n in client.hvals("wanted"))
+    counts: dict[bytes, bytes] = client.hgetall("wanted")  # type: ignore[assignment]
+    total = int(counts.pop(b"total", b"0"))
+    assert total == sum(int(n) for key, n in counts.items() if key not in (b"epoch", b"swept"))
+    return total
 
 
 def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
@@ -78,7 +82,7 @@ def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis, inputs: r
     text = inputs.get("in:a")
     assert isinstance(text, bytes)
     head, _, body = text.partition(b"\n")
-    assert head.split(b" ")[::2] == [b"0", b"t"]
+    assert head.split(b" ")[::3] == [b"0", b"t"]
     assert body == b"{}"
     assert TTL_MS <= inputs.pttl("in:a") + 50 <= TTL_MS + 1050  # whole seconds, rounded up
     assert (client.llen("wake"), counted(client)) == (1, 1)
@@ -99,9 +103,11 @@ def test_submit_again_moves_the_count(run: RunScript, client: redis.Redis) -> No
 def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> None:
     """A result, a running task with its progress, a full type: each has its reply."""
     client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    register(client)
     client.hset("running", "r", "o 5 1 2 1")
+    client.hset("claims:o", "r", "{}")
     client.hset("progress", "r", "0.5 half")
-    for key in ("running", "progress"):
+    for key in ("running", "claims:o", "progress"):
         client.expire(key, 9)
     load, done, running, new, refused = submit(run, "d", "r", "n", "x", max_load=2)
     assert (load, done, new, refused) == (2, b"done 1 2 3 1 9\n{}", b"waiting", b"overloaded")
@@ -145,7 +151,7 @@ def test_claim_leaves_unknown_types_and_foreign_keys(
 ) -> None:
     """What it does not understand it does not touch."""
     register(client)
-    inputs.set("in:u", "0 1 unknown\n{}", ex=9)
+    inputs.set("in:u", "0 1 2 unknown\n{}", ex=9)
     inputs.set("other:k", "foreign", ex=9)
     assert claim(run) == []
     assert inputs.dbsize() == 2
@@ -244,7 +250,7 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     _, running, text = status(taken.decode())
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
-    assert run("random/load", ["wanted", "running", "owners"], []) == [1, 1, 1]
+    assert run("random/load", ["wanted", "running", "owners"], [MAIN, INPUT]) == [1, 1, 1]
 
 
 def test_forget(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:

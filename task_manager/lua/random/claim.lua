@@ -21,11 +21,12 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for i = 8, #ARGV do
   local k = 4 + (i - 8) * 3
   types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
+  types[ARGV[i]].epoch = call('HGET', KEYS[k + 2], 'epoch')
 end
 call('SELECT', input_db)
 local waiting = call('DBSIZE')
 call('SELECT', main_db)
-local picks, tries, first_key = math.min(limit, waiting - leave), 0, nil
+local picks, tries, first_key, later, later_ms = math.min(limit, waiting - leave), 0, nil, nil, nil
 while picks > 0 and not first_key do
   local id = call('LPOP', retry)
   if not id then break end
@@ -43,7 +44,7 @@ while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types
   first_key = nil
   if not key then break end
   local text, left = call('GET', key), call('PTTL', key)
-  local attempts, submitted, name, at = (text or ''):match('^(%d+) (%d+) (%S+)\n()')
+  local attempts, submitted, since, name, at = (text or ''):match('^(%d+) (%d+) (%d+) (%S+)\n()')
   local kind, alone = types[name or ''], attempts ~= '0'
   if kind and left > 0 and not (alone and #reply > 0) and key:sub(1, #input_prefix) == input_prefix then
     call('DEL', key)
@@ -53,21 +54,31 @@ while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types
     local run, held, n = kind.run, kind.held, #kind.run
     run[n + 1], run[n + 2] = id, heads[second] .. submitted .. tail .. attempts
     held[n + 1], held[n + 2] = id, input
-    kind.left[second], n = (kind.left[second] or 0) + 1, #reply
+    if since == kind.epoch then kind.left[second] = (kind.left[second] or 0) + 1 end
+    n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
     if alone then break end
+  elseif kind and left > 0 and alone then
+    later, later_ms = key:sub(#input_prefix + 1), left
   end
 end
 call('SELECT', main_db)
 
 if waiting == 0 then call('DEL', wake) end
+if later and call('EXISTS', retry) == 0 then -- the list was lost
+  call('RPUSH', retry, later)
+  call('PEXPIRE', retry, later_ms)
+end
 for _, kind in pairs(types) do
   if #kind.run > 0 then
     call('HSET', kind.running, unpack(kind.run))
     call('HSET', kind.claims, unpack(kind.held))
     call('PEXPIRE', kind.running, keep_ms)
     call('PEXPIRE', kind.claims, keep_ms)
-    for second, by in pairs(kind.left) do call('HINCRBY', kind.wanted, second, -by) end
+    for second, by in pairs(kind.left) do
+      call('HINCRBY', kind.wanted, second, -by)
+      call('HINCRBY', kind.wanted, 'total', -by)
+    end
   end
 end
 return reply

@@ -2,7 +2,7 @@
 -- KEYS[1]  hash    running: id -> "owner wanted_until_ms submitted_ms started_ms attempts"
 -- KEYS[2]  hash    claims of the owner: id -> input
 -- KEYS[3]  hash    progress: id -> "fraction message"
--- KEYS[4]  hash    wanted: second in which interest ends -> waiting tasks of the type
+-- KEYS[4]  hash    wanted: counts of waiting tasks, as in parts/counted
 -- KEYS[5]  list    retry: ids of waiting tasks to be claimed alone, first
 -- KEYS[6]  list    wake: a token for each worker to wake
 -- KEYS[7+] string  the n results, then the n waiting inputs (these in the input database)
@@ -26,30 +26,35 @@ for i = 1, n do
   local result_key, input_key = KEYS[6 + i], KEYS[6 + n + i]
   local held, input = redis.call('HGET', running, id), redis.call('HGET', claims, id)
   redis.call('HDEL', claims, id)
-  if held and input and held:sub(1, #owner + 1) == owner .. ' ' then
+  if held and held:sub(1, #owner + 1) == owner .. ' ' then
     ended = ended + 1
     redis.call('HDEL', running, id)
     redis.call('HDEL', progress, id)
     local wanted_until, submitted, started, attempts = held:match('^%S+ (%d+) (%d+) (%d+) (%d+)$')
-    if counts and tonumber(attempts) >= max_attempts then
+    local left = (wanted_until or 0) - now
+    if counts and tonumber(attempts or 0) >= max_attempts then
       local times = submitted .. ' ' .. started .. ' ' .. now .. ' ' .. attempts .. ' ' .. now + failure_ttl_ms
       if redis.call('SET', result_key, 'failed ' .. times .. '\n' .. failure, 'PX', failure_ttl_ms, 'NX') then
         redis.call('PUBLISH', channel, id)
       end
-    elseif tonumber(wanted_until) > now and redis.call('EXISTS', result_key) == 0 then
-      if not counts then attempts = attempts - 1 end
+    elseif left > 0 and input and redis.call('EXISTS', result_key) == 0 then
+      if not counts then attempts = math.max(0, attempts - 1) end
+      local epoch = redis.call('HGET', wanted, 'epoch')
+      if not epoch then
+        epoch = ('%d%06d'):format(t[1], t[2])
+        redis.call('HSET', wanted, 'epoch', epoch, 'total', 0, 'swept', t[1])
+      end
       redis.call('SELECT', input_db)
-      local text = attempts .. ' ' .. submitted .. ' ' .. task_type .. '\n' .. input
+      local text = attempts .. ' ' .. submitted .. ' ' .. epoch .. ' ' .. task_type .. '\n' .. input
       redis.call('SET', input_key, text, 'PXAT', wanted_until)
       redis.call('SELECT', main_db)
       redis.call('HINCRBY', wanted, wanted_until / 1000, 1)
-      if redis.call('PTTL', wanted) < wanted_until - now then redis.call('PEXPIREAT', wanted, wanted_until) end
-      if tonumber(attempts) > 0 then
-        redis.call('RPUSH', retry, id)
-        if redis.call('PTTL', retry) < wanted_until - now then redis.call('PEXPIREAT', retry, wanted_until) end
-      end
+      redis.call('HINCRBY', wanted, 'total', 1)
+      if tonumber(attempts) > 0 then redis.call('RPUSH', retry, id) end
       if redis.call('LLEN', wake) < 16 then redis.call('RPUSH', wake, 1) end
-      redis.call('PEXPIRE', wake, 60000)
+      for _, key in ipairs({ wanted, retry, wake }) do
+        if redis.call('PTTL', key) < left then redis.call('PEXPIREAT', key, wanted_until) end
+      end
     end
   end
 end

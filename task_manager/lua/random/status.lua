@@ -1,5 +1,5 @@
 -- Tells how a task is, without making it wanted.
--- KEYS[1]  hash    wanted: second in which interest ends -> waiting tasks of the type
+-- KEYS[1]  hash    wanted: counts of waiting tasks, as in parts/counted
 -- KEYS[2]  hash    running: id -> "owner wanted_until_ms submitted_ms started_ms attempts"
 -- KEYS[3]  hash    progress: id -> "fraction message"
 -- KEYS[4]  string  result
@@ -10,24 +10,22 @@
 -- ARGV[4]  string  what the keys of claims begin with, before the owner
 -- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
 --          | "waiting attempts submitted_ms"; then the input of a waiting or running task
+-- include parts/counted
 local wanted, running, progress, result_key, input_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local main_db, input_db, id, claims_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
-local t = redis.call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local load, counts = redis.call('HLEN', running), redis.call('HGETALL', wanted)
-for i = 1, #counts, 2 do
-  if counts[i] * 1000 > now then load = load + counts[i + 1] end
-end
+local main_db, input_db, id, claims_prefix, t = ARGV[1], ARGV[2], ARGV[3], ARGV[4], redis.call('TIME')
+local total = counted(wanted, tonumber(t[1]))
+redis.call('SELECT', input_db)
+local most, text = redis.call('DBSIZE'), redis.call('GET', input_key)
+redis.call('SELECT', main_db)
+local load = redis.call('HLEN', running) + math.min(total, most)
 local record = redis.call('GET', result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
-if held then
-  local done, claims = redis.call('HGET', progress, id), claims_prefix .. held:match('^%S+')
-  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims, id) }
+local owner = held and held:match('^(%S+) %d+ %d+ %d+ %d+$')
+if owner then
+  local done = redis.call('HGET', progress, id)
+  return { load, 'running ' .. held .. (done and '\n' .. done or ''), redis.call('HGET', claims_prefix .. owner, id) }
 end
-redis.call('SELECT', input_db)
-local text = redis.call('GET', input_key)
-redis.call('SELECT', main_db)
-if not text then return { load, false } end
-local attempts, submitted, at = text:match('^(%d+) (%d+) [^\n]*\n()')
+local attempts, submitted, at = (text or ''):match('^(%d+) (%d+) [^\n]*\n()')
+if not attempts then return { load, false } end
 return { load, 'waiting ' .. attempts .. ' ' .. submitted, text:sub(at) }
