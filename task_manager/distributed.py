@@ -83,7 +83,9 @@ class DistributedManager(RedisManager):
             [task_id, ms(self._limit(type_name, "failure_ttl_s")), keys.finished()],
         )
 
-    def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call:
+    def _claim_call(
+        self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
+    ) -> Call:
         keys = self._keys
         # Each type is served first in its turn, so that a busy one does not starve the others.
         first = next(self._claims) % len(types)
@@ -99,7 +101,7 @@ class DistributedManager(RedisManager):
                     *(keys.owners(name), keys.turns(name)),
                 )
             ],
-            [owner, limit, leave, KEEP_MS, int(self.by_turn), *types],
+            [owner, limit, leave, KEEP_MS, int(self.by_turn), int(suspects), *types],
         )
 
     def _return_call(

@@ -219,13 +219,21 @@ class Answering(ABC):
 
     @abstractmethod
     def claim(
-        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+        self,
+        owner: str,
+        types: Sequence[str],
+        limit: int,
+        wait_s: float = 0.0,
+        leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
         """Up to `limit` waiting tasks of `types`, now running and held by `owner`.
 
         One round trip when tasks wait; else blocks up to `wait_s` seconds for one to come, and may
         return earlier with nothing. `leave` tasks are left waiting (for idle workers). A task to
-        be retried alone comes alone. A task that nobody wants any more never comes. Atomic.
+        be retried alone comes alone, and first; not at all without `suspects`. A task that nobody
+        wants any more never comes. Atomic.
         """
 
     @abstractmethod
@@ -236,6 +244,8 @@ class Answering(ABC):
         types: Sequence[str] = (),
         limit: int = 0,
         leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
         """Stores results, ends their claims, tells watchers; then claims like `claim`, all in one
         round trip.
@@ -247,6 +257,16 @@ class Answering(ABC):
     @abstractmethod
     def release(self, owner: str, claims: Sequence[Claim]) -> None:
         """Gives claims back that were not begun: they wait again, this attempt not counted."""
+
+    @abstractmethod
+    def release_unbegun(self, owner: str, types: Sequence[str], begun: Collection[str]) -> int:
+        """Gives back, in the name of an owner that does not answer, all that it holds but `begun`.
+
+        They wait again, this attempt not counted; the owner goes on to hold the others.
+
+        Returns:
+            How many claims were given back.
+        """
 
     @abstractmethod
     def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:

@@ -91,7 +91,9 @@ class RandomManager(RedisManager):
             ],
         )
 
-    def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call:
+    def _claim_call(
+        self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
+    ) -> Call:
         keys = self._keys
         return Call(
             "random/claim",
@@ -105,6 +107,7 @@ class RandomManager(RedisManager):
             ],
             [
                 *(self._main_db, self._input_db, owner, limit, leave, KEEP_MS, keys.input("")),
+                int(suspects),
                 *types,
             ],
         )

@@ -55,7 +55,9 @@ class RedisManager(TaskManager):
     def _cancel_call(self, type_name: str, task_id: str) -> Call: ...
 
     @abstractmethod
-    def _claim_call(self, owner: str, types: Sequence[str], limit: int, leave: int) -> Call: ...
+    def _claim_call(
+        self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
+    ) -> Call: ...
 
     @abstractmethod
     def _return_call(
@@ -138,9 +140,16 @@ class RedisManager(TaskManager):
     # Answering
 
     def claim(
-        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+        self,
+        owner: str,
+        types: Sequence[str],
+        limit: int,
+        wait_s: float = 0.0,
+        leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
-        call = self._claim_call(owner, types, limit, leave)
+        call = self._claim_call(owner, types, limit, leave, suspects=suspects)
         with self._connection.claiming_client() as client:
             claims = _read_claims(scripts.run(client, [call])[0])
             if claims or wait_s <= 0:
@@ -157,11 +166,13 @@ class RedisManager(TaskManager):
         types: Sequence[str] = (),
         limit: int = 0,
         leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
         by_type = _grouped(results)
         calls = [self._finish_call(owner, name, group) for name, group in by_type]
         if limit > 0:
-            calls.append(self._claim_call(owner, types, limit, leave))
+            calls.append(self._claim_call(owner, types, limit, leave, suspects=suspects))
         if not calls:
             return []
         with self._connection.claiming_client() as client:
@@ -215,35 +226,15 @@ class RedisManager(TaskManager):
     ) -> int:
         # First what it holds, while others still hear that it is dead: should we end here, they
         # go on. Then nothing more can be claimed in its name, and what was meanwhile goes back.
-        ended = self._hand_back(owner, types, running, unregister=False)
-        ended += self._hand_back(owner, types, running, unregister=True)
+        ended = self._return(owner, self._held(owner, types), running)
+        ended += self._return(owner, self._held(owner, types, end=True), running)
         self._registered.discard(owner)
         return ended
 
-    def _hand_back(
-        self,
-        owner: str,
-        types: Sequence[str],
-        running: Collection[str] | None,
-        *,
-        unregister: bool,
-    ) -> int:
-        """Ends the claims that `owner` has now, as in `recover`; how many these were."""
-        with self._connection.client() as client:
-            pipeline = client.pipeline(transaction=False)
-            for name in types if unregister else ():
-                pipeline.zrem(self._keys.owners(name), owner)
-            for name in types:
-                pipeline.hkeys(self._keys.claims(name, owner))
-            replies = pipeline.execute()[-len(types) :] if types else []
-            held = [[field.decode() for field in fields] for fields in replies]
-        calls = []
-        for name, ids in zip(types, held, strict=True):
-            for start in range(0, len(ids), 500):
-                part = ids[start : start + 500]
-                counted = part if running is None else running
-                calls.append(self._return_call(owner, name, part, counted))
-        return sum(self._run(calls)) if calls else 0
+    def release_unbegun(self, owner: str, types: Sequence[str], begun: Collection[str]) -> int:
+        held = self._held(owner, types)
+        unbegun = {name: [each for each in ids if each not in begun] for name, ids in held.items()}
+        return self._return(owner, unbegun, ())
 
     def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
         by_type: dict[str, list[str]] = {}
@@ -271,6 +262,32 @@ class RedisManager(TaskManager):
 
     def _probe_call(self) -> Call:
         return Call("shared/probe", [self._keys.probe()], ["", ""])
+
+    def _held(self, owner: str, types: Sequence[str], *, end: bool = False) -> dict[str, list[str]]:
+        """The ids that `owner` holds, by type; with `end` it can claim no more from then on."""
+        with self._connection.client() as client:
+            pipeline = client.pipeline(transaction=False)
+            for name in types if end else ():
+                pipeline.zrem(self._keys.owners(name), owner)
+            for name in types:
+                pipeline.hkeys(self._keys.claims(name, owner))
+            fields = pipeline.execute()[-len(types) :] if types else []
+        return {
+            name: [each.decode() for each in of_type]
+            for name, of_type in zip(types, fields, strict=True)
+        }
+
+    def _return(
+        self, owner: str, held: Mapping[str, Sequence[str]], counted: Collection[str] | None
+    ) -> int:
+        calls = []
+        for name, ids in held.items():
+            for start in range(0, len(ids), 500):
+                part = ids[start : start + 500]
+                calls.append(
+                    self._return_call(owner, name, part, part if counted is None else counted)
+                )
+        return sum(self._run(calls)) if calls else 0
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._connection.client() as client:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from settings import Settings
 from worker.owner import new_owner
+from worker.remains import MARK, kill_remains
 from worker.status_board import Run, StatusBoard, make_board_file
 
 EXIT_NOT_LOADED = 3
@@ -33,16 +35,17 @@ class Child:
     """A fresh interpreter that runs `worker.process`, with a pipe to it and a board from it.
 
     A session of its own keeps terminal signals from it; the end of the pipe tells it that its
-    supervisor is gone.
+    supervisor is gone. Whatever it started ends with it.
     """
 
     def __init__(self, settings: Settings, most_ids: int) -> None:
+        self._mark = secrets.token_hex(8)
         board_fd = make_board_file(most_ids)
         control_fd, self._control = os.pipe()
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "worker.process", str(control_fd), str(board_fd)],
-                env=_environment(settings),
+                env={**_environment(settings), MARK: self._mark},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(control_fd, board_fd),
                 start_new_session=True,
@@ -56,11 +59,18 @@ class Child:
         self.serving = False
         self.killed: tuple[Why, Run | None] | None = None
         self.started_s = time.monotonic()
+        self.follows_a_death = False
+        """Whether the process in whose place it is died while it ran a batch."""
 
     def serve(self) -> None:
-        """Lets it claim tasks; its owner must be registered by now."""
+        """Lets it claim tasks; its owner must be registered by now.
+
+        After a death others come before suspects for as long as the start took, so that suspects
+        never take more than half of the time.
+        """
         self.serving = True
-        self._tell(f"serve {self.owner}\n")
+        suspects_in_s = time.monotonic() - self.started_s if self.follows_a_death else 0.0
+        self._tell(f"serve {self.owner} {suspects_in_s:.3f}\n")
 
     def drain(self) -> None:
         """Lets it finish what it runs, give the rest back, and exit."""
@@ -75,10 +85,21 @@ class Child:
     @property
     def exit_code(self) -> int | None:
         """None while it lives; negative: the signal that ended it."""
-        return self._process.poll()
+        return self._end(os.WNOHANG)
 
     def wait(self) -> int:
         """Waits for its end, which is near once it was killed; its exit code."""
+        code = self._end(0)
+        assert code is not None
+        return code
+
+    def _end(self, options: int) -> int | None:
+        """Its exit code once it has ended and what it started was killed."""
+        if self._process.returncode is None:
+            # Not reaped before its group was killed: its number might be somebody else's by then.
+            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+                return None
+            kill_remains(self.pid, self._mark)
         return self._process.wait()
 
     def close(self) -> None:

@@ -35,6 +35,8 @@ class Desk:
         """Monotonic time at which the current batch began; 0 between batches."""
         self.stopping = False
         """Set once: nothing more is to begin."""
+        self.revocations = 0
+        """Those of the status board that what lies here has outlived."""
 
     def put(self, batches: Sequence[Batch]) -> None:
         """Gives the main thread batches to run."""
@@ -71,6 +73,11 @@ class Desk:
         """The main thread got `batch` and cannot run it."""
         self._returned.append(batch)
         self._wake.set()
+
+    @property
+    def has_returned(self) -> bool:
+        """Whether the main thread has handed a batch back."""
+        return bool(self._returned)
 
     def add_finished(self, finished: Finished) -> None:
         """The main thread has run a batch; call `wake` when the other thread should know."""

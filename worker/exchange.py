@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import groupby
 
 from task_manager.errors import UnavailableError
@@ -18,6 +19,7 @@ from worker.outage import BESIDE_SUPERVISOR_S, Outage
 from worker.pace import Pace
 from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
 from worker.progress import ProgressReports
+from worker.status_board import StatusBoard
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,10 @@ class Exchange:
         desk: shared with the thread that runs batches.
         progress: what that thread reports.
         in_order: whether claims are to begin in the order in which they come.
+        board: tells the supervisor that this thread is well, and what it has taken back.
         some_wait: asks whether tasks of these types wait.
+        suspects_in_s: how long suspects, which may kill this process, come last; then they come
+            first.
         place: what to call Redis in the log.
         lease_s: how long claims whose reply was lost may be held.
     """
@@ -54,14 +59,18 @@ class Exchange:
         progress: ProgressReports,
         *,
         in_order: bool,
+        board: StatusBoard,
         some_wait: Callable[[], bool],
         place: str,
         lease_s: float,
+        suspects_in_s: float = 0.0,
     ) -> None:
         self._manager, self._owner, self._types = manager, owner, types
         self._desk, self._progress, self._lease_s = desk, progress, lease_s
         self._names = list(types)
         self._in_order, self._some_wait = in_order, some_wait
+        self._board = board
+        self._suspects_at_s = time.monotonic() + suspects_in_s
         self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
         self._held = 0  # claims on the desk: waiting there or running
@@ -81,7 +90,9 @@ class Exchange:
 
     def run_once(self) -> bool:
         """One pass; True when everything is over."""
+        self._board.beat()
         self._desk.wait(self._patience_s())
+        self._board.beat()
         try:
             self._collect()
             over = self._pass()
@@ -100,6 +111,10 @@ class Exchange:
     def _pass(self) -> bool:
         if self._unclear_since_s is not None:
             self._clear_up(self._unclear_since_s)
+        revocations = self._board.revocations
+        if revocations != self._desk.revocations or self._desk.has_returned:
+            self._give_back()  # what was lost already is ignored
+            self._desk.revocations = revocations
         if reports := self._progress.take_due():
             self._manager.progress(self._owner, reports)
         if self._desk.stopping:
@@ -149,12 +164,22 @@ class Exchange:
     def _refill(self) -> None:
         """The main thread has nothing to do: stores what it did, and waits for more."""
         limit = self._limit()
-        if self._unstored:
-            claims = self._finish(limit)
-        else:
-            with self._unclear_until_answered():
-                claims = self._manager.claim(self._owner, self._names, limit, wait_s=IDLE_WAIT_S)
+        claims = self._finish(limit) if self._unstored else self._claim(limit)
         self._supply(claims, limit, top_up=True)
+
+    def _claim(self, limit: int) -> list[Claim]:
+        """Waits a little for tasks; suspects come in their time."""
+        claim = partial(self._manager.claim, self._owner, self._names, limit)
+        with self._unclear_until_answered():
+            if not self._board.takes_suspects:
+                return claim(wait_s=IDLE_WAIT_S, suspects=False)
+            if not self._suspects_first and (claims := claim(suspects=False)):
+                return claims
+            return claim(wait_s=IDLE_WAIT_S)
+
+    @property
+    def _suspects_first(self) -> bool:
+        return self._board.takes_suspects and time.monotonic() >= self._suspects_at_s
 
     def _finish(self, limit: int = 0, leave: int = 0) -> list[Claim]:
         """Stores results and claims up to `limit` tasks; does nothing where there is neither."""
@@ -162,8 +187,11 @@ class Exchange:
             limit = 0
         if not (limit or self._unstored):
             return []
+        suspects = self._suspects_first
         with self._unclear_until_answered() if limit else nullcontext():
-            claims = self._manager.finish(self._owner, self._unstored, self._names, limit, leave)
+            claims = self._manager.finish(
+                self._owner, self._unstored, self._names, limit, leave, suspects=suspects
+            )
         self._unstored = []
         return claims
 
@@ -189,6 +217,7 @@ class Exchange:
         waiting = [self._types[name] for name in {claim.type for claim in claims}]
         began_s = time.monotonic()
         while not self._desk.stopping:
+            self._board.beat()
             waited_ms = (time.monotonic() - began_s) * 1000
             waiting = [
                 kind for kind in waiting if waited_ms < kind.batch_wait_ms and missing(claims, kind)
@@ -198,7 +227,9 @@ class Exchange:
             for kind in waiting:
                 try:
                     with self._unclear_until_answered():
-                        more = self._manager.claim(self._owner, [kind.name], missing(claims, kind))
+                        more = self._manager.claim(
+                            self._owner, [kind.name], missing(claims, kind), suspects=False
+                        )
                 except UnavailableError:
                     return claims  # these can run; the next call finds out
                 claims = [*claims, *more]

@@ -6,9 +6,11 @@ status board. Settings come by the environment.
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
@@ -24,6 +26,7 @@ from worker.desk import Desk
 from worker.exchange import Exchange
 from worker.logs import set_up_logs
 from worker.progress import ProgressReports
+from worker.remains import kill_own_group_after, kill_own_remains
 from worker.runner import Runner
 from worker.served import served_registry
 from worker.status_board import StatusBoard
@@ -50,11 +53,21 @@ def main(argv: list[str]) -> int:
         load_all(registry.types.values())
     board.set_ready()
     control = _Control(control_fd, settings.grace_s)
-    if (owner := control.owner()) is None:
+    if (told := control.told_to_serve()) is None:
         return 0
+    owner, suspects_in_s = told
     manager = open_task_manager(settings, registry.types)
-    _work(settings, registry, manager, board=board, owner=owner, control=control)
+    _work(
+        settings,
+        registry,
+        manager,
+        board=board,
+        owner=owner,
+        suspects_in_s=suspects_in_s,
+        control=control,
+    )
     manager.close()
+    control.end()
     return 0
 
 
@@ -65,6 +78,7 @@ def _work(
     *,
     board: StatusBoard,
     owner: str,
+    suspects_in_s: float,
     control: _Control,
 ) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
@@ -80,9 +94,11 @@ def _work(
         desk,
         progress,
         in_order=manager.promises.ordered,
+        board=board,
         some_wait=lambda: any(load.waiting for load in manager.load(list(registry.types))),
         place=settings.redis_place,
         lease_s=settings.lease_s,
+        suspects_in_s=suspects_in_s,
     )
     turn = Turn(manager, settings.lock, settings.lease_s) if settings.lock else None
     control.on_drain(desk)
@@ -91,16 +107,20 @@ def _work(
 
 
 class _Control:
-    """What the supervisor says: `serve OWNER`, then `drain`; the end of the pipe is its end."""
+    """What the supervisor says: `serve OWNER SUSPECTS_IN_S`, `drain`; the pipe's end is its own."""
 
     def __init__(self, fd: int, grace_s: float) -> None:
         self._lines = os.fdopen(fd, "r")
         self._grace_s = grace_s
+        self._killer: subprocess.Popen[bytes] | None = None
 
-    def owner(self) -> str | None:
-        """Waits for the name to serve under; None when it is to end before that."""
-        word, _, owner = self._lines.readline().strip().partition(" ")
-        return owner if word == "serve" else None
+    def told_to_serve(self) -> tuple[str, float] | None:
+        """Waits for the name to serve under, and how many seconds suspects are to come last.
+
+        None when it is to end before that.
+        """
+        words = self._lines.readline().split()
+        return (words[1], float(words[2])) if words[:1] == ["serve"] else None
 
     def on_drain(self, desk: Desk) -> None:
         """From now on, stops the desk when the supervisor says so, or is gone."""
@@ -114,9 +134,16 @@ class _Control:
             if not told:
                 log.warning("the supervisor is gone; this worker process finishes what it runs")
             # Nobody else would end a handler that takes too long, or a Redis that is away.
+            self._killer = kill_own_group_after(max(0.1, self._grace_s))
             signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))
 
         _start_thread("control", listen)
+
+    def end(self) -> None:
+        """Nothing runs any more: where the supervisor is gone, what was started here ends, too."""
+        if self._killer is not None:
+            self._killer.kill()
+            kill_own_remains()
 
 
 def _start_thread(name: str, target: Callable[[], None]) -> None:
@@ -132,9 +159,16 @@ def _start_thread(name: str, target: Callable[[], None]) -> None:
     threading.Thread(target=guarded, name=name, daemon=True).start()
 
 
+def _exit(code: int) -> None:
+    """Ends this process, also where a handler left threads behind that do not end."""
+    atexit._run_exitfuncs()
+    logging.shutdown()
+    os._exit(code)
+
+
 if __name__ == "__main__":
     try:
-        sys.exit(main(sys.argv[1:]))
+        _exit(main(sys.argv[1:]))
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
-        sys.exit(EXIT_NOT_LOADED)
+        _exit(EXIT_NOT_LOADED)

@@ -60,8 +60,12 @@ class Runner:
         """
         desk, claims = self._desk, batch.claims
         load(batch.type)  # here, since it takes long and a lost process is no fault of the tasks
+        self._board.begin([claim.id for claim in claims], alone=claims[0].alone)
+        if self._board.revocations != desk.revocations:  # looked at only once it shows what begins
+            self._board.end()
+            desk.hand_back(batch)
+            return
         self._progress.batch = batch
-        self._board.begin([claim.id for claim in claims])
         desk.running_since_s = began_s = time.monotonic()
         ready = batch.ready
         if ready is None:

@@ -8,17 +8,19 @@ import time
 from typing import NamedTuple
 
 # 64-bit words at the start, then the ids of the current run, joined by newlines.
-_RUN, _LENGTH, _SINCE, _READY = range(4)
-_HEADER_BYTES = 4 * 8
+_RUN, _LENGTH, _SINCE, _ALONE, _READY, _BEAT, _REVOCATIONS, _SUSPECTS = range(8)
+_HEADER_BYTES = 8 * 8
 _BYTES_PER_ID = 64
 
 
 class Run(NamedTuple):
-    """One batch that is running. `number` counts the batches of its process."""
+    """One batch that is running. `number` counts the batches of its process; `alone`: it is a
+    suspect, since a process died with it before."""
 
     number: int
     since_ns: int
     ids: frozenset[str]
+    alone: bool = False
 
     def running_for_s(self) -> float:
         """How long ago it began. Both processes read the machine's one monotonic clock."""
@@ -28,8 +30,9 @@ class Run(NamedTuple):
 class StatusBoard:
     """A few words of memory shared by one worker process, which writes, and its supervisor.
 
-    Writing costs about a microsecond, since it happens for every batch. `since` is written last
-    and cleared first, so that what is read while it is set, before and after, is one run.
+    The supervisor writes `revocations` and `takes_suspects`. Writing costs about a microsecond,
+    since it happens for every batch. `since` is written last and cleared first, so that what is
+    read while it is set, before and after, is one run.
     """
 
     def __init__(self, fd: int) -> None:
@@ -42,7 +45,7 @@ class StatusBoard:
         """How many bytes the file needs for batches of up to `most_ids` tasks."""
         return _HEADER_BYTES + _BYTES_PER_ID * most_ids
 
-    def begin(self, ids: list[str]) -> None:
+    def begin(self, ids: list[str], *, alone: bool = False) -> None:
         """A batch begins to run."""
         text = "\n".join(ids).encode()
         end = _HEADER_BYTES + len(text)
@@ -51,6 +54,7 @@ class StatusBoard:
         words = self._words
         words[_RUN] = self._number
         words[_LENGTH] = len(text)
+        words[_ALONE] = alone
         words[_SINCE] = time.monotonic_ns()
 
     def end(self) -> None:
@@ -70,13 +74,41 @@ class StatusBoard:
     def ready(self) -> bool:
         return bool(self._words[_READY])
 
+    def beat(self) -> None:
+        """The thread that talks to Redis is well; written at least twice a second."""
+        self._words[_BEAT] = time.monotonic_ns()
+
+    def silent_for_s(self) -> float:
+        """How long ago it was well for the last time; 0 before the first time."""
+        beat_ns = self._words[_BEAT]
+        return (time.monotonic_ns() - beat_ns) / 1e9 if beat_ns else 0.0
+
+    @property
+    def revocations(self) -> int:
+        """How often the supervisor has given back what this process had claimed and not begun."""
+        return self._words[_REVOCATIONS]
+
+    def revoke(self) -> None:
+        """What is claimed and has not begun is not to begin any more: it is being given back."""
+        self._words[_REVOCATIONS] += 1
+
+    @property
+    def takes_suspects(self) -> bool:
+        """Whether this process may claim tasks that a process died with."""
+        return bool(self._words[_SUSPECTS])
+
+    @takes_suspects.setter
+    def takes_suspects(self, may: bool) -> None:
+        self._words[_SUSPECTS] = may
+
     def read(self) -> Run | None:
         """The batch that runs right now; None between batches."""
         while since_ns := self._words[_SINCE]:
             number, length = self._words[_RUN], self._words[_LENGTH]
+            alone = bool(self._words[_ALONE])
             text = self._memory[_HEADER_BYTES : _HEADER_BYTES + length]
             if (self._words[_SINCE], self._words[_RUN]) == (since_ns, number):
-                return Run(number, since_ns, frozenset(text.decode().split("\n")))
+                return Run(number, since_ns, frozenset(text.decode().split("\n")), alone)
         return None
 
     def close(self) -> None:

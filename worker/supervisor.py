@@ -22,6 +22,7 @@ from worker.coordinator import Coordinator
 from worker.leases import Leases
 from worker.outage import Outage
 from worker.recovery import Recoveries, Recovery
+from worker.silence import Silence
 from worker.status_board import Run
 from worker.turn import TurnKeeper
 from worker.watchdog import Watchdog, time_limit_s
@@ -32,6 +33,8 @@ TICK_S = 0.03
 FAILED_WAIT_S = 1.0
 LIVED_WELL_S = 10.0
 """A worker process that lives this long was started well; the next restart is immediate again."""
+BUSY_S = 1.0
+"""A process whose batch runs for longer leaves suspects to another one."""
 FAREWELL_S = 2.0
 """How long a stopping worker tries to hand claims back where Redis is away."""
 
@@ -43,6 +46,24 @@ class Slot:
         self.child: Child | None = None
         self.start_at_s = 0.0
         self.backoff = Backoff(0.25, 30.0, at_once=True)
+        self.died_running = False
+        """Whether the last process here died while it ran a batch."""
+
+    @property
+    def is_risky(self) -> bool:
+        """Whether a suspect runs here, or a process starts because the last one died running."""
+        if self.child is None or not self.child.serving:
+            return self.died_running
+        run = self.child.board.read()
+        return run is not None and run.alone
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its process is there, and has not been busy with one batch for long."""
+        if self.child is None or not self.child.serving:
+            return False
+        run = self.child.board.read()
+        return run is None or run.running_for_s() < BUSY_S
 
 
 class Supervisor:
@@ -66,6 +87,7 @@ class Supervisor:
         self._recoveries = Recoveries(manager, names)
         self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
         self._watchdog = Watchdog(registry)
+        self._silence = Silence(manager, names)
         self._turns = (
             TurnKeeper(manager, settings.lock, settings.lease_s) if settings.lock else None
         )
@@ -107,6 +129,7 @@ class Supervisor:
         else:
             self._start_due()
         self._watchdog.run_once(self.children)
+        self._choose_who_takes_suspects()
         if time.monotonic() >= self._leave_redis_until_s:
             self._talk_to_redis()
         self._announce()
@@ -128,6 +151,16 @@ class Supervisor:
         for slot in self._slots:
             if slot.child is None and now_s >= slot.start_at_s:
                 slot.child = Child(self._settings, self._most_ids)
+                slot.child.follows_a_death = slot.died_running
+
+    def _choose_who_takes_suspects(self) -> None:
+        """Half of the processes at most, so that the others can serve whoever is innocent."""
+        most = max(1, len(self._slots) // 2)
+        slots = [slot for slot in self._slots if slot.child is not None]
+        slots.sort(key=lambda slot: (not slot.is_risky, not slot.is_free))
+        for place, slot in enumerate(slots):
+            if slot.child is not None:
+                slot.child.board.takes_suspects = place < most
 
     def _reap(self) -> None:
         for slot in self._slots:
@@ -151,8 +184,9 @@ class Supervisor:
                 log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
             if ends and not cannot_load:
                 log.error("this worker ends, since not all its processes can serve")
-        if time.monotonic() - child.started_s > LIVED_WELL_S:
-            slot.backoff.reset()
+        slot.died_running = run is not None
+        if child.board.next_number > 1 or time.monotonic() - child.started_s > LIVED_WELL_S:
+            slot.backoff.reset()  # it was started well; if anything, what it ran is to blame
         delay_s = 0.0 if child.killed else slot.backoff.next_s()
         slot.start_at_s = time.monotonic() + delay_s
         slot.child = None
@@ -188,6 +222,7 @@ class Supervisor:
     def _talk_to_redis(self) -> None:
         try:
             self._recoveries.run_once()
+            self._silence.run_once(self.children)
             self._watchdog.remember_cancelled(self._leases.run_once(self.children))
             if self._turns is not None:
                 self._turns.run_once(self.children)

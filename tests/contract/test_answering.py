@@ -111,6 +111,55 @@ def test_a_busy_type_does_not_starve_another(harness: RedisHarness) -> None:
     assert sum(claim.type == OTHER for claim in claimed) >= 1
 
 
+def test_who_claims_no_suspects_gets_the_others(harness: RedisHarness) -> None:
+    """However many suspects wait, and although they come first to whoever takes them."""
+    harness.manager.submit([task(n) for n in range(20)])
+    died_with = {claim.id for claim in harness.manager.claim("a", TYPES, limit=20)}
+    harness.manager.recover("a", TYPES, died_with)
+    assert harness.manager.claim("b", TYPES, limit=50, suspects=False) == []
+    harness.manager.submit([task(n) for n in (30, 31, 32)])
+    fresh: set[int] = set()
+    while len(fresh) < 3:
+        claims = harness.manager.claim("b", TYPES, limit=2, suspects=False)
+        assert len(claims) <= 2
+        assert not {claim.id for claim in claims} & died_with
+        fresh |= {number(claim) for claim in claims}
+    assert harness.manager.finish("b", [done(30)], TYPES, 50, suspects=False) == []
+    (suspect,) = harness.manager.claim("b", TYPES, limit=50)
+    assert suspect.id in died_with
+    assert suspect.alone
+
+
+def test_suspects_do_not_wake_who_takes_none_again_and_again(harness: RedisHarness) -> None:
+    """A worker process that claims no suspects sleeps while only those wait."""
+    harness.manager.submit([task(1)])
+    (claim,) = harness.manager.claim("a", TYPES, limit=1)
+    harness.manager.recover("a", TYPES, {claim.id})
+    began_s, calls = time.monotonic(), 0
+    while time.monotonic() - began_s < 0.6:
+        assert harness.manager.claim("b", TYPES, limit=1, wait_s=0.3, suspects=False) == []
+        calls += 1
+    assert calls <= 5
+
+
+def test_what_a_silent_owner_has_not_begun_is_given_back(harness: RedisHarness) -> None:
+    """Not counted as an attempt; it goes on to hold what it runs, and can claim again."""
+    harness.manager.submit([task(1), task(2, OTHER), task(3), task(4)])
+    claims = harness.manager.claim("a", TYPES, limit=4) + harness.manager.claim("a", TYPES, limit=4)
+    assert len(claims) == 4
+    assert harness.manager.release_unbegun("b", TYPES, ()) == 0
+    assert harness.manager.release_unbegun("a", TYPES, {task(3).id}) == 3
+    assert harness.manager.release_unbegun("a", TYPES, {task(3).id}) == 0
+    assert [state(harness, n) for n in (1, 3, 4)] == [
+        State.WAITING,
+        State.RUNNING,
+        State.WAITING,
+    ]
+    again = harness.manager.claim("a", TYPES, 5) + harness.manager.claim("a", TYPES, 5)
+    assert [claim.attempts for claim in again] == [1, 1, 1]
+    assert not any(claim.alone for claim in again)
+
+
 def test_claim_takes_only_its_types(harness: RedisHarness) -> None:
     """Tasks of other types go on waiting."""
     harness.manager.submit([task(1), task(2, OTHER)])

@@ -27,7 +27,7 @@ def claim(
 ) -> list[bytes]:
     """Runs distributed/claim for one type."""
     keys = ["waiting", "inputs", "running", f"claims:{owner}", "retry", "wake", "owners", "turns"]
-    args: list[Argument] = [owner, limit, leave, KEEP_MS, by_turn, "t"]
+    args: list[Argument] = [owner, limit, leave, KEEP_MS, by_turn, 1, "t"]
     reply: list[bytes] = run("distributed/claim", keys, args)
     return reply
 
@@ -134,7 +134,7 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
         for name in ("x", "y")
         for key in (*(f"{name}:{f}" for f in fields), "owners", f"{name}:turns")
     ]
-    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, 0, "x", "y"])
+    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, 0, 1, "x", "y"])
     assert sorted(reply[1::4]) == [b"x", b"x", b"y", b"y"]
     assert client.zcard("y:waiting") == 1
 

@@ -38,7 +38,7 @@ def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> l
 def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
     """Runs random/claim for type `t`."""
     keys = ["retry", "wake", "owners", "running", f"claims:{owner}", "wanted"]
-    args: list[Argument] = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", "t"]
+    args: list[Argument] = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", 1, "t"]
     reply: list[bytes] = run("random/claim", keys, args)
     return reply
 

@@ -26,7 +26,7 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         manager._submit_call(NAME, [task], discard=False),
         manager._status_call(NAME, "id"),
         manager._cancel_call(NAME, "id"),
-        manager._claim_call("owner", [NAME], 1, 0),
+        manager._claim_call("owner", [NAME], 1, 0, suspects=True),
         manager._return_call("owner", NAME, ["id"], ()),
         manager._forget_call(NAME, ["id"]),
         manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)]),

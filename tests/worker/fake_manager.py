@@ -39,14 +39,21 @@ class FakeManager(Answering):
         return any(call[0] == name for call in self.calls)
 
     def claim(
-        self, owner: str, types: Sequence[str], limit: int, wait_s: float = 0.0, leave: int = 0
+        self,
+        owner: str,
+        types: Sequence[str],
+        limit: int,
+        wait_s: float = 0.0,
+        leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
         self._called("claim", limit, leave)
         with self._changed:
             give_up_s = time.monotonic() + wait_s
             while not self.waiting and (left_s := give_up_s - time.monotonic()) > 0:
                 self._changed.wait(left_s)
-            return self._claim(types, limit, leave)
+            return self._claim(types, limit, leave, suspects)
 
     def finish(
         self,
@@ -55,13 +62,15 @@ class FakeManager(Answering):
         types: Sequence[str] = (),
         limit: int = 0,
         leave: int = 0,
+        *,
+        suspects: bool = True,
     ) -> list[Claim]:
         self._called("finish", limit, leave)
         with self._changed:
             for result in results:
                 self.held.pop(result.id, None)
                 self.results.setdefault(result.id, result)
-            return self._claim(types, limit, leave)
+            return self._claim(types, limit, leave, suspects)
 
     def release(self, owner: str, claims: Sequence[Claim]) -> None:
         self._called("release", len(claims))
@@ -69,6 +78,14 @@ class FakeManager(Answering):
             for claim in claims:
                 if self.held.pop(claim.id, None):
                     self.waiting.append(claim)
+
+    def release_unbegun(self, owner: str, types: Sequence[str], begun: Collection[str]) -> int:
+        self._called("release_unbegun")
+        with self._changed:
+            back = [claim for claim in self.held.values() if claim.id not in begun]
+            for claim in back:
+                self.waiting.append(self.held.pop(claim.id))
+            return len(back)
 
     def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
         self._called("renew")
@@ -100,8 +117,10 @@ class FakeManager(Answering):
             raise UnavailableError("Redis is away")
         self.calls.append((name, limit, leave))
 
-    def _claim(self, types: Sequence[str], limit: int, leave: int) -> list[Claim]:
-        mine = [claim for claim in self.waiting if claim.type in types]
+    def _claim(self, types: Sequence[str], limit: int, leave: int, suspects: bool) -> list[Claim]:
+        mine = [
+            claim for claim in self.waiting if claim.type in types and (suspects or not claim.alone)
+        ]
         taken = mine[: max(0, min(limit, len(mine) - leave))]
         for claim in taken:
             self.waiting.remove(claim)

@@ -24,15 +24,16 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The times after which the process was to be ended by force."""
     set_to: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _which, after_s: set_to.append(after_s))
+    monkeypatch.setattr("worker.process.kill_own_group_after", lambda _delay_s: None)
     return set_to
 
 
 def test_serve_names_the_owner(pipe: tuple[int, int], timers: list[float]) -> None:
     """Nothing is claimed before that."""
     reader, writer = pipe
-    os.write(writer, b"serve host-1-a\n")
+    os.write(writer, b"serve host-1-a 0.5\n")
     control = _Control(reader, grace_s=3)
-    assert control.owner() == "host-1-a"
+    assert control.told_to_serve() == ("host-1-a", 0.5)
     control.on_drain(Desk())
     os.close(writer)
     wait_until(lambda: timers == [3], description="it hears the end")

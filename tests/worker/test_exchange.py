@@ -64,6 +64,7 @@ class Process:
             self.desk,
             progress,
             in_order=False,
+            board=self.board,
             some_wait=lambda: bool(manager.waiting),
             place="redis://fake",
             lease_s=lease_s,

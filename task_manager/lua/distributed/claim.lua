@@ -7,12 +7,13 @@
 -- ARGV[3]  count   leave: waiting tasks to leave to others
 -- ARGV[4]  ms      how long records of running tasks are kept without a renewal
 -- ARGV[5]  0 or 1  by turn: the first of turns instead of random ones
--- ARGV[6+] string  the types; the first is served first
+-- ARGV[6]  0 or 1  suspects: also those to be claimed alone
+-- ARGV[7+] string  the types; the first is served first
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local owner, limit, leave, keep_ms, call = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], redis.call
 local by_turn = ARGV[5] == '1'
 if not call('ZSCORE', KEYS[7], owner) then return {} end
-local t, reply = call('TIME'), {}
+local t, reply, suspects = call('TIME'), {}, ARGV[6] == '1'
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local tail = ' ' .. now .. ' '
 
@@ -38,9 +39,9 @@ local function oldest(waiting, turns, picks)
   return found
 end
 
--- Takes those that are still wanted of `found`: ids, each with when its interest ends. Tells whether
--- one was that has to be alone.
-local function take(k, task_type, found)
+-- Takes up to `most` that are still wanted of `found`: ids, each with when its interest ends. Tells
+-- whether one was that has to be alone.
+local function take(k, task_type, found, most)
   local run, held, gone, ids, alone = {}, {}, {}, {}, false
   for j = 1, #found, 2 do ids[#ids + 1] = found[j] end
   if #ids == 0 then return false end
@@ -50,7 +51,7 @@ local function take(k, task_type, found)
     local score, attempts, submitted, at = found[2 * i], (texts[i] or ''):match('^(%d+) (%d+)\n()')
     if not at or tonumber(score) <= now then
       gone[#gone + 1] = id
-    elseif not alone and (attempts == '0' or #reply == 0) then
+    elseif #run < most * 2 and not alone and (attempts == '0' or (suspects and #reply == 0)) then
       alone = attempts ~= '0'
       local input, n = texts[i]:sub(at), #run
       attempts = alone and tostring(attempts + 1) or '1'
@@ -77,21 +78,21 @@ local function take(k, task_type, found)
   return alone
 end
 
-for i = 6, #ARGV do
-  local k = (i - 6) * 8 + 1
-  take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000)) -- away
-  local waiting, found = call('ZCARD', KEYS[k]), {}
+for i = 7, #ARGV do
+  local k = (i - 7) * 8 + 1
+  take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000), 0) -- away
+  local waiting, found, spare = call('ZCARD', KEYS[k]), {}, suspects and 0 or math.min(call('LLEN', KEYS[k + 4]), 100)
   local picks = math.min(limit - #reply / 4, waiting - leave)
   if waiting == 0 then call('DEL', KEYS[k + 5]) end
-  local id = picks > 0 and #reply == 0 and call('LPOP', KEYS[k + 4])
+  local id = suspects and picks > 0 and #reply == 0 and call('LPOP', KEYS[k + 4])
   while id and #found == 0 do
     local attempts = (call('HGET', KEYS[k + 1], id) or '0'):sub(1, 1) -- '0': gone meanwhile, or new
     if attempts ~= '0' then found = { id, call('ZSCORE', KEYS[k], id) or 0 } else id = call('LPOP', KEYS[k + 4]) end
   end
-  if picks > 0 and #found == 0 and by_turn then found = oldest(KEYS[k], KEYS[k + 7], picks) end
-  if picks > 0 and #found == 0 then found = sample(KEYS[k], waiting, picks) end
-  if take(k, ARGV[i], found) then break end
-  local again = picks > 0 and #reply == 0 and call('RPUSH', KEYS[k + 5], 1) -- all had expired: look again
+  if picks > 0 and #found == 0 and by_turn then found = oldest(KEYS[k], KEYS[k + 7], picks + spare) end
+  if picks > 0 and #found == 0 then found = sample(KEYS[k], waiting, picks + spare) end
+  if take(k, ARGV[i], found, picks) then break end
+  local again = picks > 0 and #reply == 0 and suspects and call('RPUSH', KEYS[k + 5], 1) -- all had expired: look again
   if again == 1 then call('PEXPIRE', KEYS[k + 5], keep_ms) end
 end
 return reply

@@ -10,16 +10,17 @@
 -- ARGV[5]  count   leave: waiting tasks to leave to others
 -- ARGV[6]  ms      how long records of running tasks are kept without a renewal
 -- ARGV[7]  string  what input keys begin with, before the id
--- ARGV[8+] string  the types
+-- ARGV[8]  0 or 1  suspects: also those to be claimed alone
+-- ARGV[9+] string  the types
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local retry, wake, owners, call = KEYS[1], KEYS[2], KEYS[3], redis.call
 local main_db, input_db, owner, keep_ms, input_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
-local limit, leave = tonumber(ARGV[4]), tonumber(ARGV[5])
+local limit, leave, suspects = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[8] == '1'
 if not call('ZSCORE', owners, owner) then return {} end
 local t, types, reply = call('TIME'), {}, {}
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-for i = 8, #ARGV do
-  local k = 4 + (i - 8) * 3
+for i = 9, #ARGV do
+  local k = 4 + (i - 9) * 3
   types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
   types[ARGV[i]].epoch = call('HGET', KEYS[k + 2], 'epoch')
 end
@@ -27,7 +28,7 @@ call('SELECT', input_db)
 local waiting = call('DBSIZE')
 call('SELECT', main_db)
 local picks, tries, first_key, later, later_ms = math.min(limit, waiting - leave), 0, nil, nil, nil
-while picks > 0 and not first_key do
+while suspects and picks > 0 and not first_key do
   local id = call('LPOP', retry)
   if not id then break end
   call('SELECT', input_db)
@@ -37,8 +38,8 @@ while picks > 0 and not first_key do
 end
 
 call('SELECT', input_db)
-local ends_at, heads, tail = picks * 2 + 16, {}, ' ' .. now .. ' '
-while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types, or one to be alone
+local ends_at, heads, tail = picks * 2 + (suspects and 16 or 64), {}, ' ' .. now .. ' '
+while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types, or suspects
   tries = tries + 1
   local key = first_key or call('RANDOMKEY')
   first_key = nil
@@ -46,7 +47,7 @@ while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types
   local text, left = call('GET', key), call('PTTL', key)
   local attempts, submitted, since, name, at = (text or ''):match('^(%d+) (%d+) (%d+) (%S+)\n()')
   local kind, alone = types[name or ''], attempts ~= '0'
-  if kind and left > 0 and not (alone and #reply > 0) and key:sub(1, #input_prefix) == input_prefix then
+  if kind and left > 0 and not (alone and (#reply > 0 or not suspects)) and key:sub(1, #input_prefix) == input_prefix then
     call('DEL', key)
     local id, input, second = key:sub(#input_prefix + 1), text:sub(at), math.floor((now + left) / 1000 + 0.5)
     heads[second] = heads[second] or owner .. ' ' .. second * 1000 .. ' '

@@ -1,0 +1,224 @@
+"""Handlers that misbehave: whoever else asked is answered soon, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from local.system import System
+from tests.faults.misbehaving_tasks import FOLDER
+from tests.helpers import wait_until
+
+SOON_S = 5.0
+"""In which whoever is innocent is answered, whatever waits beside."""
+STARTS = 8
+"""Or in as many times what the start of a process takes on a machine that is busy."""
+
+Ask = dict[str, Any]
+
+
+class Misbehaving:
+    """A system with the misbehaving task types, and what they noted."""
+
+    def __init__(self, system: System, folder: Path) -> None:
+        self.system, self._folder = system, folder
+
+    def ask(self, *asks: Ask, of: str = "misbehaving", wait_s: float = 0) -> list[Any]:
+        """Submits all at once; their answers so far."""
+        reply = requests.post(
+            f"{self.system.url}/{of}",
+            json=asks,
+            headers={"Prefer": f"wait={wait_s:g}"} if wait_s else {},
+            timeout=60,
+        )
+        assert reply.status_code == 200, reply.text
+        answers: list[Any] = reply.json()
+        return answers
+
+    def answer(self, timeout_s: float = 30.0, of: str = "misbehaving", **ask: Any) -> Any:
+        """Polls until there is an answer."""
+        return wait_until(
+            lambda: (got := self.ask(ask, of=of))[0]["done"] and got[0],
+            description=f"{ask} is answered",
+            timeout_s=timeout_s,
+        )
+
+    def answered_in_s(self, **ask: Any) -> float:
+        """How long an innocent input takes."""
+        began_s = time.monotonic()
+        assert self.answer(timeout_s=60, **ask)["square"] == ask["n"] ** 2
+        return time.monotonic() - began_s
+
+    def soon_s(self) -> float:
+        """In which whoever is innocent is answered, as fast as this machine is right now."""
+        began_s = time.monotonic()
+        subprocess.run([sys.executable, "-c", "import worker.process"], check=True)
+        return max(SOON_S, STARTS * (time.monotonic() - began_s))
+
+    def running(self, do: str) -> list[int]:
+        """The processes that began to run an input that does so."""
+        return [int(pid) for did, _, pid in self._lines("runs") if did == do.replace(" ", "-")]
+
+    def wait_until_running(self, do: str, times: int = 1) -> int:
+        """The process that began last."""
+        return wait_until(
+            lambda: len(found := self.running(do)) >= times and found[-1],
+            description=f"{do!r} runs",
+            timeout_s=20,
+        )
+
+    def children(self) -> list[int]:
+        """What handlers started."""
+        return [int(pid) for (pid,) in self._lines("children")]
+
+    def wait_for_children(self, count: int) -> list[int]:
+        """What handlers started, once there are so many."""
+        return wait_until(
+            lambda: len(found := self.children()) >= count and found,
+            description=f"{count} processes were started",
+            timeout_s=20,
+        )
+
+    def load(self, of: str = "misbehaving") -> dict[str, int]:
+        """Waiting and running tasks."""
+        reply = requests.get(f"{self.system.url}/load/{of}", timeout=10).json()
+        return {name: reply[name] for name in ("waiting", "running")}
+
+    def worker_log(self) -> str:
+        """What the worker has said."""
+        assert self.system.worker is not None
+        assert self.system.worker._log is not None
+        self.system.worker._log.seek(0)
+        return self.system.worker._log.read().decode(errors="replace")
+
+    def _lines(self, file: str) -> list[list[str]]:
+        path = self._folder / file
+        return [line.split() for line in path.read_text().splitlines()] if path.exists() else []
+
+
+Start = Callable[..., Misbehaving]
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process runs; one that has ended and was not waited for does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def wait_until_ended(*pids: int) -> None:
+    """Returns when none of the processes is left."""
+    wait_until(lambda: not any(map(is_alive, pids)), description=f"{pids} have ended", timeout_s=20)
+
+
+@pytest.fixture
+def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts a system of one queue mode; at the end of the test nothing of it may be left."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    with ExitStack() as stack:
+
+        def start(mode: str, processes: int = 2, **settings: str) -> Misbehaving:
+            system = System(
+                discipline=mode,
+                processes=processes,
+                settings={
+                    "DONEYET_TASKS": "tests.faults.misbehaving_tasks",
+                    "DONEYET_LEASE_S": "2",
+                    "DONEYET_LOG_LEVEL": "info",
+                    **settings,
+                },
+                grace_s=2,
+            )
+            stack.enter_context(system)
+            return Misbehaving(system, tmp_path)
+
+        yield start
+
+
+@pytest.fixture(params=["random", "distributed"])
+def start(request: pytest.FixtureRequest, start_one: Start) -> Start:
+    """Starts a system of each queue mode in which worker processes are supervised."""
+    return lambda *arguments, **settings: start_one(request.param, *arguments, **settings)
+
+
+@pytest.mark.parametrize("do", ["exit", "segfault", "kill", "overflow the stack"])
+def test_innocent_beside_five_inputs_that_kill_their_process(do: str, start: Start) -> None:
+    """Each of the five is tried three times, apart from the others, and fails saying so."""
+    running = start(processes=2)
+    deadly = [{"do": do, "n": n} for n in range(5)]
+    running.ask(*deadly)
+    assert running.answered_in_s(n=7) < running.soon_s()
+    assert running.answered_in_s(n=8) < running.soon_s()
+    for each in deadly:
+        assert running.answer(**each)["error"]["code"] == "deadly"
+    assert len(running.running(do)) == 15
+
+
+def test_innocent_where_there_is_one_process(start: Start) -> None:
+    """It waits for first attempts at most, never for those that are repeated."""
+    running = start(processes=1)
+    running.ask(*[{"do": "exit", "n": n} for n in range(5)])
+    running.wait_until_running("exit", times=6)  # from now on, only suspects are tried
+    for n in range(10, 13):
+        running.answered_in_s(n=n)
+        tried = len(running.running("exit"))
+    assert tried <= 6 + 4, "between two innocents at most one suspect is tried"
+    for n in range(5):
+        assert running.answer(do="exit", n=n)["error"]["code"] == "deadly"
+
+
+def test_innocent_batch_mates_of_the_deadly(start: Start) -> None:
+    """They are retried one by one, each innocent one is answered, and nobody waits for long."""
+    running = start(processes=2)
+    asks = [{"do": "exit", "n": n} if n % 8 == 0 else {"n": n} for n in range(40)]
+    running.ask(*asks, of="misbehaving-batched")
+    assert running.answered_in_s(n=77, of="misbehaving-batched") < running.soon_s()
+    for ask in asks:
+        answer = running.answer(of="misbehaving-batched", **ask)
+        if "do" in ask:
+            assert answer["error"]["code"] == "deadly"
+        else:
+            assert answer["square"] == ask["n"] ** 2
+
+
+@pytest.mark.parametrize("do", ["hold", "stop"])
+def test_innocent_beside_one_that_does_not_let_go(do: str, start: Start) -> None:
+    """What was claimed with it runs elsewhere, and once; it keeps only what it runs."""
+    running = start(processes=2)
+    warm = [{"n": n} for n in range(2000)]  # so that claims have grown
+    running.ask(*warm)
+    wait_until(
+        lambda: all(each["done"] for each in running.ask(*warm)),
+        description="claims have grown",
+        timeout_s=30,
+    )
+    mates = [{"n": n} for n in range(5000, 5300)]
+    held = {"do": do, "seconds": 12.0}
+    running.ask(held, *mates)
+    try:
+        wait_until(
+            lambda: all(each["done"] for each in running.ask(*mates)),
+            description="the others are answered",
+            timeout_s=15,
+        )
+        assert running.answered_in_s(n=7777) < running.soon_s()
+        assert running.load() == {"waiting": 0, "running": 1}
+    finally:
+        if do == "stop":
+            os.kill(running.wait_until_running("stop"), signal.SIGCONT)
+    assert running.answer(timeout_s=40, **held)["square"] == 0
+    assert len(running.running(do)) == 1
+    again = len(running.running("answer")) - 2301
+    assert again <= 32, "at most those that had run, and whose results were not stored"
