@@ -21,7 +21,7 @@ def load_engine(registry: Registry) -> Callable[[Task], Result]:
 
     def run(task: Task) -> Result:
         task_type = registry.types[task.type]
-        (answer,) = run_batch(task_type, [task.input])
+        (answer,) = run_batch(task_type, [task.input], [task.id])
         state = State.DONE if answer.done else State.FAILED
         ttl_s = task_type.result_ttl_s if answer.done else task_type.failure_ttl_s
         return Result(task.id, task.type, state, answer.body, ttl_s or 0.0)

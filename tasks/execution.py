@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from tasks.base import TaskType
+from tasks.describing import MOST_DETAIL, clean, described, named, traced
 from tasks.finite import output_json
 
 log = logging.getLogger(__name__)
@@ -18,7 +20,6 @@ _OTHER_VERSION = (
     "it was asked of another version of {}; start HTTP servers and workers with the same models "
     "table and the same release"
 )
-_MOST_DETAIL = 2000  # characters of an exception's message that are worth keeping
 
 
 class Answer(NamedTuple):
@@ -35,48 +36,53 @@ class Ready(NamedTuple):
     """The `Input`; None where it could not be validated."""
     prepared: Any
     """What `run` gets; an exception where the input is refused."""
+    id: str = ""
+    """The task's, for the log; empty where there is none."""
 
 
-def run_batch(task_type: TaskType, inputs: Sequence[bytes]) -> list[Answer]:
-    """One `Answer` per canonical JSON input, in order; never raises an `Exception`."""
-    return run_ready(task_type, make_ready(task_type, inputs))
+def run_batch(
+    task_type: TaskType, inputs: Sequence[bytes], ids: Sequence[str] | None = None
+) -> list[Answer]:
+    """One `Answer` per canonical JSON input, in order; never raises."""
+    return run_ready(task_type, make_ready(task_type, inputs, ids))
 
 
 def make_ready(
     task_type: TaskType, inputs: Sequence[bytes], ids: Sequence[str] | None = None
 ) -> list[Ready]:
-    """Each canonical JSON input validated and prepared, in order; never raises an `Exception`.
+    """Each canonical JSON input validated and prepared, in order; never raises.
 
     `ids` of the inputs' tasks, where they are known, are looked at if the type says so.
     """
     ready: list[Ready] = []
-    for text in inputs:
+    for text, task_id in zip(inputs, ids or [""] * len(inputs), strict=True):
         try:
             item = task_type.Input.model_validate_json(text)
-            ready.append(Ready(item, item))
-        except ValidationError as error:
-            ready.append(Ready(None, error))
+            ready.append(Ready(item, item, task_id))
+        except Exception as error:  # a validator of its own may raise anything
+            ready.append(Ready(None, error, task_id))
     if task_type.checks_ids and ids is not None:
         for place, (text, task_id) in enumerate(zip(inputs, ids, strict=True)):
             if task_type.task_id(text) != task_id:
-                ready[place] = Ready(None, ValueError(_OTHER_VERSION.format(task_type.name)))
+                wrong = ValueError(_OTHER_VERSION.format(task_type.name))
+                ready[place] = Ready(None, wrong, task_id)
     if type(task_type).prepare is not TaskType.prepare:
         good = [place for place, each in enumerate(ready) if each.item is not None]
         prepared = _prepare_or_split(task_type, [ready[place].item for place in good])
         for place, made in zip(good, prepared, strict=True):
-            ready[place] = Ready(ready[place].item, made)
+            ready[place] = ready[place]._replace(prepared=made)
     return ready
 
 
 def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
-    """One `Answer` per prepared input, in order; never raises an `Exception`."""
-    good = [each for each in inputs if not isinstance(each.prepared, Exception)]
+    """One `Answer` per prepared input, in order; never raises."""
+    good = [each for each in inputs if not isinstance(each.prepared, BaseException)]
     places: Sequence[int] = range(len(inputs))
     if len(good) < len(inputs):
-        places = [at for at in places if not isinstance(inputs[at].prepared, Exception)]
-    outcomes = _run_or_split(task_type, places, [each.prepared for each in good])
+        places = [at for at in places if not isinstance(inputs[at].prepared, BaseException)]
+    outcomes = _run_or_split(task_type, places, good)
     answers = [
-        answer_of(task_type, each.item, outcome)
+        answer_of(task_type, each.item, outcome, each.id)
         for each, outcome in zip(good, outcomes, strict=True)
     ]
     if len(good) == len(inputs):
@@ -86,15 +92,18 @@ def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
 
 
 def _refusal(task_type: TaskType, refused: Ready) -> Answer:
+    why = described(refused.prepared)
+    log.warning("%s is refused: %s", named(task_type.name, [refused.id]), why)
     if refused.item is not None:
-        return answer_of(task_type, refused.item, refused.prepared)
+        return answer_of(task_type, refused.item, refused.prepared, refused.id)
     # The server has taken it, so it runs another version of this task type.
-    return failure("invalid-input", f"this worker refuses the input: {refused.prepared}")
+    why = why.removeprefix("ValueError: ")
+    return failure("invalid-input", f"this worker refuses the input: {why}")
 
 
 def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
     """A failed answer. `code` is for programs, `detail` for people; `echo` a JSON object."""
-    error = {"code": code, "detail": detail[:_MOST_DETAIL]}
+    error = {"code": code, "detail": clean(detail[:MOST_DETAIL])}
     return Answer(False, _join(echo, json.dumps({"error": error}).encode()))
 
 
@@ -107,13 +116,15 @@ def _prepare_or_split(task_type: TaskType, items: Sequence[Any]) -> list[Any]:
         wrong = f"{task_type.name}.prepare gave {len(prepared)} items for {len(items)} inputs"
         log.error(wrong)
         return [RuntimeError(wrong)] * len(items)
-    except Exception as error:
+    except BaseException as error:  # also what is meant to end a process: it is somebody's input
         if len(items) == 1:
-            return [error]
+            return [error.with_traceback(None)]
     return [_prepare_or_split(task_type, [item])[0] for item in items]
 
 
-def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence[Any]) -> list[Any]:
+def _run_or_split(
+    task_type: TaskType, positions: Sequence[int], items: Sequence[Ready]
+) -> list[Any]:
     """An output or an exception per item; what raises is halved until the guilty is alone."""
     if not items:
         return []
@@ -121,17 +132,24 @@ def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence
     if report is not None:  # `run` counts from 0 in each half; whoever asked counts in the batch
         task_type.report_progress = lambda i, part, text: report(positions[i], part, text)
     try:
-        outcomes = list(task_type.run(items))
-        if len(outcomes) == len(items):
-            return outcomes
-        wrong = f"{task_type.name}.run gave {len(outcomes)} results for {len(items)} inputs"
-        log.error(wrong)
+        returned = task_type.run([each.prepared for each in items])
+        if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
+            wrong = f"{task_type.name}.run gave {type(returned).__name__}, and no list of results"
+        else:
+            outcomes = list(islice(returned, len(items) + 1))
+            if len(outcomes) == len(items):
+                return outcomes
+            count = "more" if len(outcomes) > len(items) else f"{len(outcomes)}"
+            wrong = f"{task_type.name}.run gave {count} results for {len(items)} inputs"
+        log.error("%s failed: %s", _named(task_type, items), wrong)
         return [RuntimeError(wrong)] * len(items)
-    except Exception as error:
+    except BaseException as error:  # also what is meant to end a process: it is somebody's input
+        why = described(error)
         if len(items) == 1:
-            log.warning("%s failed on an input", task_type.name, exc_info=error)
+            log.warning("%s failed: %s\n%s", _named(task_type, items), why, traced(error))
             # Its frames hold what the model had computed, on a device that others need.
-            return [error.with_traceback(None)]
+            return [_let_go(error)]
+        log.info("%s failed and is halved: %s", _named(task_type, items), why)
     finally:
         task_type.report_progress = report
     middle = len(items) // 2
@@ -141,18 +159,33 @@ def _run_or_split(task_type: TaskType, positions: Sequence[int], items: Sequence
     ]
 
 
-def answer_of(task_type: TaskType, item: BaseModel, outcome: Any) -> Answer:
+def _named(task_type: TaskType, items: Sequence[Ready]) -> str:
+    return named(task_type.name, [each.id for each in items])
+
+
+def _let_go(error: BaseException) -> BaseException:
+    """`error` without the frames in which it, and what led to it, was raised."""
+    seen: BaseException | None = error
+    for _ in range(100):  # an error may lead to itself
+        if seen is None:
+            break
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+def answer_of(task_type: TaskType, item: BaseModel, outcome: Any, task_id: str = "") -> Answer:
     """The answer to one input, from the output, or the exception, that came of it."""
-    if isinstance(outcome, Exception):
-        detail = f"{type(outcome).__name__}: {outcome}"
-        return failure("task-failed", detail, task_type.echo_json(item))
+    if isinstance(outcome, BaseException):
+        return failure("task-failed", described(outcome), task_type.echo_json(item))
     try:
         if not isinstance(outcome, task_type.Output):
             outcome = task_type.Output.model_validate(outcome)
         return Answer(True, _join(task_type.echo_json(item), output_json(outcome)))
-    except (ValidationError, ValueError) as error:
-        log.error("%s gave an answer that is no %s: %s", task_type.name, "Output", error)
-        detail = f"{task_type.name} gave an answer of the wrong form: {error}"
+    except Exception as error:  # a validator or serializer of its own may raise anything
+        why = described(error)
+        log.error("%s gave what is no Output: %s", named(task_type.name, [task_id]), why)
+        detail = f"{task_type.name} gave an answer of the wrong form: {why}"
         return failure("invalid-output", detail, task_type.echo_json(item))
 
 

@@ -7,12 +7,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from pydantic import ValidationError
-
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Asking, Claim, Result, State
 from tasks import Registry, TaskType
 from tasks.coordination import StoppedError
+from tasks.describing import described, named, traced
 from tasks.execution import Answer, answer_of, failure
 from worker.coordination import JobCoordination
 from worker.item_news import ItemNews
@@ -112,11 +111,11 @@ class Slot:
         if self._stopping.is_set():
             job.stop()
         say = log.info if kind.endpoint else log.debug  # checks are asked all the time
-        say("%s %s begins", claim.type, claim.id)
+        say("%s begins", named(claim.type, [claim.id]))
         try:
             answer = run_job(kind, claim, job)
         except StoppedError:
-            log.info("%s %s is stopped", claim.type, claim.id)
+            log.info("%s is stopped", named(claim.type, [claim.id]))
             if job.cancelled:
                 self._give_back_the_unknown()  # nothing of the claim is left then
             else:
@@ -125,7 +124,7 @@ class Slot:
         finally:
             self._job = None
             self._news.remove(job)
-        say("%s %s %s", claim.type, claim.id, "is done" if answer.done else "failed")
+        say("%s %s", named(claim.type, [claim.id]), "is done" if answer.done else "failed")
         state = State.DONE if answer.done else State.FAILED
         ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
         result = Result(claim.id, claim.type, state, answer.body, ttl_s)
@@ -167,12 +166,14 @@ def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:
     """
     try:
         item = kind.Input.model_validate_json(claim.input)
-    except ValidationError as error:
-        return failure("invalid-input", f"this worker refuses the input: {error}")
+    except Exception as error:  # a validator of its own may raise anything
+        log.warning("%s is refused: %s", named(kind.name, [claim.id]), described(error))
+        return failure("invalid-input", f"this worker refuses the input: {described(error)}")
     try:
-        return answer_of(kind, item, kind.coordinate(item, job))
+        return answer_of(kind, item, kind.coordinate(item, job), claim.id)
     except StoppedError:
         raise
     except Exception as error:
-        log.warning("%s failed", kind.name, exc_info=error)
-        return answer_of(kind, item, error)
+        task = named(kind.name, [claim.id])
+        log.warning("%s failed: %s\n%s", task, described(error), traced(error))
+        return answer_of(kind, item, error, claim.id)

@@ -46,7 +46,7 @@ def main(argv: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # the supervisor decides, and uses the pipe
     settings = Settings.from_environment()
-    set_up_logs(settings)
+    set_up_logs(settings, beside_handlers=True)
     board = StatusBoard(board_fd)
     registry = served_registry(settings).run_by_processes
     if settings.load_models == "at-start":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
@@ -25,14 +26,18 @@ class ProgressReports:
         self._next_s = 0.0
 
     def __call__(self, index: int, fraction: float, message: str = "") -> None:
-        """The `index`th input of the running batch is at `fraction`; called by the handler."""
+        """The `index`th input of the running batch is at `fraction`; called by the handler.
+
+        Never fails the task: what is no number is 0, what is no input of the batch is ignored.
+        """
         batch = self.batch
         if batch is None:
             return  # a thread that the handler left behind
+        if index not in range(len(batch.claims)):  # of whatever type it is
+            return
         claim = batch.claims[index]
-        fraction = 0.0 if math.isnan(fraction) else min(1.0, max(0.0, float(fraction)))
         first = not self._latest
-        self._latest[claim.id] = (claim.type, fraction, str(message)[:MOST_MESSAGE])
+        self._latest[claim.id] = (claim.type, _fraction(fraction), _message(message))
         if first:
             self._wake()
 
@@ -50,3 +55,20 @@ class ProgressReports:
             task_id, report = self._latest.popitem()
             taken[task_id] = report
         return taken
+
+
+def _fraction(value: object) -> float:
+    """`value` between 0 and 1; 0 where it is no number."""
+    with contextlib.suppress(Exception):
+        number = float(value)  # type: ignore[arg-type]
+        return 0.0 if math.isnan(number) else min(1.0, max(0.0, number))
+    return 0.0
+
+
+def _message(value: object) -> str:
+    """`value` as one line that every program can show; empty where it cannot be had."""
+    with contextlib.suppress(Exception):
+        text = ("" if value is None else str(value))[:MOST_MESSAGE]
+        text = text.encode("utf-8", "replace").decode()
+        return "".join(sign if sign.isprintable() else " " for sign in text)
+    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 
@@ -33,6 +34,7 @@ class Runner:
         self._desk, self._board, self._progress = desk, board, progress
         self._owner, self._turn = owner, turn
         self._told_s = 0.0
+        self._pid = os.getpid()
 
     def run(self) -> None:
         """Runs batches until the desk says that the process is to end."""
@@ -72,6 +74,8 @@ class Runner:
             ids = [claim.id for claim in claims]
             ready = make_ready(batch.type, [claim.input for claim in claims], ids)
         answers = run_ready(batch.type, ready)
+        if os.getpid() != self._pid:
+            os._exit(0)  # a handler has forked, and this is the other one
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0

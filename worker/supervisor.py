@@ -174,7 +174,7 @@ class Supervisor:
             if self._turns is not None:
                 self._turns.end(child)
         if child.killed is None and not self._stop_signals:
-            doing = f" while it ran {len(run.ids)} of {self._type_name(run)}" if run else ""
+            doing = f" while it ran {self._watchdog.named(run)}" if run else ""
             cannot_load = code == EXIT_NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
             ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
@@ -214,10 +214,6 @@ class Supervisor:
         answer = failure("timed-out", f"it ran longer than {time_limit_s(kind):g} s")
         (task_id,) = run.ids
         return Result(task_id, kind.name, State.FAILED, answer.body, kind.failure_ttl_s or 0.0)
-
-    def _type_name(self, run: Run) -> str:
-        kind = self._watchdog.type_of(run)
-        return kind.name if kind is not None else "an unknown type"
 
     def _talk_to_redis(self) -> None:
         try:

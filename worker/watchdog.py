@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 
 from tasks import Registry
 from tasks.base import TaskType
+from tasks.describing import named
 from worker.child import Child, Why
 from worker.status_board import Run
 
@@ -39,7 +40,8 @@ class Watchdog:
         for child in children:
             run = child.board.read()
             if run is not None and child.serving and (why := self._verdict(child.owner, run)):
-                log.info("worker process %d is killed: %s", child.pid, why.value)
+                doing = self.named(run)
+                log.info("worker process %d is killed: %s, %s", child.pid, why.value, doing)
                 child.kill(why, run)
                 self._cancelled.pop(child.owner, None)
         self._forget()
@@ -53,6 +55,11 @@ class Watchdog:
     def type_of(self, run: Run) -> TaskType | None:
         """The task type that `run` runs."""
         return self._registry.of_task(next(iter(run.ids)))
+
+    def named(self, run: Run) -> str:
+        """What runs there, for the log."""
+        kind = self.type_of(run)
+        return named(kind.name if kind is not None else "unknown", run.ids)
 
     def _forget(self) -> None:
         now_s = time.monotonic()

@@ -58,7 +58,8 @@ def test_tasks_of_a_killed_process_run_again_within_a_second(
     assert sum(len(batch) for batch in runs(tmp_path)) == 7
     assert runs_of(tmp_path, key) == 2
     wait_until(lambda: len(worker.processes()) == 2, description="it is replaced")
-    assert "ended by SIGKILL while it ran 1 of sleep" in worker.log()
+    task_id = asker.task("sleep", key).id
+    assert f"ended by SIGKILL while it ran task={task_id} type=sleep" in worker.log()
 
 
 def test_the_only_process_is_replaced_within_a_second(
@@ -140,7 +141,9 @@ def test_a_task_over_its_time_fails(
     assert "0.5 s" in answer["error"]["detail"]
     assert runs_of(tmp_path, "k-20") == 1
     assert asker.answers("noop", "a") == [{"key": "a", "answer": "A"}]
-    assert "is killed: a batch ran over its time limit" in worker.log()
+    task_id = asker.task("limited", "k-20").id
+    told = f"is killed: a batch ran over its time limit, task={task_id} type=limited"
+    assert told in worker.log()
 
 
 def test_a_batch_over_its_time_is_retried_one_by_one(
