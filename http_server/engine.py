@@ -1,29 +1,190 @@
-"""The synchronous discipline's worker: runs tasks in this process, its models loaded once."""
+"""The synchronous discipline's worker, as the server sees it: one process that runs one task after
+another, its models loaded once. Whatever a handler does, the server goes on to answer."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
+from http_server.engine_link import Link
+from settings import Settings
 from task_manager.interface import Result, State, Task
 from tasks import Registry
-from tasks.execution import run_batch
-from tasks.loading import load
+from tasks.describing import named
+from tasks.execution import failure
+from tasks.loading import NotLoadedError
+from tasks.remains import MARK, kill_remains
 
 log = logging.getLogger(__name__)
 
+Recall = Callable[[str, str], dict[str, Any] | None]
 
-def load_engine(registry: Registry) -> Callable[[Task], Result]:
-    """Loads every task type, then gives what answers one task of any."""
-    for task_type in registry.types.values():
-        log.info("loading %s", task_type.name)
-        load(task_type)
+_ROOT = Path(__file__).resolve().parent.parent
+_DEADLY = (
+    "The process that ran this task died; "
+    "it may need more memory than there is, or crash a library."
+)
 
-    def run(task: Task) -> Result:
-        task_type = registry.types[task.type]
-        (answer,) = run_batch(task_type, [task.input], [task.id])
-        state = State.DONE if answer.done else State.FAILED
-        ttl_s = task_type.result_ttl_s if answer.done else task_type.failure_ttl_s
-        return Result(task.id, task.type, state, answer.body, ttl_s or 0.0)
 
-    return run
+class Engine:
+    """Answers one task at a time; starts its process anew when that ended.
+
+    Raises:
+        NotLoadedError: a task type cannot be loaded.
+    """
+
+    recall: Recall | None = None
+    """Finished answers of other tasks, for types that build upon them."""
+
+    def __init__(self, settings: Settings, registry: Registry) -> None:
+        self._settings, self._types = settings, registry.types
+        self._lock = threading.Lock()
+        self._running = ""
+        self._closed = False
+        self._process = _Process(settings)
+        self._process.wait_until_ready()
+
+    def run(self, task: Task) -> Result:
+        """What came of `task`; a failure where its process died, or took longer than it may."""
+        kind = self._types[task.type]
+        try:
+            process = self._ready_process()
+        except NotLoadedError as error:
+            return self._failed(task, "task-failed", str(error))
+        with self._lock:
+            self._running = task.id
+        try:
+            done, body = process.run(task, kind.timeout_s, self.recall)
+        except TimeoutError:
+            why = f"it ran longer than {kind.timeout_s:g} s"
+            log.warning("%s is ended: %s", named(task.type, [task.id]), why)
+            return self._failed(task, "timed-out", why)
+        except EOFError:
+            how = process.end()
+            log.warning("the process that ran %s %s", named(task.type, [task.id]), how)
+            return self._failed(task, "deadly", _DEADLY)
+        finally:
+            with self._lock:
+                self._running = ""
+            if not process.alive:
+                process.end()
+                if not self._closed:
+                    self._process = _Process(self._settings)  # it loads while nobody asks
+        state = State.DONE if done else State.FAILED
+        ttl_s = kind.result_ttl_s if done else kind.failure_ttl_s
+        return Result(task.id, task.type, state, body, ttl_s or 0.0)
+
+    def stop(self, task_id: str) -> None:
+        """Ends the process if it runs `task_id`."""
+        with self._lock:
+            if self._running == task_id:
+                self._process.kill()
+
+    def close(self) -> None:
+        """Ends the process, with whatever it runs."""
+        self._closed = True
+        self._process.end()
+
+    def _ready_process(self) -> _Process:
+        if not self._process.alive:
+            self._process.end()
+            self._process = _Process(self._settings)
+        self._process.wait_until_ready()
+        return self._process
+
+    def _failed(self, task: Task, code: str, detail: str) -> Result:
+        ttl_s = self._types[task.type].failure_ttl_s or 0.0
+        return Result(task.id, task.type, State.FAILED, failure(code, detail).body, ttl_s)
+
+
+class _Process:
+    """One engine process, in a session of its own; what it started ends with it."""
+
+    def __init__(self, settings: Settings) -> None:
+        ours, its = socket.socketpair()
+        self._link = Link(ours)
+        self._mark = secrets.token_hex(8)
+        kept = {name: text for name, text in os.environ.items() if not name.startswith("DONEYET_")}
+        path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "http_server.engine_process", str(its.fileno())],
+                env={**kept, **settings.to_environment(), "PYTHONPATH": path, MARK: self._mark},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+            )
+        self._is_ready = False
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        if self._process.returncode is not None:
+            return False
+        ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
+        return os.waitid(os.P_PID, self._process.pid, ended) is None
+
+    def wait_until_ready(self) -> None:
+        """Returns when its models are loaded.
+
+        Raises:
+            NotLoadedError: one cannot be.
+        """
+        if self._is_ready:
+            return
+        try:
+            head, _ = self._link.receive()
+        except EOFError:
+            raise NotLoadedError(f"the process that runs tasks {self.end()} at its start") from None
+        if "ready" not in head:
+            self.end()
+            raise NotLoadedError(head["not loaded"])
+        self._is_ready = True
+
+    def run(self, task: Task, timeout_s: float | None, recall: Recall | None) -> tuple[bool, bytes]:
+        """Whether it is done or failed, and the body.
+
+        Raises:
+            TimeoutError: it took longer than `timeout_s`; the process is killed.
+            EOFError: the process died.
+        """
+        self._link.send({"id": task.id, "type": task.type}, task.input)
+        while True:
+            try:
+                head, body = self._link.receive(timeout_s)
+            except TimeoutError:
+                self.kill()
+                self.end()
+                raise
+            if "recall" not in head:
+                return head["done"], body
+            answer = recall(*head["recall"]) if recall is not None else None
+            self._link.send({}, json.dumps(answer).encode())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if self._process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> str:
+        """Kills it and what it started; how it ended, in words."""
+        if self._process.returncode is None:
+            if self.alive:
+                self.kill()
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            kill_remains(self._process.pid, self._mark)
+        code = self._process.wait()
+        self._link.close()
+        return f"exited with {code}" if code >= 0 else f"was ended by signal {-code}"

@@ -15,12 +15,18 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
         SettingError: the settings contradict each other.
     """
     if settings.discipline == "synchronous":
-        from http_server.engine import load_engine
+        from http_server.engine import Engine
         from task_manager.recall import recaller
         from task_manager.synchronous import Synchronous
 
-        manager = Synchronous(registry.types, load_engine(registry))
-        for task_type in registry.types.values():
-            task_type.recall_answer = recaller(manager)
+        engine = Engine(settings, registry)
+        manager = Synchronous(
+            registry.types,
+            engine.run,
+            stop=engine.stop,
+            close=engine.close,
+            grace_s=settings.grace_s,
+        )
+        engine.recall = recaller(manager)
         return manager
     return open_asking(settings, registry.limits)

@@ -51,7 +51,15 @@ class _Entry:
 
 
 class Synchronous(Asking):
-    """Asking, in one process. `run` answers one task; it may raise, the thread goes on."""
+    """Asking, in one process.
+
+    Args:
+        limits: of each task type.
+        run: answers one task; it may raise, the thread goes on.
+        stop: ends the run of a task that was cancelled; `run` then returns soon.
+        close: ends whatever runs, and can run nothing more.
+        grace_s: how long the running task has to finish when this is closed.
+    """
 
     promises: ClassVar[Promises] = Promises(
         uses_redis=False,
@@ -68,11 +76,14 @@ class Synchronous(Asking):
         limits: Mapping[str, Limits],
         run: Callable[[Task], Result],
         *,
+        stop: Callable[[str], None] = lambda _task_id: None,
+        close: Callable[[], None] = lambda: None,
+        grace_s: float | None = None,
         most_results: int = MOST_RESULTS,
         most_result_bytes: int = MOST_RESULT_BYTES,
     ) -> None:
         self._limits = limits
-        self._run = run
+        self._run, self._stop, self._close, self._grace_s = run, stop, close, grace_s
         self._most_results, self._most_bytes = most_results, most_result_bytes
         self._lock = threading.Condition()
         self._waiting: deque[_Entry] = deque()
@@ -110,18 +121,21 @@ class Synchronous(Asking):
             return None if entry is None else self._status_of(entry)
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        """Cancels a waiting task; of one that runs the result is dropped, its run goes on."""
+        """Cancels a waiting or running task."""
         with self._lock:
             entry = self._find(task_id)
             if entry is None:
                 return None
             if entry.state.terminal:
                 raise AlreadyTerminalError(f"task {task_id} has its answer already")
-            if entry.state is State.WAITING:
+            was_running = entry.state is State.RUNNING
+            if not was_running:
                 self._waiting.remove(entry)
             ttl_s = self._limits[type_name].failure_ttl_s or 1.0
             self._end(entry, State.CANCELLED, None, ttl_s)
             status = self._status_of(entry)
+        if was_running:
+            self._stop(task_id)
         self._tell([task_id])
         return status
 
@@ -149,13 +163,16 @@ class Synchronous(Asking):
             raise UnavailableError("this server is shutting down; ask again elsewhere")
 
     def close(self) -> None:
-        """Lets the running task finish; those that wait are cancelled, their askers answered."""
+        """Lets the running task finish within `grace_s`; those that wait are cancelled, their
+        askers answered."""
         with self._lock:
             self._closed = True
             while self._waiting:
                 self._end(self._waiting.popleft(), State.CANCELLED, None, 1.0)
             self._lock.notify_all()
         if self._thread is not threading.current_thread():
+            self._thread.join(self._grace_s)
+            self._close()
             self._thread.join()
 
     # The thread
@@ -165,7 +182,8 @@ class Synchronous(Asking):
             try:
                 result = self._run(entry.task)
             except Exception as error:
-                log.exception("%s failed outside of its task type", entry.task.type)
+                task = f"task={entry.task.id} type={entry.task.type}"
+                log.exception("%s failed outside of its task type", task)
                 result = self._failure(entry.task, error)
             with self._lock:
                 if not entry.state.terminal:  # else it was cancelled meanwhile

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from settings import Settings
+from tasks.remains import MARK, kill_remains
 from worker.owner import new_owner
-from worker.remains import MARK, kill_remains
 from worker.status_board import Run, StatusBoard, make_board_file
 
 EXIT_NOT_LOADED = 3

@@ -21,12 +21,12 @@ from task_manager.interface import TaskManager
 from task_manager.recall import recaller
 from tasks import Registry, TaskTypeError
 from tasks.loading import NotLoadedError, load_all
+from tasks.remains import kill_own_group_after, kill_own_remains
 from worker.child import EXIT_NOT_LOADED
 from worker.desk import Desk
 from worker.exchange import Exchange
 from worker.logs import set_up_logs
 from worker.progress import ProgressReports
-from worker.remains import kill_own_group_after, kill_own_remains
 from worker.runner import Runner
 from worker.served import served_registry
 from worker.status_board import StatusBoard

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ class TypeLimits:
 class Desk:
     """A manager whose runs wait at a gate, and note the order and thread in which they began."""
 
-    def __init__(self, ttl_s: float = 60.0, max_load: int = 1000, **bounds: int) -> None:
+    def __init__(self, ttl_s: float = 60.0, max_load: int = 1000, **bounds: Any) -> None:
         self.gate = threading.Event()
         self.gate.set()
         self.begun: list[str] = []

@@ -1,0 +1,70 @@
+"""The process that runs tasks in the synchronous discipline: `python -m ... SOCKET_FD`."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+from http_server.engine_link import Link
+from settings import Settings
+from tasks import load_registry
+from tasks.execution import run_batch
+from tasks.loading import NotLoadedError, load_all
+
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_PR_SET_PDEATHSIG = 1
+
+
+def main(fd: int) -> None:
+    """Loads all types, then answers one task after another until the server is gone."""
+    _end_with_parent()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the server decides
+    settings = Settings.from_environment()
+    stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # a handler may close its own
+    logging.basicConfig(stream=stream, format=LOG_FORMAT, level=settings.log_level.upper())
+    link = Link(socket.socket(fileno=fd))
+    types = load_registry(settings).types
+
+    def recall(type_name: str, task_id: str) -> dict[str, Any] | None:
+        link.send({"recall": [type_name, task_id]})
+        answer: dict[str, Any] | None = json.loads(link.receive()[1])
+        return answer
+
+    for task_type in types.values():
+        task_type.recall_answer = recall
+    try:
+        load_all(types.values())
+    except NotLoadedError as error:
+        link.send({"not loaded": str(error)})
+        return
+    link.send({"ready": True})
+    while True:
+        head, text = link.receive()
+        (answer,) = run_batch(types[head["type"]], [text], [head["id"]])
+        if os.getpid() != _PID:
+            os._exit(0)  # a handler has forked, and this is the other one
+        link.send({"done": answer.done}, answer.body)
+
+
+_PID = os.getpid()
+
+
+def _end_with_parent() -> None:
+    """Even while a handler holds the interpreter, where the system can (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]))
+    except EOFError:
+        logging.shutdown()
+    os._exit(0)
