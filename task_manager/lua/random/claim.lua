@@ -47,7 +47,7 @@ while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types
   local text, left = call('GET', key), call('PTTL', key)
   local attempts, submitted, since, name, at = (text or ''):match('^(%d+) (%d+) (%d+) (%S+)\n()')
   local kind, alone = types[name or ''], attempts ~= '0'
-  if kind and left > 0 and not (alone and (#reply > 0 or not suspects)) and key:sub(1, #input_prefix) == input_prefix then
+  if kind and left > 0 and (not alone or suspects and #reply == 0) and key:sub(1, #input_prefix) == input_prefix then
     call('DEL', key)
     local id, input, second = key:sub(#input_prefix + 1), text:sub(at), math.floor((now + left) / 1000 + 0.5)
     heads[second] = heads[second] or owner .. ' ' .. second * 1000 .. ' '
