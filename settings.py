@@ -135,6 +135,13 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=1,
     )
+    body_timeout_s: float = _setting(
+        10.0,
+        "how long a request's body may take to come, and 1 s more for each 16 KiB of it; then 408",
+        unit="s",
+        programs=(HTTP_SERVER,),
+        minimum=0.1,
+    )
     max_wait_s: float = _setting(
         30.0, "cap of `Prefer: wait`", unit="s", programs=(HTTP_SERVER,), minimum=0
     )

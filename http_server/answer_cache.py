@@ -8,6 +8,7 @@ Three kinds of knowledge, each with its own end:
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 import weakref
@@ -27,8 +28,15 @@ KEPT_S = 10.0
 """How long a finished answer is believed without asking again. It bounds what a wall clock that
 differs from Redis' could do to a result near its expiry."""
 
-_OVERHEAD = 600  # bytes of Python objects around one question
-_ANSWER_OVERHEAD = 300
+MOST_BYTES = 48 * 1024 * 1024
+"""What the bodies that are remembered may take, and what the finished answers may take: all of it,
+as keys, inputs, echoes and answers."""
+
+_OVERHEAD = 1000  # bytes of Python objects around one question
+_KEY_OVERHEAD = 700  # around one body's key
+_ANSWER_OVERHEAD = 500
+
+_numbers = itertools.count(1)
 
 BodyKey = tuple[str, str, str, bytes]
 """Path, content type, query string, body: all that a request's meaning depends on."""
@@ -55,7 +63,8 @@ class Question:
         self.task_type, self.task, self.echo = task_type, task, echo
         self.known: Known | None = None
         self.news = 0
-        """Counts news about the task; an answer from before the latest is not believed."""
+        """Another number after each news about the task; an answer from before the latest is not
+        believed."""
 
     @property
     def size(self) -> int:
@@ -67,7 +76,7 @@ class AnswerCache:
     """Questions by body and by id, with their answers."""
 
     def __init__(
-        self, news: News, *, most_entries: int = 100_000, most_bytes: int = 64 * 1024 * 1024
+        self, news: News, *, most_entries: int = 100_000, most_bytes: int = MOST_BYTES
     ) -> None:
         self._news = news
         self._by_id: weakref.WeakValueDictionary[str, Question] = weakref.WeakValueDictionary()
@@ -94,8 +103,8 @@ class AnswerCache:
 
     def remember(self, key: BodyKey, questions: Sequence[Question]) -> None:
         """Keeps what a body asks."""
-        size = len(key[3]) + len(key[2]) + sum(question.size for question in questions)
-        self._by_body.put(key, questions, size)
+        kept = sum(map(len, key)) + sum(question.size for question in questions)
+        self._by_body.put(key, questions, _KEY_OVERHEAD + kept)
 
     def learn(self, question: Question, status: Status, news: int, epoch: int) -> Answer:
         """The answer for `status`, kept as long as it may be repeated. `news` and `epoch` are
@@ -109,7 +118,7 @@ class AnswerCache:
         elif question.task_type.coordinated:
             question.known = None  # it may not hold any more the next time
         else:
-            size = len(answer.head) + len(answer.tail) + _ANSWER_OVERHEAD
+            size = len(answer.head) + len(answer.tail) + _ANSWER_OVERHEAD + question.size
             question.known = known
             if not self._finished.put(question.task.id, question, size):
                 question.known = None
@@ -159,7 +168,7 @@ class AnswerCache:
         """Something happened to the task: what is known of it is not believed any more."""
         question = self._by_id.get(task_id)
         if question is not None:
-            question.news += 1
+            question.news = next(_numbers)  # not `+= 1`: two threads might make one of two news
             question.known = None
 
     def _heard(self, ids: Sequence[str]) -> None:

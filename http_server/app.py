@@ -11,12 +11,14 @@ from flask import Flask
 from http_server.access import Access, with_access
 from http_server.ask_routes import add_ask_routes
 from http_server.asking import Asker
+from http_server.body_reader import BodyReader, tell_protocol
 from http_server.docs_routes import add_docs_routes
-from http_server.error_handlers import add_error_handlers
+from http_server.error_handlers import ErrorResponses, add_error_handlers
 from http_server.health_routes import add_health_routes
 from http_server.lifecycle import drain_on_signal
 from http_server.load_routes import add_load_routes
 from http_server.managers import open_manager
+from http_server.memory import LargeAnswers, keep_heap_small, with_large_answers
 from http_server.rate_limit import RateLimit, with_rate_limit
 from http_server.shortcut import with_shortcut
 from http_server.task_routes import add_task_routes
@@ -44,19 +46,22 @@ def create_app(
     app = Flask("http_server", static_folder=None)
     app.extensions["doneyet"] = asker
     app.url_map.merge_slashes = False  # its redirects are HTML
-    views = add_ask_routes(app, registry, asker, settings)
+    app.extensions["bodies"] = bodies = BodyReader(settings)
+    views = add_ask_routes(app, registry, asker, bodies, settings)
     add_task_routes(app, registry, asker)
     add_load_routes(app, registry, asker)
     add_health_routes(app, asker)
     add_docs_routes(app, registry, settings)
-    add_error_handlers(app)
-    app.wsgi_app = with_shortcut(app.wsgi_app, views)  # type: ignore[method-assign, assignment]
+    responses = ErrorResponses(asker.outage)
+    add_error_handlers(app, responses)
+    app.wsgi_app = with_shortcut(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     if settings.client_rate > 0:
         app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]
             app.wsgi_app, RateLimit(settings.client_rate)
         )
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
     app.wsgi_app = with_access(app.wsgi_app, Access(settings))  # type: ignore[method-assign, assignment]
+    app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
     asker.start()
     return app
 
@@ -65,8 +70,11 @@ def app_for_server() -> Flask:
     """The application of one granian worker process, from its environment's settings."""
     settings = Settings.from_environment()
     logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT, level=settings.log_level.upper())
+    keep_heap_small()
     app = create_app(settings)
     drain_on_signal(app.extensions["doneyet"].room)
+    tell_protocol()
+    app.extensions["bodies"].watch()
     gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     return app

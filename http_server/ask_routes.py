@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from http_server import body, prefer
 from http_server.answer_cache import BodyKey, Question
 from http_server.asking import Asker, Reply
+from http_server.body_reader import BodyReader
 from http_server.methods import add_route
 from http_server.paths import ROOT, asking_paths
 from http_server.plain_response import JSON, RETRY_AFTER, PlainResponse, pending_headers
@@ -27,19 +28,19 @@ if TYPE_CHECKING:
 MOST_ITEMS = 10_000
 """Inputs in one array: some hundred milliseconds of this process' time."""
 
-FAILURE = "doneyet.failure"
-"""Where in the WSGI environment the exception stands that asking has raised before Flask."""
+MOST_ERRORS_OF_ARRAY = 1000
+"""Wrong fields named in the answer to one array; further items say what is wrong first."""
 
 
 def add_ask_routes(
-    app: Flask, registry: Registry, asker: Asker, settings: Settings
+    app: Flask, registry: Registry, asker: Asker, bodies: BodyReader, settings: Settings
 ) -> Mapping[str, AskView]:
     """One route per endpoint, also at the root where that is asked; returns the views by path.
 
-    The routes are for what the views could not answer before Flask: for its error handlers.
+    The routes are for Flask's part: which methods there are.
     """
     views = {
-        path: AskView(types, asker, settings)
+        path: AskView(types, asker, bodies, settings.max_wait_s)
         for path, types in asking_paths(registry, settings).items()
     }
     for path, view in views.items():
@@ -57,17 +58,17 @@ def add_ask_routes(
 
 
 def _ask(view: AskView) -> Response:
-    if failure := request.environ.get(FAILURE):
-        raise failure
     return view(request.environ)
 
 
 class AskView:
     """The view of one endpoint."""
 
-    def __init__(self, types: Sequence[TaskType], asker: Asker, settings: Settings) -> None:
+    def __init__(
+        self, types: Sequence[TaskType], asker: Asker, bodies: BodyReader, max_wait_s: float
+    ) -> None:
         self._types, self._asker = types, asker
-        self._most_bytes, self._max_wait_s = settings.max_body_bytes, settings.max_wait_s
+        self._bodies, self._max_wait_s = bodies, max_wait_s
 
     def __call__(self, environ: WSGIEnvironment) -> PlainResponse:
         """The response.
@@ -77,16 +78,8 @@ class AskView:
             TaskManagerError: Redis is away, or no server for doneyet.
         """
         if encoding := environ.get("HTTP_CONTENT_ENCODING"):
-            raise _encoded(encoding)
-        raw = body.read(environ, self._most_bytes)
-        items = self._questions(
-            (
-                environ["PATH_INFO"],
-                environ.get("CONTENT_TYPE") or "",
-                environ.get("QUERY_STRING") or "",
-                raw,
-            )
-        )
+            _check_encoding(encoding)
+        items = self._questions(environ)
         wish = environ.get("HTTP_PREFER"), environ.get("HTTP_CACHE_CONTROL")
         if isinstance(items, tuple) and wish == (None, None):
             whole = self._asker.cache.whole(items[0], time.monotonic())
@@ -100,8 +93,17 @@ class AskView:
             return _one(replies[0], headers)
         return _array(items, replies, headers)
 
-    def _questions(self, key: BodyKey) -> Sequence[Question | Problem]:
-        """What the body asks: a tuple of one question, or a list where it is an array."""
+    def _questions(self, environ: WSGIEnvironment) -> Sequence[Question | bytes]:
+        """What the body asks: a tuple of one question, or a list where it is an array, which has
+        the problem object of each item that is no question. The body itself is let go of: who asks
+        may be held for long.
+        """
+        key: BodyKey = (
+            environ["PATH_INFO"],
+            environ.get("CONTENT_TYPE") or "",
+            environ.get("QUERY_STRING") or "",
+            self._bodies.read(environ),
+        )
         remembered = self._asker.cache.remembered(key)
         if remembered is not None:
             return remembered
@@ -116,12 +118,14 @@ class AskView:
                 "too-large",
                 f"an array may have at most {MOST_ITEMS} inputs, not {len(value)}; ask in parts",
             )
-        several: list[Question | Problem] = []
+        several: list[Question | bytes] = []
+        errors = 0
         for item in value:
             try:
                 several.append(self._asker.cache.question(*prepare(self._types, item)))
             except Problem as problem:
-                several.append(problem)
+                errors += len(problem.errors)
+                several.append(problem.as_json(brief=errors > MOST_ERRORS_OF_ARRAY))
         good = [item for item in several if isinstance(item, Question)]
         if len(good) == len(several):
             self._asker.cache.remember(key, good)
@@ -159,21 +163,26 @@ def _response(
 
 
 def _array(
-    items: Sequence[Question | Problem],
+    items: Sequence[Question | bytes],
     replies: Sequence[Reply | Problem],
     headers: list[tuple[str, str]],
 ) -> PlainResponse:
     """The array of what each item alone would have been answered."""
     answered = iter(replies)
-    shown = [item if isinstance(item, Problem) else next(answered) for item in items]
-    if any(isinstance(one, Reply) and not one.done for one in shown):
+    if any(isinstance(one, Reply) and not one.done for one in replies):
         headers.append(RETRY_AFTER)
-    parts = [one.as_json() if isinstance(one, Problem) else one.body for one in shown]
+    parts = [item if isinstance(item, bytes) else _part(next(answered)) for item in items]
     return PlainResponse(b"[" + b",".join(parts) + b"]", HTTPStatus.OK, JSON, headers)
 
 
-def _encoded(encoding: str) -> Problem:
-    return Problem(
+def _part(reply: Reply | Problem) -> bytes:
+    return reply.as_json() if isinstance(reply, Problem) else reply.body
+
+
+def _check_encoding(encoding: str) -> None:
+    if all(name.strip().lower() in ("identity", "") for name in encoding.split(",")):
+        return
+    raise Problem(
         415,
         "unsupported-media-type",
         f"a body is read as it is, not with Content-Encoding {encoding[:40]!r}",

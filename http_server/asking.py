@@ -13,7 +13,7 @@ from http_server.news import News
 from http_server.outage import Outage
 from http_server.problem import Problem, overloaded
 from http_server.rechecking import Rechecker
-from http_server.waiting import WaitingRoom
+from http_server.waiting import BYTES_PER_PLACE, Waiter, WaitingRoom, places
 from settings import Settings
 from task_manager.errors import OverloadedError
 from task_manager.interface import Asking
@@ -89,30 +89,49 @@ class Asker:
         """As `ask` when all are terminal, or `wait_s` later.
 
         Returns:
-            The replies, and whether the wish to wait was respected: not when as many requests wait
-            as may, or when the server drains.
+            The replies, and whether the wish to wait was respected: not when the places to wait in
+            are taken, or when the server drains.
         """
         give_up_s = time.monotonic() + wait_s
-        by_id = {question.task.id: question for question in questions}
-        with self.room.enter() as waiter:
-            if waiter is not None:
-                waiter.expect(by_id)
-            replies = self.ask(questions, discard=discard)
+        ids = {question.task.id for question in questions}
+        size_bytes = sum(question.size for question in questions)
+        with self.room.enter(places(len(questions), size_bytes)) as waiter:
             if waiter is None:
+                replies = self.ask(questions, discard=discard)
                 return replies, all(_settled(reply) for reply in replies)
-            while pending := [place for place, reply in enumerate(replies) if not _settled(reply)]:
+            waiter.expect(ids)
+            settled, pending = self._sorted(self.ask(questions, discard=discard))
+            waited = not pending or self._keeps(waiter, settled.values())
+            while pending and waited:
                 left_s = give_up_s - time.monotonic()
                 if left_s <= 0 or self.room.draining:
+                    waited = not self.room.draining
                     break
                 ids = {questions[place].task.id for place in pending}
                 waiter.wait(
                     ids, min(left_s, self._refresh_s(questions[place] for place in pending))
                 )
                 waiter.expect(ids)
-                again = self.ask([questions[place] for place in pending])
-                for place, reply in zip(pending, again, strict=True):
-                    replies[place] = reply
-            return replies, not (self.room.draining and pending)
+                asked = [questions[place] for place in pending]
+                again, still = self._sorted(self.ask(asked))
+                settled.update((pending[place], reply) for place, reply in again.items())
+                pending = [pending[place] for place in still]
+                waited = not pending or self._keeps(waiter, again.values())
+            if pending:  # what was not done before was not kept; most of it is in the cache
+                last = self.ask([questions[place] for place in pending])
+                settled.update(zip(pending, last, strict=True))
+            return [settled[place] for place in range(len(questions))], waited
+
+    @staticmethod
+    def _sorted(replies: list[Reply | Problem]) -> tuple[dict[int, Reply | Problem], list[int]]:
+        """The replies that are the last word, by place, and the places of the others."""
+        settled = {place: reply for place, reply in enumerate(replies) if _settled(reply)}
+        return settled, [place for place in range(len(replies)) if place not in settled]
+
+    def _keeps(self, waiter: Waiter, settled: Iterable[Reply | Problem]) -> bool:
+        """Whether there is room for answers that must wait for others of their array."""
+        size_bytes = sum(len(reply.body) for reply in settled if isinstance(reply, Reply))
+        return size_bytes == 0 or self.room.widen(waiter, size_bytes // BYTES_PER_PLACE)
 
     def _news_changed(self) -> None:
         if self.news.connected:

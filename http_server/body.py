@@ -1,58 +1,25 @@
-"""The request body and query string as what they mean: fields, or an array of them."""
+"""What a request's body and query string mean: fields, or an array of them."""
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
+from typing import Any
+from urllib.parse import parse_qsl, unquote_plus
 
+from http_server.form_values import typed
 from http_server.problem import Problem, bad_request, invalid_input, invalid_whole
 from http_server.strict_json import parse
 from tasks import TaskType
 from tasks.asking import MODEL, models
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
 FORM = "application/x-www-form-urlencoded"
-_PIECE_BYTES = 64 * 1024
-_POLITENESS = 4  # times the limit that is read and dropped, so that the client sees its 413
 _MOST_FIELDS = 1000
+_BEGINS_LIKE_A_FORM = re.compile(rb"[A-Za-z_][A-Za-z0-9_.%-]*=")
+_NAMES_OF_FORM = re.compile(rb"(?:^|&)([^&=]{1,200})=")
 _LOOKS_LIKE_JSON = re.compile(rb"\s*(\{|\[\s*[{\]])")
 """An object, or an array of objects; a text may begin with a bracket, too: `[MASK] is a city`."""
-
-
-def read(environ: WSGIEnvironment, most_bytes: int) -> bytes:
-    """The whole body.
-
-    Raises:
-        Problem: 413 above `most_bytes`, 400 where the client stopped halfway.
-    """
-    stream = environ["wsgi.input"]
-    declared = environ.get("CONTENT_LENGTH") or ""
-    length = int(declared) if declared.isascii() and declared.isdigit() else None
-    if length is None and not environ.get("wsgi.input_terminated"):
-        return b""
-    if length is not None and length <= most_bytes:
-        body: bytes = stream.read(length) if length else b""
-        if len(body) < length:
-            raise bad_request("the body ended before its Content-Length")
-        return body
-    pieces, total = [], 0
-    while piece := stream.read(_PIECE_BYTES):
-        total += len(piece)
-        if total <= most_bytes:
-            pieces.append(piece)
-        elif total > most_bytes * _POLITENESS:
-            break
-    if total > most_bytes or length is not None:
-        raise Problem(
-            413,
-            "too-large",
-            f"a request body may have at most {most_bytes} bytes; send less at once",
-        )
-    return b"".join(pieces)
 
 
 def meaning(raw: bytes, content_type: str, query: str, types: Sequence[TaskType]) -> Any:
@@ -61,7 +28,9 @@ def meaning(raw: bytes, content_type: str, query: str, types: Sequence[TaskType]
     Raises:
         Problem: 400, 415 or 422.
     """
-    fields = _query_fields(query) if query else {}
+    said = _query_fields(query) if query else {}
+    kind = _chosen(types, said)
+    fields = typed(said, kind.Input)
     media_type, _, parameters = content_type.partition(";")
     media_type = media_type.strip().lower()
     if not raw and (fields or media_type in ("", FORM)):
@@ -71,9 +40,10 @@ def meaning(raw: bytes, content_type: str, query: str, types: Sequence[TaskType]
     ):
         value = _json(raw, parameters)
     elif media_type == "text/plain":
-        value = _text(raw, parameters, types, fields)
+        value = _text(raw, parameters, kind, types)
     elif media_type in ("", FORM):
-        value = _untyped(raw, types, fields)
+        _check_charset(parameters)
+        value = _untyped(raw, kind, types)
     else:
         raise _unsupported(media_type, types)
     if fields:
@@ -86,59 +56,85 @@ def _json(raw: bytes, parameters: str) -> Any:
     return parse(raw)
 
 
-def _text(
-    raw: bytes, parameters: str, types: Sequence[TaskType], fields: dict[str, Any]
-) -> dict[str, Any]:
-    field = _chosen(types, fields).text_field
-    if field is None:
+def _text(raw: bytes, parameters: str, kind: TaskType, types: Sequence[TaskType]) -> dict[str, Any]:
+    if kind.text_field is None:
         raise _unsupported("text/plain", types)
     _check_charset(parameters)
     try:
-        return {field: raw.decode("utf-8")}
+        return {kind.text_field: raw.decode("utf-8")}
     except UnicodeDecodeError as error:
         raise bad_request(f"the text is not UTF-8 (byte {error.start})") from None
 
 
-def _untyped(raw: bytes, types: Sequence[TaskType], fields: dict[str, Any]) -> Any:
+def _untyped(raw: bytes, kind: TaskType, types: Sequence[TaskType]) -> Any:
     """What `curl -d` sends says that it is a form, whatever it is: JSON, a form or a text."""
-    kind = _chosen(types, fields)
-    if _LOOKS_LIKE_JSON.match(raw) or (raw.lstrip()[:1] == b"[" and kind.text_field is None):
-        return parse(raw)
-    form = _form(raw)
-    if form and form.keys() <= _field_names(kind, types):
-        return form
+    start = raw.removeprefix(codecs.BOM_UTF8)
+    if _LOOKS_LIKE_JSON.match(start) or (start.lstrip()[:1] == b"[" and kind.text_field is None):
+        return _json_or_hint(raw, kind)
+    if _is_form(raw, _field_names(kind, types)):
+        said = _form(raw)
+        kind = _chosen(types, said)
+        return typed(said, kind.Input)
     if kind.text_field is not None:
-        return _text(raw, "", types, fields)
-    if form:
-        return form  # validation names the wrong fields
+        return _text(raw, "", kind, types)
     raise _unsupported(FORM, types)
 
 
-def _form(raw: bytes) -> dict[str, Any] | None:
+def _json_or_hint(raw: bytes, kind: TaskType) -> Any:
     try:
-        return _pairs(raw.decode("ascii"), strict=True)
-    except ValueError:
-        return None
+        return parse(raw)
+    except Problem as problem:
+        if kind.text_field is None or problem.kind != "not-json":
+            raise
+        detail = problem.detail
+    raise bad_request(f"{detail}; send a text as Content-Type: text/plain", "not-json")
+
+
+def _is_form(raw: bytes, names: set[str]) -> bool:
+    """Whether it begins like a form (`name=`), or has a field of the input anywhere: then it is no
+    text, even where it is no valid form either."""
+    if _BEGINS_LIKE_A_FORM.match(raw):
+        return True
+    return any(
+        unquote_plus(found[1].decode("utf-8", "replace")) in names
+        for found in _NAMES_OF_FORM.finditer(raw)
+    )
+
+
+def _form(raw: bytes) -> dict[str, Any]:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise bad_request(f"the form is not UTF-8 (byte {error.start})") from None
+    parts = text.split("&", _MOST_FIELDS)
+    if bare := next((part for part in parts if part and "=" not in part), None):
+        raise invalid_whole(
+            f"the form has {bare[:40]!r} without a name; an & in a value is %26 (curl: "
+            "--data-urlencode)"
+        )
+    try:
+        return _pairs(text)
+    except ValueError as error:
+        raise bad_request(f"the form cannot be read: {error}") from None
 
 
 def _query_fields(query: str) -> dict[str, Any]:
     try:
-        return _pairs(query, strict=False)
+        return _pairs(query)
     except ValueError as error:
         raise bad_request(f"the query string cannot be read: {error}") from None
 
 
-def _pairs(text: str, *, strict: bool) -> dict[str, Any]:
-    """Names with their value, or with the list of their values where a name comes again."""
+def _pairs(text: str) -> dict[str, Any]:
+    """Names with their value, or with the list of their values where a name comes again.
+
+    Raises:
+        ValueError: too many, or not UTF-8.
+    """
+    if text.count("&") >= _MOST_FIELDS:
+        raise ValueError(f"it has more than {_MOST_FIELDS} fields; send JSON")
     fields: dict[str, Any] = {}
-    pairs = parse_qsl(
-        text,
-        keep_blank_values=True,
-        strict_parsing=strict,
-        errors="strict",
-        max_num_fields=_MOST_FIELDS,
-    )
-    for name, value in pairs:
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="strict"):
         if name not in fields:
             fields[name] = value
         elif isinstance(fields[name], list):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from flask import Flask, Response, current_app
+from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from http_server.outage import Outage
-from http_server.plain_response import problem_response
+from http_server.plain_response import PlainResponse, problem_response
 from http_server.problem import Problem, overloaded, unavailable
 from task_manager.errors import (
     MisconfiguredError,
@@ -28,43 +30,52 @@ _KINDS = {
 }
 
 
-def add_error_handlers(app: Flask) -> None:
-    """One handler per family of errors."""
-    app.register_error_handler(Problem, problem_response)
-    app.register_error_handler(UnavailableError, _unavailable)
-    app.register_error_handler(MisconfiguredError, _misconfigured)
-    app.register_error_handler(UnsupportedServerError, _unsupported_server)
-    app.register_error_handler(OverloadedError, _overloaded)
-    app.register_error_handler(HTTPException, _http_exception)
-    app.register_error_handler(Exception, _unexpected)
+class ErrorResponses:
+    """Tells errors as problems; nothing of an error is kept."""
+
+    def __init__(self, outage: Outage) -> None:
+        self._outage = outage
+        self._families: Mapping[type[Exception], Callable[[Any], PlainResponse]] = {
+            Problem: problem_response,
+            UnavailableError: self._unavailable,
+            MisconfiguredError: self._misconfigured,
+            UnsupportedServerError: self._unsupported_server,
+            OverloadedError: _overloaded,
+            HTTPException: _http_exception,
+        }
+
+    def response_to(self, error: Exception) -> PlainResponse:
+        """The problem that `error` is, by the first family that fits."""
+        for family, respond in self._families.items():
+            if isinstance(error, family):
+                return respond(error)
+        log.error("a request failed unexpectedly", exc_info=error)
+        return problem_response(Problem(500, "internal-error", "this is a bug; the log has more"))
+
+    def _unavailable(self, error: UnavailableError) -> PlainResponse:
+        self._outage.failed(Outage.ASKING, error)
+        return problem_response(unavailable("the store of tasks is away, or refuses; ask again"))
+
+    def _misconfigured(self, error: MisconfiguredError) -> PlainResponse:
+        self._outage.failed(Outage.ASKING, error)
+        detail = "the store of tasks refuses this server, whose log says why; ask again later"
+        return problem_response(unavailable(detail, retry_after_s=5))
+
+    def _unsupported_server(self, error: UnsupportedServerError) -> PlainResponse:
+        self._outage.failed(Outage.ASKING, error)
+        return problem_response(unavailable(str(error), retry_after_s=30))
 
 
-def _unavailable(error: UnavailableError) -> Response:
-    _outage().failed(Outage.ASKING, error)
-    return problem_response(unavailable("the store of tasks is away, or refuses; ask again"))
+def add_error_handlers(app: Flask, responses: ErrorResponses) -> None:
+    """Flask asks `responses` about every error."""
+    app.register_error_handler(Exception, responses.response_to)
 
 
-def _misconfigured(error: MisconfiguredError) -> Response:
-    _outage().failed(Outage.ASKING, error)
-    detail = "the store of tasks refuses this server, whose log says why; ask again later"
-    return problem_response(unavailable(detail, retry_after_s=5))
-
-
-def _unsupported_server(error: UnsupportedServerError) -> Response:
-    _outage().failed(Outage.ASKING, error)
-    return problem_response(unavailable(str(error), retry_after_s=30))
-
-
-def _outage() -> Outage:
-    outage: Outage = current_app.extensions["doneyet"].outage
-    return outage
-
-
-def _overloaded(error: OverloadedError) -> Response:
+def _overloaded(error: OverloadedError) -> PlainResponse:
     return problem_response(overloaded(str(error)))
 
 
-def _http_exception(error: HTTPException) -> Response:
+def _http_exception(error: HTTPException) -> PlainResponse:
     status = error.code or InternalServerError.code
     headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
     detail = {
@@ -72,8 +83,3 @@ def _http_exception(error: HTTPException) -> Response:
         405: "this path does not take this method; Allow lists those that it takes",
     }.get(status, error.description or error.name)
     return problem_response(Problem(status, _KINDS.get(status, ""), detail, headers=headers))
-
-
-def _unexpected(error: Exception) -> Response:
-    log.error("a request failed unexpectedly", exc_info=error)
-    return problem_response(Problem(500, "internal-error", "this is a bug; the log has more"))

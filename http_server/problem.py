@@ -9,6 +9,7 @@ from typing import Any
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # wrong fields named in one problem
+_MOST_CHARACTERS = 500  # of one sentence or pointer; what was sent may be in it
 
 TITLES = {
     "bad-request": "The request cannot be understood",
@@ -21,6 +22,7 @@ TITLES = {
     "method-not-allowed": "This method is not allowed here",
     "already-terminal": "The task has its answer already",
     "too-large": "The body is too large",
+    "too-slow": "The body came too slowly",
     "unsupported-media-type": "The body is of a type that is not read here",
     "invalid-input": "The input is not valid",
     "internal-error": "The server failed",
@@ -43,12 +45,15 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
         errors: Sequence[dict[str, str]] = (),
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(detail)
-        self.status, self.kind, self.detail = status, kind, detail
-        self.errors, self.headers = list(errors[:MOST_ERRORS]), list(headers)
+        self.status, self.kind, self.detail = status, kind, _cut(detail, 3 * _MOST_CHARACTERS)
+        super().__init__(self.detail)
+        self.errors = [
+            {name: _cut(text) for name, text in error.items()} for error in errors[:MOST_ERRORS]
+        ]
+        self.headers = list(headers)
 
-    def as_dict(self) -> dict[str, Any]:
-        """The problem object."""
+    def as_dict(self, *, brief: bool = False) -> dict[str, Any]:
+        """The problem object; a brief one does not name all wrong fields."""
         members: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -57,13 +62,19 @@ class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem
         }
         if self.kind:
             members |= {"type": f"urn:doneyet:problem:{self.kind}", "title": TITLES[self.kind]}
-        if self.errors:
+        if brief:
+            members["detail"] = _cut(self.detail, 200)
+        elif self.errors:
             members["errors"] = self.errors
         return members
 
-    def as_json(self) -> bytes:
+    def as_json(self, *, brief: bool = False) -> bytes:
         """The problem object as JSON (ASCII, so that no text in it can be unencodable)."""
-        return json.dumps(self.as_dict(), separators=(",", ":")).encode()
+        return json.dumps(self.as_dict(brief=brief), separators=(",", ":")).encode()
+
+
+def _cut(text: str, most: int = _MOST_CHARACTERS) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def bad_request(detail: str, kind: str = "bad-request") -> Problem:
@@ -92,7 +103,7 @@ def foreign_page(evidence: str) -> Problem:
 def invalid_input(errors: Sequence[dict[str, str]]) -> Problem:
     """422: what was sent was read, and some of its fields are wrong."""
     shown = "; ".join(
-        f"{error['pointer']}: {error['detail']}" if error["pointer"] else error["detail"]
+        _cut(f"{error['pointer']}: {error['detail']}" if error["pointer"] else error["detail"])
         for error in errors[:3]
     )
     return Problem(422, "invalid-input", shown, errors=errors)
@@ -111,7 +122,8 @@ def unknown_task() -> Problem:
 def too_fast(retry_after_s: int) -> Problem:
     """429: this address has used up what it may ask for now."""
     detail = (
-        "this client makes more requests a second than it may; ask in arrays, or with Prefer: wait"
+        "this client makes more requests a second than it may (DONEYET_CLIENT_RATE); ask in "
+        "arrays, or with Prefer: wait"
     )
     return Problem(429, "too-fast", detail, headers=[("retry-after", str(retry_after_s))])
 

@@ -14,6 +14,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from http_server.body_reader import MOST_SLOW
 from http_server.lifecycle import DRAIN_SIGNAL
 from settings import Settings
 
@@ -57,8 +58,9 @@ class DrainingServer(MPServer):
 def make_server(settings: Settings) -> DrainingServer:
     """The server, not yet listening; its process finds `settings` in the environment.
 
-    A held request keeps a thread, so there are as many threads as may be held and `threads` more:
-    health routes and polls always find one. Connections are limited by file descriptors alone,
+    A held request keeps a thread, and so does a body on its way: there are as many threads as there
+    may be of both, and `threads` more, so that health routes and polls always find one. granian
+    starts a thread when it is needed. Connections are limited by file descriptors alone,
     since granian lets a connection that is idle count.
     """
     # Below "debug" only its errors: its warnings are about our number of threads, which is meant.
@@ -70,7 +72,7 @@ def make_server(settings: Settings) -> DrainingServer:
         port=settings.port,
         interface=Interfaces.WSGI,
         workers=1,
-        blocking_threads=settings.threads + settings.max_waiting,
+        blocking_threads=settings.threads + settings.max_waiting + 2 * MOST_SLOW,
         backpressure=_most_connections(),
         backlog=BACKLOG,
         http1_settings=HTTP1Settings(max_buffer_size=_MOST_HEADER_BYTES),

@@ -6,16 +6,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from http_server.ask_routes import FAILURE, AskView
+from http_server.ask_routes import AskView
+from http_server.error_handlers import ErrorResponses
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
 def with_shortcut(
-    app: WSGIApplication, views: Mapping[str, AskView]
+    app: WSGIApplication, views: Mapping[str, AskView], responses: ErrorResponses
 ) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """`app`, but for POST at the paths of `views`, which gets there only when it fails."""
+    """`app`, but for POST at the paths of `views`."""
 
     def shortcut(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         view = views.get(environ["PATH_INFO"])
@@ -24,8 +25,7 @@ def with_shortcut(
         try:
             response = view(environ)
         except Exception as error:
-            environ[FAILURE] = error
-            return app(environ, start_response)
+            response = responses.response_to(error)
         return response(environ, start_response)
 
     return shortcut

@@ -30,6 +30,8 @@ _BYTE_ORDER_MARKS = {
 }
 _LARGE_BYTES = 256 * 1024
 _LARGE_EXPONENT = re.compile(rb"[eE]\+?[0-9]{3}")
+_MANY_DIGITS = b"0" * 200  # fewer, and an exponent of two digits, are less than the largest double
+_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"000000000")
 _ERROR = re.compile(r"(.*) at line (\d+) column (\d+)", re.DOTALL)
 _NO_JSON = re.compile(rb"NaN|-?Infinity")
 
@@ -49,7 +51,7 @@ def parse(raw: bytes) -> Any:
     except ValueError as error:
         told = str(error)
     else:
-        if _LARGE_EXPONENT.search(raw) and _has_infinite(value):
+        if _may_be_infinite(raw) and _has_infinite(value):
             raise invalid_whole("a number is too large for a double")
         return value
     raise _problem(raw, told)
@@ -106,6 +108,11 @@ def _around(raw: bytes, line: int, column: int) -> tuple[int, int]:
         start = raw.index(b"\n", start) + 1
     at = start + max(column - 1, 0)
     return max(0, at - 1), at + 10
+
+
+def _may_be_infinite(raw: bytes) -> bool:
+    """Whether a number in `raw` might be too large; quick, and True of some strings, too."""
+    return _LARGE_EXPONENT.search(raw) is not None or _MANY_DIGITS in raw.translate(_DIGITS_ALIKE)
 
 
 def _has_infinite(value: Any) -> bool:

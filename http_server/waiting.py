@@ -1,19 +1,33 @@
-"""Requests held by `Prefer: wait`: each sleeps in its own thread until news of its tasks comes."""
+"""Requests held by `Prefer: wait`: each sleeps in its own thread until news of its tasks comes.
+
+How many may wait is counted in places. A request takes one, and a large array more: one for each
+`TASKS_PER_PLACE` tasks or `BYTES_PER_PLACE` of inputs, whichever is more. So the memory that all
+held requests keep is bounded, whatever is in them.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
 from http_server.news import News
 
+TASKS_PER_PLACE = 25
+BYTES_PER_PLACE = 64 * 1024
+
+
+def places(tasks: int, size_bytes: int) -> int:
+    """What a request takes that waits for so many tasks and keeps so many bytes."""
+    return max(1, math.ceil(tasks / TASKS_PER_PLACE), math.ceil(size_bytes / BYTES_PER_PLACE))
+
 
 class Waiter:
     """One held request."""
 
-    def __init__(self, room: WaitingRoom) -> None:
-        self._room = room
+    def __init__(self, room: WaitingRoom, places: int) -> None:
+        self._room, self.places = room, places
         self._expected: set[str] = set()
         self._wake = threading.Event()
 
@@ -28,13 +42,14 @@ class Waiter:
 
 
 class WaitingRoom:
-    """Everybody who waits, by task id; at most `most` requests."""
+    """Everybody who waits, by task id; at most `most` places are taken."""
 
     def __init__(self, news: News, most: int) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._by_id: dict[str, set[Waiter]] = {}
         self._waiters: set[Waiter] = set()
+        self._taken = 0
         self.draining = False
         news.tell(self._heard, self.wake_all)
 
@@ -42,21 +57,27 @@ class WaitingRoom:
         return len(self._waiters)
 
     @contextmanager
-    def enter(self) -> Iterator[Waiter | None]:
-        """A place to wait in; None when all are taken or the server drains."""
-        waiter = Waiter(self)
-        with self._lock:
-            if self.draining or len(self._waiters) >= self._most:
-                admitted = False
-            else:
-                self._waiters.add(waiter)
-                admitted = True
+    def enter(self, places: int) -> Iterator[Waiter | None]:
+        """So many places to wait in; None when fewer are free or the server drains."""
+        waiter = Waiter(self, 0)
+        admitted = self.widen(waiter, places)
         try:
             yield waiter if admitted else None
         finally:
             with self._lock:
                 self._waiters.discard(waiter)
+                self._taken -= waiter.places
                 self._unexpect(waiter, set(waiter._expected))
+
+    def widen(self, waiter: Waiter, places: int) -> bool:
+        """Gives `waiter` so many more places; False when fewer are free or the server drains."""
+        with self._lock:
+            if self.draining or self._taken + places > self._most:
+                return False
+            self._waiters.add(waiter)
+            self._taken += places
+            waiter.places += places
+            return True
 
     def drain(self) -> None:
         """Lets nobody in any more and sends everybody off."""

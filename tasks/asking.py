@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import SchemaValidator
 
 from tasks.base import TaskType
 
 MODEL = "model"
 """The member of a request that picks one of an endpoint's task types."""
+
+
+_COLLECTIONS = frozenset({"list", "tuple", "set", "frozenset", "dict"})
+_NO_SCHEMAS = frozenset({"default", "metadata", "config", "expected"})
+_MOST_MORE_FIELDS = 1000
+"""Fields beyond those of the input that are looked at one by one."""
 
 
 class InvalidInputError(ValueError):
@@ -45,13 +53,46 @@ def asked(types: Sequence[TaskType], raw: Any) -> Asked:
         raise InvalidInputError([("", "an input is a JSON object")])
     task_type, fields = _pick(types, raw)
     try:
-        item = task_type.Input.model_validate(fields, extra="forbid")
+        _check_number_of_fields(fields, task_type)
+        item = _validator(task_type.Input).validate_python(fields, extra="forbid")
         canonical = task_type.canonical(item)
     except ValidationError as error:
         raise InvalidInputError(_errors(error, task_type)) from None
     except (ValueError, RecursionError) as error:
         raise InvalidInputError([("", f"the input cannot be kept as JSON: {error}")]) from None
     return Asked(task_type, item, canonical, task_type.task_id(canonical))
+
+
+@cache
+def _validator(model: type[BaseModel]) -> SchemaValidator:
+    """What validates as `model` does, but reports the first wrong item of a list or dict only: of
+    millions, errors would take gigabytes."""
+    model.model_rebuild()  # where it names classes that were defined after it
+    return SchemaValidator(_failing_fast(model.__pydantic_core_schema__))
+
+
+def _failing_fast(schema: Any) -> Any:
+    """A copy of a core schema, or of a part of one, whose collections stop at the first error."""
+    if isinstance(schema, list | tuple):
+        return type(schema)(_failing_fast(one) for one in schema)
+    if not isinstance(schema, dict):
+        return schema
+    kind = schema.get("type")
+    if not isinstance(kind, str):  # schemas by name, such as those of fields
+        return {name: _failing_fast(one) for name, one in schema.items()}
+    changed = {
+        name: one if name in _NO_SCHEMAS else _failing_fast(one) for name, one in schema.items()
+    }
+    return changed | {"fail_fast": True} if kind in _COLLECTIONS else changed
+
+
+def _check_number_of_fields(fields: Mapping[str, Any], task_type: TaskType) -> None:
+    more = len(fields) - len(task_type.Input.model_fields)
+    if more > _MOST_MORE_FIELDS:
+        there_are = ", ".join(_names(task_type))
+        raise InvalidInputError(
+            [("", f"has {len(fields)} fields, which are too many; there are: {there_are}")]
+        )
 
 
 def models(types: Sequence[TaskType]) -> dict[str, TaskType]:

@@ -164,12 +164,17 @@ class TaskType:
         return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 
     def canonical(self, item: BaseModel) -> bytes:
-        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8.
+        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8, and one
+        zero.
 
         Raises:
             ValueError: it holds something that JSON cannot carry, such as NaN.
         """
-        return _CANONICAL.encode(item.model_dump(mode="json")).encode()
+        fields = item.model_dump(mode="json")
+        text = _CANONICAL.encode(fields)
+        if "-0.0" in text:
+            text = _CANONICAL.encode(_with_one_zero(fields))
+        return text.encode()
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
@@ -183,6 +188,15 @@ class TaskType:
         """The input fields that the answer repeats, as a JSON object."""
         include = None if self.echo is None else set(self.echo)
         return item.model_dump_json(include=include).encode()
+
+
+def _with_one_zero(value: Any) -> Any:
+    """`value` without the negative zero, which equals the other one."""
+    if isinstance(value, dict):
+        return {name: _with_one_zero(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_one_zero(one) for one in value]
+    return 0.0 if isinstance(value, float) and value == 0 else value
 
 
 @cache

@@ -23,12 +23,13 @@ MOST_TERMS = 500
 MOST_REMEMBERED = 256
 """Fitted regressions that a process keeps at hand."""
 
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False, strict=True)]
+"""No text and no truth value, which would be read as 1 where nobody meant it."""
 
 
 def _columns(value: Any) -> Any:
     """A flat list is one variable: each number a row."""
-    if isinstance(value, list) and value and all(isinstance(one, int | float) for one in value):
+    if isinstance(value, list) and value and not any(isinstance(one, list) for one in value):
         return [[one] for one in value]
     return value
 
@@ -57,8 +58,10 @@ class _FitInput(BaseModel):
     kind: Literal["multivariate", "polynomial"] = Field(
         "multivariate", description="`polynomial`: also powers and products of the variables."
     )
-    degree: int | None = Field(None, ge=1, le=20, description="Of a polynomial; default 2.")
-    intercept: bool = Field(True, description="Whether there is a constant term.")
+    degree: int | None = Field(
+        None, ge=1, le=20, strict=True, description="Of a polynomial; default 2."
+    )
+    intercept: bool = Field(True, strict=True, description="Whether there is a constant term.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> _FitInput:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
@@ -18,6 +20,7 @@ class FakeManager(Asking):
     def __init__(self) -> None:
         self.tasks: dict[str, Status] = {}
         self.rounds: list[list[Task]] = []
+        self.rounds_at_s: list[float] = []
         self.discarded: list[str] = []
         self.down = False
         self.broken = False
@@ -32,6 +35,7 @@ class FakeManager(Asking):
         self, tasks: Sequence[Task], *, discard: bool = False
     ) -> list[Status | OverloadedError]:
         self.rounds.append(list(tasks))
+        self.rounds_at_s.append(time.monotonic())
         self._check()
         assert self.gate.wait(10)
         with self._lock:
@@ -103,7 +107,7 @@ class FakeManager(Asking):
                 return OverloadedError(task.type, 100)
             status = Status(task.id, task.type, State.WAITING, 0, submitted_ms=1_700_000_000_000)
             self.tasks[task.id] = status
-        return Status(status.id, status.type, status.state, 0, status.body, status.progress)
+        return replace(status, load=0)
 
     def _load(self, name: str) -> int:
         return sum(not one.state.terminal for one in self.tasks.values() if one.type == name)

@@ -120,11 +120,73 @@ def test_finished_answers_expire(client: FlaskClient, manager: FakeManager, cloc
     assert len(manager.rounds) == before + 1
 
 
+def test_a_finished_answer_is_not_repeated_past_its_expiry(
+    client: FlaskClient, manager: FakeManager, clock: Clock
+) -> None:
+    """Not for a moment: when its result is gone, Redis is asked."""
+    task_id = ask(client, 6)["id"]
+    manager.finish(task_id, DONE)
+    manager.tasks[task_id].expires_ms = int((clock.now_s + 2) * 1000)
+    assert ask(client, 6)["done"]
+    manager.tasks.clear()
+    clock.now_s += 1.9
+    ask(client, 7)  # so that the load is known
+    assert ask(client, 6)["done"]
+    clock.now_s += 0.1
+    assert not ask(client, 6)["done"]
+
+
+def test_no_news_is_lost_of_two(app: Flask, client: FlaskClient) -> None:
+    """Of two threads that doubt an answer at once neither undoes what the other did: an answer that
+    was asked for between the two is doubted by the second."""
+    cache = app.extensions["doneyet"].cache
+    task_id = ask(client, 6)["id"]
+    question = cache._by_id[task_id]
+    between: list[int] = []
+
+    class Interrupted(int):
+        """A thread that adds to it is interrupted by one that does the same."""
+
+        def __add__(self, other: int) -> int:
+            if not between:
+                between.append(0)
+                cache.doubt(task_id)
+                between[:] = [question.news]
+            return int(self) + other
+
+    question.news = Interrupted(0)
+    cache.doubt(task_id)
+    assert question.news not in between
+    assert question.news != 0
+    assert question.known is None
+
+
 def test_equal_questions_share_an_answer(client: FlaskClient, manager: FakeManager) -> None:
     """Another way to write the same input is the same task, and needs no round trip."""
     client.post("/factorize", data=b'{"number":6}', content_type="application/json")
     client.post("/factorize", data=b'{ "number" : "6" }', content_type="application/json")
     assert len(manager.rounds) == 1
+
+
+def test_all_that_is_kept_is_counted(app: Flask, client: FlaskClient) -> None:
+    """Of a body its content type and query string, too; of an answer its input and echo."""
+    cache = app.extensions["doneyet"].cache
+    long = "x" * 50_000
+    client.post("/factorize", data=b'{"number": 6}', content_type=f"application/json; a={long}")
+    assert cache._by_body.bytes > 50_000
+    client.post(f"/upper?extra={long}", json={"text": "a"})
+    assert cache._by_body.bytes > 200_000  # as itself, as input and as echo, twice
+
+
+def test_a_finished_answer_counts_its_input(
+    app: Flask, client: FlaskClient, manager: FakeManager
+) -> None:
+    """The question is kept with the answer."""
+    cache = app.extensions["doneyet"].cache
+    task_id = client.post("/question-answering", json={"question": "q", "context": "x" * 50_000})
+    manager.finish(task_id.get_json()["id"], b'{"answer":"a"}')
+    client.post("/question-answering", json={"question": "q", "context": "x" * 50_000})
+    assert cache._finished.bytes > 50_000
 
 
 def test_memory_is_bounded(app: Flask, client: FlaskClient) -> None:

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+MANY_FIELDS = json.dumps({f"field{n}": n for n in range(3000)})
+MANY_WRONG_ITEMS = json.dumps({"question": "q", "tags": list(range(9999))})
 
 
 @pytest.mark.parametrize(
@@ -33,6 +35,26 @@ FORM = "application/x-www-form-urlencoded"
         ("/upper", FORM, ' {"text": "a"}', {"text": "a", "extra": None}),
         ("/upper", FORM, "text=a+b", {"text": "a b", "extra": None}),
         ("/upper", FORM, "1+1=2", {"text": "1+1=2", "extra": None}),
+        ("/upper", FORM, "text=schönes Wetter", {"text": "schönes Wetter", "extra": None}),
+        ("/upper", "", "text=schönes Wetter", {"text": "schönes Wetter", "extra": None}),
+        (
+            "/upper",
+            FORM,
+            "text=sch%C3%B6n+a%2Bb%26c&extra=%3d",
+            {"text": "schön a+b&c", "extra": "="},
+        ),
+        ("/upper", FORM, "text=100% sure: a=b", {"text": "100% sure: a=b", "extra": None}),
+        ("/upper", FORM, 'text={"a": 1}', {"text": '{"a": 1}', "extra": None}),
+        ("/upper", FORM, "te%78t=a", {"text": "a", "extra": None}),
+        ("/upper", FORM, "text=", {"text": "", "extra": None}),
+        ("/upper", FORM, "schönes Wetter & mehr", {"text": "schönes Wetter & mehr", "extra": None}),
+        ("/upper", "text/plain", "text=a", {"text": "text=a", "extra": None}),
+        ("/question-answering", FORM, "question=q&tags=a", {"question": "q"}),
+        ("/question-answering?tags=a", JSON, '{"question": "q"}', {"question": "q"}),
+        ("/question-answering", FORM, "model=bert&question=q", {"question": "q"}),
+        ("/sleep", FORM, "seconds=0.5", {"seconds": 0.5}),
+        ("/fit?x=1&x=2&x=3&y=1&y=2&y=3&intercept=false", "", "", {"intercept": False}),
+        ("/fit", FORM, "x=1&x=-2.5e0&x=3&y=1&y=2&y=3", {"kind": "multivariate"}),
         ("/question-answering?tags=a&tags=b&question=q", "", "", {"question": "q"}),
         ("/question-answering?model=bert", JSON, '{"question": "q"}', {"question": "q"}),
     ],
@@ -72,6 +94,47 @@ def test_ways_to_ask(
         ("/factorize", "text/html", "6", 415, "application/json"),
         ("/factorize", FORM, "6", 415, "Content-Type: application/json"),
         ("/factorize", FORM, "numbr=6", 422, "/numbr"),
+        ("/upper", FORM, "txt=schönes Wetter", 422, "/txt: not a field"),
+        ("/upper", FORM, "text=a&txt=b", 422, "/txt: not a field"),
+        ("/upper", FORM, "text=cats & dogs", 422, "%26"),
+        ("/upper", FORM, "a b&text=c", 422, "without a name"),
+        ("/upper", FORM, "text=%ff", 400, "utf-8"),
+        ("/upper", FORM, b"text=\xff", 400, "UTF-8 (byte 5)"),
+        ("/upper", FORM, "text=a&" * 2000, 400, "more than 1000 fields"),
+        ("/upper", FORM + "; charset=latin-1", "text=a", 415, "UTF-8"),
+        ("/upper", FORM, "{x} is a set", 400, "text/plain"),
+        ("/upper", FORM, b'\xef\xbb\xbf{"text": "a"}', 400, "byte order mark"),
+        ("/upper", "multipart/form-data; boundary=x", "--x", 415, "multipart/form-data"),
+        ("/factorize", JSON, b'\xef\xbb\xbf{"number": 6}', 400, "byte order mark"),
+        ("/sleep", FORM, "seconds=nan", 422, "seconds"),
+        ("/fit", JSON, '{"x": [1, true], "y": [1, 2]}', 422, "/x/1/0"),
+        ("/fit", JSON, '{"x": [1, "1"], "y": [1, 2]}', 422, "/x/1/0"),
+        ("/fit", JSON, '{"x": [[1], [true]], "y": [1, 2]}', 422, "/x/1/0"),
+        ("/fit", JSON, '{"x": [1, 2], "y": [1, "2"]}', 422, "/y/1"),
+        ("/fit", JSON, '{"x": [1, 2], "y": [true, 2]}', 422, "/y/0"),
+        ("/fit", JSON, '{"x": [1, 2], "y": [1, 2], "intercept": 1}', 422, "/intercept"),
+        (
+            "/fit",
+            JSON,
+            '{"x": [1], "y": [1], "kind": "polynomial", "degree": true}',
+            422,
+            "/degree",
+        ),
+        ("/fit?x=1&x=a&y=1&y=2", "", "", 422, "/x/1/0"),
+        (
+            "/question-answering",
+            JSON,
+            MANY_WRONG_ITEMS,
+            422,
+            "/tags/0",
+        ),
+        (
+            "/factorize",
+            JSON,
+            MANY_FIELDS,
+            422,
+            "3000 fields",
+        ),
         ("/factorize", FORM, "[6", 400, "ends within a list"),
         ("/upper", FORM, '[{"text": "a"}', 400, "ends within a list"),
         ("/factorize", "application/json; charset=utf-16", "{}", 415, "UTF-8"),
@@ -106,7 +169,9 @@ def test_wrong_fields_have_pointers(client: FlaskClient) -> None:
 
 def test_body_limit(client: FlaskClient) -> None:
     """A body above the limit is a 413, whether it declares its length or not."""
-    assert_problem(client.post("/factorize", data=b"x" * 100_001, content_type=JSON), 413)
+    response = client.post("/factorize", data=b"x" * 100_001, content_type=JSON)
+    assert_problem(response, 413)
+    assert "DONEYET_MAX_BODY_BYTES" in response.get_json()["detail"]
     assert client.post("/upper", json={"text": "x" * 99_000}).status_code == 202
 
 
@@ -115,6 +180,55 @@ def test_encoded_bodies_are_refused(client: FlaskClient) -> None:
     response = client.post("/factorize", data=b"{}", headers={"Content-Encoding": "gzip"})
     assert_problem(response, 415)
     assert response.headers["Accept-Encoding"] == "identity"
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "identity, identity", ""])
+def test_a_body_may_say_that_it_is_as_it_is(client: FlaskClient, encoding: str) -> None:
+    """`identity` is no encoding."""
+    headers = {"Content-Encoding": encoding}
+    assert client.post("/factorize", json={"number": 6}, headers=headers).status_code == 202
+
+
+def test_equal_numbers_are_one_task(client: FlaskClient) -> None:
+    """There is one zero, and a whole number in the place of a float is that float."""
+    for path, name, numbers in [
+        ("/sleep", "seconds", ["0.0", "-0.0", "0", "-0", "0e5", "-0.0e-9"]),
+        ("/sleep", "seconds", ["1", "1.0", "10e-1", "1.00"]),
+        ("/upper", "extra", ["-0.0", "0.0"]),
+        ("/upper", "extra", ['{"a": [-0.0, "-0.0"]}', '{"a": [0.0, "-0.0"]}']),
+    ]:
+        text = '"text": "a", ' if path == "/upper" else ""
+        ids = {
+            client.post(path, data=f'{{{text}"{name}": {number}}}', content_type=JSON).get_json()[
+                "id"
+            ]
+            for number in numbers
+        }
+        assert len(ids) == 1, (path, numbers)
+
+
+def test_equal_texts_of_other_characters_are_other_tasks(client: FlaskClient) -> None:
+    """What looks alike but is written otherwise (NFC, NFD) is not made the same."""
+    texts = ["\u00e9", "e\u0301"]
+    assert len({client.post("/upper", json={"text": one}).get_json()["id"] for one in texts}) == 2
+
+
+def test_wrong_fields_of_an_array_are_bounded(client: FlaskClient) -> None:
+    """Each item says what is wrong; all wrong fields are named of the first items only."""
+    items = [{f"field{n}": n for n in range(60)} for _ in range(100)]
+    problems = client.post("/factorize", json=items).get_json()
+    assert {problem["status"] for problem in problems} == {422}
+    assert all("number: is required" in problem["detail"] for problem in problems)
+    named = sum(len(problem.get("errors", [])) for problem in problems)
+    assert len(problems[0]["errors"]) == 50
+    assert named <= 1050
+
+
+def test_a_problem_does_not_repeat_a_long_name(client: FlaskClient) -> None:
+    """What was sent is shown in part."""
+    response = client.post("/factorize", json={"x" * 50_000: 1, "y" * 40_000: 1})
+    assert_problem(response, 422)
+    assert len(response.data) < 10_000
 
 
 @given(

@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from http_server.waiting import WaitingRoom
+from http_server.app import create_app
+from http_server.waiting import WaitingRoom, places
 from task_manager.interface import State
+from tasks import load_registry
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
@@ -94,16 +98,66 @@ def test_lost_news_is_looked_for(
     assert first.result(2) == (200, True)
 
 
-def test_interest_is_kept_up(
-    held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A held request asks again before its task's `input_ttl_s` is over."""
-    monkeypatch.setattr("http_server.asking.Asker._refresh_s", lambda *_: 0.02)
-    monkeypatch.setattr("http_server.answer_cache.REPEAT_S", 0.01)
-    first = held.ask(6)
-    wait_until(lambda: len(manager.rounds) > 3, description="interest was refreshed")
+def app_with_input_ttl(input_ttl_s: float, manager: FakeManager) -> Flask:
+    """An application whose tasks are soon forgotten."""
+    settings = replace(SETTINGS, input_ttl_s=input_ttl_s)
+    return create_app(settings, manager, load_registry(settings))
+
+
+def test_interest_is_kept_up(manager: FakeManager) -> None:
+    """A held request asks again before its task's `input_ttl_s` is over, again and again."""
+    ttl_s = 1.0
+    app = app_with_input_ttl(ttl_s, manager)
+    first = Held(app).ask(6)
+    wait_until(lambda: len(manager.rounds) >= 4, description="interest was refreshed")
     manager.finish_all()
     assert first.result(2) == (200, True)
+    apart_s = [later - sooner for sooner, later in pairwise(manager.rounds_at_s)]
+    assert max(apart_s[:3]) < ttl_s
+    app.extensions["doneyet"].close()
+
+
+def test_interest_in_what_is_left_is_kept_up(manager: FakeManager) -> None:
+    """Of a held array only what is not done is asked about."""
+    app = app_with_input_ttl(1, manager)
+    numbers = [{"number": 6}, {"number": 7}]
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(
+            lambda: app.test_client().post("/factorize", json=numbers, headers={"Prefer": "wait=5"})
+        )
+        wait_until(lambda: len(manager.tasks) == 2, description="both are asked")
+        ended, other = manager.tasks
+        manager.finish(ended, b'{"number":6}')
+        wait_until(lambda: len(manager.rounds) >= 4, description="interest was refreshed")
+        assert {task.id for task in manager.rounds[-1]} == {other}
+        manager.finish_all()
+        answers = future.result(5).get_json()
+    assert [answer["done"] for answer in answers] == [True, True]
+    assert answers[0]["number"] == 6
+    app.extensions["doneyet"].close()
+
+
+def test_large_arrays_take_several_places(client: FlaskClient, manager: FakeManager) -> None:
+    """With four places, an array of 100 tasks waits and one of 101 does not."""
+    assert places(0, 0) == places(25, 64 * 1024) == 1
+    assert places(26, 0) == places(0, 64 * 1024 + 1) == 2
+    for count, waits in ((100, True), (101, False)):
+        numbers = [{"number": number} for number in range(2, 2 + count)]
+        response = client.post("/factorize", json=numbers, headers={"Prefer": "wait=0"})
+        assert ("Preference-Applied" in response.headers) is waits
+
+
+def test_places_come_back(held: Held, manager: FakeManager) -> None:
+    """Whoever waited leaves as many places as were taken."""
+    for _ in range(3):
+        waiting = [held.ask(number) for number in range(2, 2 + SETTINGS.max_waiting)]
+        manager.finish_all()
+        assert [future.result(2) for future in waiting] == [(200, True)] * SETTINGS.max_waiting
+        manager.tasks.clear()
+        client_cache = held._app.extensions["doneyet"].cache
+        for status in list(client_cache._by_id):
+            client_cache.doubt(status)
+    assert held.room._taken == 0
 
 
 def test_redis_goes_while_waiting(held: Held, manager: FakeManager) -> None:
