@@ -147,7 +147,7 @@ class Settings:
     )
     max_waiting: int = _setting(
         2048,
-        "requests held by `Prefer: wait` at once per server; beyond it they are answered at once",
+        "places for requests held by `Prefer: wait`; beyond it they are answered at once",
         programs=(HTTP_SERVER,),
         minimum=0,
     )

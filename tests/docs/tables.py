@@ -45,6 +45,7 @@ STATUSES = {
     "method-not-allowed": "405",
     "already-terminal": "409",
     "too-large": "413",
+    "too-slow": "408",
     "unsupported-media-type": "415",
     "invalid-input": "422",
     "too-fast": "429",
