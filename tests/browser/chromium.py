@@ -118,7 +118,7 @@ class Page:
 
         def holds() -> bool:
             with suppress(AssertionError):  # the page that was asked is gone
-                return bool(self.run(condition))
+                return bool(self.run(f"Boolean({condition})"))
             return False
 
         wait_until(holds, description=condition, timeout_s=30)

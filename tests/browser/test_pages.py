@@ -122,7 +122,8 @@ def elsewhere() -> Iterator[int]:
 @pytest.fixture
 def server(redis_url: str) -> Iterator[ServerProcess]:
     """A server with an empty Redis and without workers: what is submitted waits."""
-    with serving("--hosts", "box.example", redis_url=redis_url) as running:
+    flags = ("--hosts", "box.example", "--max-wait-s", "0")  # else the reference holds 20 s
+    with serving(*flags, redis_url=redis_url) as running:
         yield running
 
 
@@ -206,20 +207,20 @@ def test_a_name_that_its_owner_had_lead_here(
     assert state(server, waiting) == (1, "waiting")
 
 
+OPERATION = "document.querySelector('[data-path=\"/factorize\"]')?.closest('.opblock')"
+
+
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "box.example"])
 def test_the_reference_can_be_tried(chromium: Chromium, server: ServerProcess, host: str) -> None:
     """The server's own page submits, and cancels, by any name that it has."""
     page = chromium.open(f"http://{host}:{server.port}/docs")
-    page.wait_for("document.querySelector('form textarea') !== null")
-    page.run(
-        "window.shown = [...document.querySelectorAll('details')].find((part) => "
-        "part.querySelector('summary').textContent.includes('/factorize'));"
-        "for (const field of shown.querySelectorAll('input')) field.value = '';"  # do not hold it
-        "shown.querySelector('textarea').value = '{\"number\": 77}';"
-        "shown.querySelector('form button').click()"
-    )
-    page.wait_for("shown.querySelector('pre').textContent.includes('\"status\": \"waiting\"')")
-    found = json.loads(page.run("shown.querySelector('pre').textContent.split('202 Accepted')[1]"))
+    page.wait_for(OPERATION)
+    page.run(f"window.shown = {OPERATION}; shown.querySelector('.opblock-summary-control').click()")
+    page.wait_for("shown.querySelector('.execute')")
+    page.run("shown.querySelector('.execute').click()")
+    page.wait_for("shown.querySelector('.live-responses-table .response-col_status')")
+    told = page.run("shown.querySelector('.live-responses-table .highlight-code').innerText")
+    found = json.loads(told[told.index("{") : told.rindex("}") + 1])
     assert state(server, found["id"]) == (1, "waiting")
     cancelled = f"fetch('/tasks/{found['id']}', {{method: 'DELETE'}}).then((reply) => reply.status)"
     assert page.run(cancelled) == 200
@@ -234,6 +235,4 @@ def test_a_link_on_another_site_leads_to_the_reference(
         f"document.body.innerHTML = '<a href={server.url}>docs</a>';"
         "document.querySelector('a').click()"
     )
-    page.wait_for(
-        "location.pathname === '/docs' && document.querySelector('form textarea') !== null"
-    )
+    page.wait_for(f"location.pathname === '/docs' && {OPERATION}")

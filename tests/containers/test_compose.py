@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +160,32 @@ def test_flags_at_the_ends_of_the_commands(flag: str, tmp_path: Path) -> None:
         wait_until(
             lambda: compose.health() == {"healthy"}, description="all are healthy", timeout_s=60
         )
+
+
+def test_every_service_gives_up_what_it_does_not_need() -> None:
+    """No writing but to its volumes, no rights, none to be had; Docker enforces what is written."""
+    for name in (
+        "docker-compose.yml",
+        "docker-compose.distributed.yml",
+        "docker-compose.models.yml",
+    ):
+        config = subprocess.run(
+            ["docker", "compose", "-f", str(ROOT / name), "config", "--format", "json"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        for service, given in json.loads(config.stdout)["services"].items():
+            assert given["read_only"] is True, (name, service)
+            assert given["cap_drop"] == ["ALL"], (name, service)
+            assert given["security_opt"] == ["no-new-privileges:true"], (name, service)
+    with composed() as compose:
+        up(compose, workers=1)
+        for service in ("redis", "http-server", "worker"):
+            status = compose.run("exec", "-T", service, "cat", "/proc/1/status")
+            assert re.search(r"^CapEff:\s+0+$", status, re.MULTILINE), service
+            assert re.search(r"^NoNewPrivs:\s+1$", status, re.MULTILINE), service
+            assert not re.search(r"^Uid:\s+0\s", status, re.MULTILINE), service
+            with pytest.raises(AssertionError, match="Read-only file system"):
+                compose.run("exec", "-T", service, "touch", "/etc/doneyet")
+        assert len(ask_for_twenty(compose)) == 20

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -83,3 +84,53 @@ _ORPHAN = "import os; os.fork() or (os.fork() or os._exit(0), os._exit(0))"
 def _exec_fails(container: str, *command: str) -> bool:
     ran = subprocess.run(["docker", "exec", container, *command], capture_output=True, check=False)
     return ran.returncode != 0
+
+
+def test_an_image_of_ones_own(tmp_path: Path) -> None:
+    """FROM the worker's: pip installs for the programs, and a file with a task type is served."""
+    docker("build", "--quiet", "--tag", "doneyet-worker", "--target", "worker", str(ROOT))
+    (tmp_path / "shout.py").write_text(_SHOUT)
+    (tmp_path / "Dockerfile").write_text(
+        "FROM doneyet-worker\n"
+        "RUN pip install -q inflection==0.5.1\n"
+        "COPY shout.py ./\n"
+        "ENV DONEYET_TASKS=shout DONEYET_TYPES=shout DONEYET_DISCIPLINE=distributed\n"
+    )
+    built = docker("build", "--quiet", str(tmp_path)).strip()
+    ask = "import shout; print(shout.Shout().run([shout.Shout.Input(text='two_words')])[0].shouted)"
+    confined = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
+    said = docker("run", "--rm", "--network", "none", *confined, built, "python", "-c", ask)
+    assert said.strip() == "TwoWords!"
+    assert docker("run", "--rm", built, "id", "-u").strip() == "10001"
+    assert fails(built, "touch", "/app/settings.py")
+    shown = docker("run", "--rm", built, "python", "-c", _SERVED)
+    assert shown.strip() == "['shout']"
+
+
+_SHOUT = '''
+from inflection import camelize
+from pydantic import BaseModel
+
+from tasks import TaskType
+
+
+class Shout(TaskType):
+    """Joins the words, loudly."""
+
+    name, endpoint, version = "shout", "/shout", "1"
+
+    class Input(BaseModel):
+        text: str
+
+    class Output(BaseModel):
+        shouted: str
+
+    def run(self, inputs):
+        return [self.Output(shouted=camelize(item.text) + "!") for item in inputs]
+'''
+
+_SERVED = """
+from settings import Settings
+from worker.served import served_registry
+print(list(served_registry(Settings.from_environment()).types))
+"""
