@@ -1,8 +1,24 @@
 """`python -m client`: see `--help`."""
 
+import signal
 import sys
+from types import FrameType
 
-from client.command_line import main
+
+def _end(number: int, _: FrameType | None) -> None:
+    """Ends in order, so that no half file is left."""
+    sys.exit(128 + number)
+
+
+def _run() -> int:
+    from client.command_line import main
+
+    return main()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        signal.signal(signal.SIGTERM, _end)
+        sys.exit(_run())
+    except KeyboardInterrupt:  # while Python was still importing
+        sys.exit(130)

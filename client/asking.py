@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal
@@ -14,19 +13,23 @@ from client.errors import (
     NotDoneError,
     SomeFailedError,
 )
+from client.inputs import all_to_json, merged, to_json
 from client.mapping import Mapper
 from client.patience import Backoff, Deadline, patiently
 from client.progress import progress_display, total_of
 from client.transport import Reply, Transport
 
 DEFAULT_URL = "http://localhost:8080"
+PROGRESS_EVERY_S = 1.0
+"""How long a request is held where somebody wants to see progress; whole seconds can be asked."""
 
 
 class Client:
     """Asks the doneyet server at `url`. May be shared by threads.
 
     Args:
-        url: where the server is, with the path it is mounted at if there is one.
+        url: where the server is, with the path it is mounted at if there is one. A user and a
+            password in it are sent as HTTP's Basic authentication, and never shown.
         patience_s: how long to try again while the server cannot be reached or cannot serve
             (connection errors, 429, 502, 503, 504), counted from the last time that it could.
         wait_s: how long one request asks to be held until the answer is there; 0: never.
@@ -47,7 +50,7 @@ class Client:
     def run(
         self,
         endpoint: str,
-        given: Mapping[str, Any] | None = None,
+        given: Any = None,
         /,
         *,
         timeout_s: float | None = None,
@@ -57,18 +60,24 @@ class Client:
         """The answer to one input, as soon as it is there: `run("factorize", number=408216)`.
 
         The input is `given` with `fields` added; use `given` for fields that are called like an
-        argument. `on_pending` sees each answer that is not done yet (its `status`, `progress`).
+        argument, and for a row of pandas, a pydantic model or a dataclass. Values may be numpy's.
+
+        `on_pending` sees answers that are not done yet (their `status`, `progress`): the first at
+        once, then one a second, since requests are held for no longer where it is given. The
+        answer comes as soon as without it.
 
         Raises:
+            TypeError, ValueError: the input is no JSON, as with NaN; says which field.
             TaskFailedError: the task failed, or was cancelled (TaskCancelledError).
             InvalidInputError: the input is wrong; the message says the fields.
             NotFoundError: no task type is asked at `endpoint`.
             NotDoneError: not done within `timeout_s`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
-        text, deadline, backoff = _one_input(given, fields), Deadline(timeout_s), Backoff()
+        text, deadline, backoff = to_json(merged(given, fields)), Deadline(timeout_s), Backoff()
+        held_s = self.wait_s if on_pending is None else 0.0
         while True:
-            reply = self._post(endpoint, text, deadline.cap(self.wait_s), deadline)
+            reply = self._post(endpoint, text, deadline.cap(held_s), deadline)
             answer = read_answer(reply.body)
             if answer["done"]:
                 outcome = outcome_of(answer)
@@ -79,12 +88,12 @@ class Client:
                 raise NotDoneError(answer, deadline.timeout_s)
             if on_pending is not None:
                 on_pending(answer)
-            # A request that was held has waited already.
-            deadline.pause(backoff.next_s(reply.retry_after_s) - reply.took_s)
+                if held_s == 0.0 < self.wait_s:  # asked without being held, to tell how it is
+                    held_s = min(self.wait_s, PROGRESS_EVERY_S)
+                    continue
+            deadline.pause(backoff.after(reply.took_s, held_s, reply.retry_after_s))
 
-    def ask(
-        self, endpoint: str, given: Mapping[str, Any] | None = None, /, **fields: Any
-    ) -> Answer:
+    def ask(self, endpoint: str, given: Any = None, /, **fields: Any) -> Answer:
         """How the task is now: one request, answered at once, done or not.
 
         A failed task is an answer too, with an `error` object in it.
@@ -92,7 +101,8 @@ class Client:
         Raises:
             ProblemError: the server refuses, or cannot be reached; of the subclass that fits.
         """
-        return read_answer(self._transport.send("POST", endpoint, _one_input(given, fields)).body)
+        text = to_json(merged(given, fields))
+        return read_answer(self._transport.send("POST", endpoint, text).body)
 
     def map(
         self,
@@ -132,13 +142,16 @@ class Client:
 
         Args:
             endpoint: where the task type is asked, as in `factorize`.
-            inputs: one mapping per task.
+            inputs: one mapping per task, or a row of pandas, a pydantic model, a dataclass; or a
+                data frame, row by row.
             errors: `raise` raises an input's error when its turn comes; `return` gives the
                 exception in the place of the answer.
-            progress: shows a bar on a terminal's standard error, else a line now and then.
+            progress: shows a bar on a terminal's standard error, else a line now and then. Requests
+                are held for at most a second or two then, so that it moves.
             timeout_s: inputs that are not answered by then become a `NotDoneError`.
 
         Raises:
+            TypeError, ValueError: an input is no JSON, as with NaN; says which, and which field.
             NotFoundError: no task type is asked at `endpoint`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
@@ -146,7 +159,7 @@ class Client:
             raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}")
         with progress_display(endpoint, total_of(inputs), shown=progress) as display:
             for outcome in self.outcomes(
-                endpoint, map(_to_json, inputs), display.update, timeout_s
+                endpoint, all_to_json(inputs), display.update, timeout_s, shown=progress
             ):
                 if errors == "raise" and isinstance(outcome, ClientError):
                     raise outcome
@@ -158,8 +171,11 @@ class Client:
         texts: Iterable[str],
         on_progress: Callable[[int, int], None],
         timeout_s: float | None = None,
+        *,
+        shown: bool = False,
     ) -> Iterator[Outcome]:
-        """`imap` for inputs that are JSON already; `on_progress` gets (finished, failed) counts."""
+        """`imap` for inputs that are JSON already; `on_progress` gets (finished, failed) counts,
+        every second or two where they are `shown`."""
         deadline = Deadline(timeout_s)
 
         def post(text: str, wait_s: float) -> Reply:
@@ -167,7 +183,7 @@ class Client:
 
         mapper = Mapper(
             post,
-            wait_s=self.wait_s,
+            wait_s=min(self.wait_s, 2 * PROGRESS_EVERY_S) if shown else self.wait_s,
             patience_s=self.patience_s,
             deadline=deadline,
             on_progress=on_progress,
@@ -215,12 +231,3 @@ class Client:
             return self._transport.send("POST", endpoint, text, wait_s=deadline.cap(wait_s))
 
         return patiently(request, self.patience_s, deadline)
-
-
-def _one_input(given: Mapping[str, Any] | None, fields: Mapping[str, Any]) -> str:
-    return _to_json({**(given or {}), **fields})
-
-
-def _to_json(item: Any) -> str:
-    """The body of a request; `NaN` is no JSON, so it is refused here."""
-    return json.dumps(item, allow_nan=False)

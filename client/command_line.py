@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -28,11 +30,28 @@ from client.lines import Lines
 from client.options import parsed
 from client.progress import progress_display
 
-OK, FAILED, USAGE, NO_ANSWER, INTERRUPTED = 0, 1, 2, 3, 130
+OK, FAILED, USAGE, NO_ANSWER, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Does what the command line says; returns the exit code."""
+    try:
+        try:
+            return _done(argv)
+        finally:
+            if sys.stdout is not None:  # it is where a shell closed it
+                sys.stdout.flush()
+    except BrokenPipeError:  # as by `| head`: whoever reads has enough
+        _silence()
+        return BROKEN_PIPE
+    except OSError as error:  # a full disk behind standard output
+        _silence()
+        return _fail(USAGE, error)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _done(argv: Sequence[str] | None) -> int:
     arguments = parsed(argv)
     try:
         client = Client(arguments.url, patience_s=arguments.patience_s)
@@ -40,16 +59,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(USAGE, error)
     with client:
         try:
-            code = COMMANDS[arguments.do](client, arguments)
+            return COMMANDS[arguments.do](client, arguments)
         except (UnavailableError, UnexpectedAnswerError, NotDoneError) as error:
             return _fail(NO_ANSWER, error)
         except (TaskFailedError, ProblemError) as error:
             return _fail(FAILED, error)
+        except BrokenPipeError:
+            raise
         except (OSError, UnicodeError) as error:
             return _fail(USAGE, error)
-        except KeyboardInterrupt:
-            return INTERRUPTED
-    return code
+
+
+def _silence() -> None:
+    """Lets Python end without trying again to write what cannot be written."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            os.dup2(nothing, stream.fileno())
+    os.close(nothing)
 
 
 def _run(client: Client, arguments: argparse.Namespace) -> int:
@@ -67,7 +96,7 @@ def _run(client: Client, arguments: argparse.Namespace) -> int:
             arguments.endpoint,
             fields,
             timeout_s=arguments.timeout_s,
-            on_pending=lambda pending: _show_pending(status, pending),
+            on_pending=None if status is None else partial(_show_pending, status),
         )
     _print_json(answer)
     return OK
@@ -87,6 +116,7 @@ def _map(client: Client, arguments: argparse.Namespace) -> int:
             lines.good(),
             lambda done, bad: display.update(done + lines.broken, bad + lines.broken),
             arguments.timeout_s,
+            shown=not arguments.quiet,
         )
         for number, outcome in lines.merged(outcomes):
             if isinstance(outcome, ClientError):
@@ -120,9 +150,7 @@ def _to_json(outcome: Outcome) -> Answer:
     return outcome
 
 
-def _show_pending(status: Status | None, answer: Answer) -> None:
-    if status is None:
-        return
+def _show_pending(status: Status, answer: Answer) -> None:
     fraction, message = 0.0, ""
     if isinstance(answer.get("progress"), dict):
         fraction = float(answer["progress"].get("fraction") or 0)

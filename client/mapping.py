@@ -103,9 +103,9 @@ class Mapper:
             last = number == len(slices) - 1
             reply = self._ask(indexes, hold_s if last else 0.0)
             if last and reply is not None:
-                pause_s = backoff.next_s(reply.retry_after_s) - reply.took_s
+                pause_s = backoff.after(reply.took_s, hold_s, reply.retry_after_s)
         self._on_progress(self._finished, self._failed)
-        return max(pause_s, 0.0)
+        return pause_s
 
     def _ask(self, indexes: list[int], hold_s: float) -> Reply | None:
         """Asks for some inputs in one request, or in several where the server takes no such array.

@@ -25,6 +25,7 @@ exit codes:
   2    the command line was wrong, or a file cannot be read or written
   3    no answer: no server, or not within --timeout-s
   130  interrupted; asking again goes on where this left off
+  141  whoever reads the output has enough, as with: | head
 """
 
 

@@ -11,6 +11,8 @@ from client.errors import UnavailableError
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0
+HELD = 0.8
+"""The part of the time asked for, after which a request counts as held."""
 
 T = TypeVar("T")
 
@@ -30,6 +32,14 @@ class Backoff:
         if retry_after_s is not None:
             return max(retry_after_s, FIRST_PAUSE_S) * random.uniform(1.0, 1.25)
         return pause_s * random.uniform(0.5, 1.0)
+
+    def after(self, took_s: float, held_s: float, retry_after_s: float | None) -> float:
+        """The pause after an answer that took `took_s`, of a request that was to be held.
+
+        One that was held has waited already: a pause would only delay the answer.
+        """
+        pause_s = self.next_s(retry_after_s) - took_s
+        return 0.0 if held_s >= 1 and took_s >= HELD * held_s else max(0.0, pause_s)
 
     def reset(self) -> None:
         """Begins with short pauses again."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import email.utils
+import http.client
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
+from client.address import parse_address, proxy_to, without_login
 from client.errors import (
+    ClientError,
     InvalidInputError,
     UnavailableError,
     UnexpectedAnswerError,
@@ -22,6 +25,8 @@ from client.errors import (
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 15.0
 """How long an answer may take beyond the time that the request asks to be held."""
+
+_MOST_SAID = 300
 
 # What a lost connection looks like to `requests`, whichever side or moment it was lost on.
 _LOST = (
@@ -45,9 +50,7 @@ class Transport:
     """Sends requests to one server; may be shared by threads."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise ValueError(f"the server's URL must begin with http:// or https://, not {url!r}")
-        self.url = url.rstrip("/")
+        self.url, self._login = parse_address(url)
         self._headers = dict(headers)
         self._local = threading.local()
         self._sessions: list[requests.Session] = []
@@ -77,12 +80,8 @@ class Transport:
                 timeout=(CONNECT_TIMEOUT_S, wait_s + ANSWER_TIMEOUT_S),
                 allow_redirects=False,
             )
-        except requests.exceptions.SSLError as error:
-            raise UnexpectedAnswerError(f"no secure connection to {self.url}: {error}") from error
-        except _LOST as error:
-            raise UnavailableError(
-                f"no answer from {self.url}: {_cause(error)}", status=0, problem={}
-            ) from error
+        except requests.RequestException as error:
+            raise self._failure(error) from error
         return self._reply(response, time.monotonic() - began_at)
 
     def close(self) -> None:
@@ -95,31 +94,68 @@ class Transport:
         if not hasattr(self._local, "session"):
             self._local.session = requests.Session()
             self._local.session.headers.update(self._headers)
+            self._local.session.auth = self._login
             self._sessions.append(self._local.session)
         session: requests.Session = self._local.session
         return session
+
+    def _failure(self, error: requests.RequestException) -> ClientError:
+        """What it means that there is no answer."""
+        said = _said(error)
+        if isinstance(error, requests.exceptions.SSLError):
+            hint = "; does the server speak http:// there?"
+            if "CERTIFICATE" in said:
+                hint = "; set REQUESTS_CA_BUNDLE to a file with the authority's certificate"
+            return UnexpectedAnswerError(f"no secure connection to {self.url}: {said}{hint}")
+        if (line := _no_http(error)) is not None:
+            return UnexpectedAnswerError(
+                f"what answers at {self.url} does not speak HTTP ({line}); is the port right, and "
+                "http:// or https://?"
+            )
+        if not isinstance(error, _LOST):
+            return UnexpectedAnswerError(f"no request can be made to {self.url}: {said}")
+        proxy = proxy_to(self.url)
+        if proxy is None:
+            told = f"no answer from {self.url}: {said}"
+        else:
+            which = "the proxy" if isinstance(error, requests.exceptions.ProxyError) else self.url
+            told = (
+                f"no answer from {which}: {said}. Requests to {self.url} go through the proxy "
+                f"{proxy.url}, which {proxy.variable} names; correct it, or add the server's host "
+                "to no_proxy"
+            )
+        return UnavailableError(told, status=0, problem={})
 
     def _reply(self, response: requests.Response, took_s: float) -> Reply:
         retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
         try:
             body = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if response.ok and not response.is_redirect and body is not None:
             return Reply(body, retry_after_s, took_s)
         if response.ok:
-            where = response.headers.get("Location")
-            hint = f" and sends on to {where}" if where else ""
-            raise UnexpectedAnswerError(
-                f"{self.url} answers {response.status_code} without JSON{hint}; is doneyet there?"
-            )
+            raise UnexpectedAnswerError(self._without_json(response))
         error = problem_error(response.status_code, body if isinstance(body, dict) else {})
-        if body is None and not isinstance(error, (UnavailableError, InvalidInputError)):
-            raise UnexpectedAnswerError(
-                f"{self.url} answers {response.status_code} without JSON; is doneyet there?"
-            )
+        if body is None and not isinstance(error, InvalidInputError):
+            if not isinstance(error, UnavailableError):
+                raise UnexpectedAnswerError(self._without_json(response))
+            told = self._without_json(response)
+            error = UnavailableError(told, status=response.status_code, problem={})
         error.retry_after_s = retry_after_s
         raise error
+
+    def _without_json(self, response: requests.Response) -> str:
+        """That something else answers, what it may be, and what to do."""
+        told = f"{self.url} answers {response.status_code} without JSON"
+        if where := response.headers.get("Location"):
+            where = without_login(where.partition("?")[0])
+            told += f" and sends on to {where}; give the server's own URL"
+        elif kind := response.headers.get("Content-Type"):
+            told += f" ({kind.partition(';')[0].strip()[:40]})"
+        if (proxy := proxy_to(self.url)) is not None:
+            told += f", through the proxy {proxy.url}, which {proxy.variable} names"
+        return f"{told}; is doneyet there?"
 
 
 def _retry_after_s(value: str | None) -> float | None:
@@ -134,8 +170,29 @@ def _retry_after_s(value: str | None) -> float | None:
         return None
 
 
-def _cause(error: BaseException) -> str:
-    """The last words of a chain of exceptions: `Connection refused`, without its wrapping."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+def _said(error: BaseException) -> str:
+    """The last words of a chain of exceptions, `Connection refused`, without its wrapping."""
+    last = list(_chain(error))[-1]
+    text = getattr(last, "strerror", None) or str(last) or type(last).__name__
+    return without_login(text).splitlines()[0][:_MOST_SAID]
+
+
+def _no_http(error: BaseException) -> str | None:
+    """The first line that came, where that was none of HTTP."""
+    for each in _chain(error):
+        if isinstance(each, http.client.RemoteDisconnected):
+            return None
+        if isinstance(each, (http.client.BadStatusLine, http.client.UnknownProtocol)):
+            return ascii(str(each).strip())[:60]
+        if isinstance(each, http.client.HTTPException) and "got more than" in str(each):
+            return "its first line has no end"
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """`error`, and what it came from, to the first cause."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
