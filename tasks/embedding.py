@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tasks.model_type import ModelType
+from tasks.model_type import ModelType, Options
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Options(Options):
     max_tokens: int = Field(
         256,
         ge=2,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
-from tasks.model_type import ModelType
+from tasks.model_type import ModelType, Options
 
 MASK = "[MASK]"
 """What stands for an open word with every model, whatever the model's own mask token is."""
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Options(Options):
     words: int = Field(
         5000,
         ge=100,

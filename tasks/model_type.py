@@ -23,7 +23,7 @@ Progress = Callable[[int, float, str], None]
 class ModelEntry(BaseModel):
     """One model as the table describes it."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     model: str = Field(
         min_length=1,
@@ -92,10 +92,10 @@ class Engine(Protocol):
         ...
 
 
-class NoOptions(BaseModel):
-    """For tasks whose models have no options."""
+class Options(BaseModel):
+    """What stands under `options` in the table; by itself: for tasks whose models have none."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class ModelType(TaskType):
@@ -105,7 +105,7 @@ class ModelType(TaskType):
     """The first part of the type's name, as in `question-answering`."""
     methods: ClassVar[Mapping[str, str]]
     """Method → `module:Class` of its engine; the first is the default."""
-    Options: ClassVar[type[BaseModel]] = NoOptions
+    Options: ClassVar[type[Options]] = Options
     """What may stand under `options` in the table."""
     batch_size: ClassVar[int] = 32
     """`max_batch_size` where the table does not say it."""

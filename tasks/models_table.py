@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from settings import Settings, env_name
+from tasks.access import why_unreadable
 from tasks.embedding import Embedding
 from tasks.fill_mask import FillMask
 from tasks.model_type import ModelEntry, ModelType
@@ -45,12 +46,14 @@ def task_types(settings: Settings) -> list[ModelType]:
     """
     if not settings.models:
         return []
-    path = Path(settings.models).expanduser()
+    path = Path(settings.models)
     try:
+        path = path.expanduser()
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, RuntimeError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        reason = why_unreadable(path) or error
         raise TaskTypeError(
-            f"the models table {settings.models!r} ({env_name('models')}) cannot be read: {error}"
+            f"the models table {settings.models!r} ({env_name('models')}) cannot be read: {reason}"
         ) from error
     return list(_entries(table, path, settings))
 
@@ -99,16 +102,16 @@ def _model_type(
         return kind(name, entry)
     except ValidationError as error:  # only options are validated there
         there_are = ", ".join(kind.Options.model_fields) or "none"
-        raise ValueError(f"options.{_first_fault(error, there_are)}") from error
+        raise ValueError(_first_fault(error, there_are, at="options")) from error
 
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _FIELDS = [name for name in ModelEntry.model_fields if name not in ("folder", "processes")]
 
 
-def _first_fault(error: ValidationError, there_are: str = "") -> str:
+def _first_fault(error: ValidationError, there_are: str = "", at: str = "") -> str:
     first = error.errors(include_url=False)[0]
-    where = ".".join(map(str, first["loc"]))
+    where = ".".join(map(str, ([at] if at else []) + [*first["loc"]]))
     if first["type"] == "missing":
         return f"{where}: is required"
     if first["type"] == "extra_forbidden":

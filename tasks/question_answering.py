@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from tasks.model_type import ModelType
+from tasks.model_type import ModelType, Options
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Options(Options):
     stride: int = Field(
         128, ge=0, description="Method `extractive`: tokens that neighbouring windows share."
     )

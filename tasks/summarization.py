@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from tasks.model_type import ModelType
+from tasks.model_type import ModelType, Options
 
 MOST_TOKENS = 4096
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Options(Options):
     max_length: int = Field(
         142, ge=1, le=MOST_TOKENS, description="As in a request, where that does not say it."
     )
@@ -22,6 +20,12 @@ class _Options(BaseModel):
     num_beams: int | None = Field(
         None, ge=1, le=16, description="Method `generative`; default: the model's own."
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> _Options:
+        if self.min_length > self.max_length:
+            raise ValueError("min_length must not be greater than max_length")
+        return self
 
 
 class Summarization(ModelType):
@@ -47,7 +51,8 @@ class Summarization(ModelType):
             None,
             ge=1,
             le=MOST_TOKENS,
-            description="Most tokens of the summary; of each piece's where there are several.",
+            description="Most tokens of the summary, of each piece's where there are several; at "
+            "most as many as the model can write.",
         )
         min_length: int | None = Field(
             None, ge=0, le=MOST_TOKENS, description="Least tokens; for generative models only."

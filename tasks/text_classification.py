@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, Field, field_validator
 
-from tasks.model_type import ModelEntry, ModelType
+from tasks.model_type import ModelEntry, ModelType, Options
 
 _Text = Annotated[str, Field(min_length=1)]
 
 
-class _Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+class _Options(Options):
     labels: dict[_Text, Annotated[list[_Text], Field(min_length=1)]] = Field(
         {},
         description="Method `nearest-label`: each label and a text that describes it, or a list of "

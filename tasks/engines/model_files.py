@@ -67,6 +67,8 @@ def check_files(entry: ModelEntry, folder: Path) -> None:
         UnusableModelError: names the first that this process may not read, that is no file, or
             whose weights end too early.
     """
+    if said := why_unreadable(folder):
+        raise UnusableModelError(f"{entry.model!r}: {said}")
     for path in sorted(folder.iterdir()):
         if path.suffix not in _READ:
             continue
@@ -111,12 +113,13 @@ def explained(entry: ModelEntry, place: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise _not_found(entry, place, error) from error
-    except pickle.UnpicklingError as error:
-        raise UnusableModelError(
-            f"{entry.model!r} has weights in a pickle that holds other things, too, or is damaged; "
-            "such files may run anything, and are not loaded: save the model as safetensors"
-        ) from error
     except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+            raise UnusableModelError(
+                f"{entry.model!r} has weights in a pickle that holds other things, too, or is "
+                "damaged; such files may run anything, and are not loaded: save the model as "
+                "safetensors"
+            ) from error
         if "trust_remote_code" in str(error):
             raise UnusableModelError(
                 f"{entry.model!r} needs code that comes with it, which is never run here: choose a "

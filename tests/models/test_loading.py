@@ -115,7 +115,8 @@ def test_a_path_is_relative_to_the_table(models: Path, monkeypatch: pytest.Monke
 def test_precision_and_device_can_be_said(models: Path) -> None:
     """A processor computes in float32 unless told otherwise."""
     for dtype, expected in (("auto", torch.float32), ("bfloat16", torch.bfloat16)):
-        entry = ModelEntry(model="./encoder", folder=models, device="cpu", dtype=dtype)
+        said: dict[str, Any] = {"device": "cpu", "dtype": dtype}
+        entry = ModelEntry(model="./encoder", folder=models, **said)
         loaded = load_pretrained(transformers.AutoModel, entry)
         assert (loaded.model.dtype, loaded.device.type) == (expected, "cpu")
         assert not loaded.model.training

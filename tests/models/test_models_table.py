@@ -71,6 +71,19 @@ BAD_TABLES = {
     '[text-classification.x]\nmodel = "a/b"\nmethod = "nearest-label"\n'
     'options = { labels = { good = "Yes.", bad = [] } }': "options.labels.bad: ",
     '[embedding.x]\nmodel = "a/b"\n[embedding.x]\nmodel = "c/d"': "line 3",
+    "[embedding.x]\nmodel = 3": "[embedding.x] model: Input should be a valid string",
+    '[embedding.x]\nmodel = "a/b"\nmax_batch_size = true': "max_batch_size: Input should be a val",
+    '[embedding.x]\nmodel = "a/b"\nmax_batch_size = "3"': "max_batch_size: Input should be a valid",
+    '[embedding.x]\nmodel = "a/b"\nthreads = 2.0': "threads: Input should be a valid integer",
+    '[embedding.x]\nmodel = "a/b"\ntimeout_s = inf': "timeout_s: Input should be a finite number",
+    '[embedding.x]\nmodel = "a/b"\nbatch_wait_ms = nan': "batch_wait_ms: Input should be a finite",
+    '[embedding.x]\nmodel = "a/b"\nversion = 2': "version: Input should be a valid string",
+    '[embedding.x]\nmodel = "a/b"\noptions = { max_tokens = "9" }': "options.max_tokens: Input sho",
+    '[text-classification.x]\nmodel = "a/b"\nmethod = "nearest-label"\n'
+    f"options = {LABELS[:-1]}, temperature = nan }}": "options.temperature: Input should be a fin",
+    '[summarization.x]\nmodel = "a/b"\noptions = { min_length = 9, max_length = 8 }': (
+        "options: min_length must not be greater than max_length"
+    ),
 }
 
 
