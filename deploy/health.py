@@ -81,13 +81,13 @@ def _owners(client: Redis, settings: Settings) -> list[str]:
 
     Its processes' types where it has some: that its supervisor coordinates says little of them.
     """
-    from task_manager.keys import Keys
+    from task_manager.keys import Keys, version_marks
     from tasks import load_registry
 
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000
-    keys = Keys(settings.key_prefix)
     registry = load_registry(settings)
+    keys = Keys(settings.key_prefix, version_marks(registry.types))
     if settings.types:
         registry = registry.only(name.strip() for name in settings.types.split(","))
     found = [

@@ -39,6 +39,7 @@ class State(enum.StrEnum):
 class Limits(Protocol):
     """What a manager must know of a task type; a `TaskType` of the registry has these."""
 
+    version: str
     input_ttl_s: float | None
     failure_ttl_s: float | None
     max_attempts: int | None

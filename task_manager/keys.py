@@ -1,13 +1,17 @@
 """Every key, and nothing else builds one.
 
 All keys of a task type share the hash tag `{type}`, so that in a Redis Cluster a type lives in one
-slot. All keys have a TTL: those below "kept" for `KEEP_MS` after the last renewal by a worker, the
-others as their docstrings say.
+slot. Each version of a type has keys of its own, but for results. All keys have a TTL: those below
+"kept" for `KEEP_MS` after the last renewal by a worker, the others as their docstrings say.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from task_manager.interface import Limits
 
 KEEP_MS = 3_600_000
 """How long records of running tasks outlive the last renewal of any worker, ms."""
@@ -15,9 +19,14 @@ KEEP_MS = 3_600_000
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of one deployment; `prefix` tells it from others on the same Redis."""
+    """The keys of one deployment; `prefix` tells it from others on the same Redis.
+
+    `marks` of the versions, by type: tasks of each version wait and run apart, so that no worker
+    meets those of another version than its own. Results are named by ids, which differ anyway.
+    """
 
     prefix: str
+    marks: Mapping[str, str] = field(default_factory=dict)
 
     def result(self, type_name: str, task_id: str) -> str:
         """String: times, then the body of a terminal task. TTL: the result or failure ttl."""
@@ -25,23 +34,23 @@ class Keys:
 
     def running(self, type_name: str) -> str:
         """Hash: id → "owner wanted_until_ms submitted_ms started_ms attempts [turn]". Kept."""
-        return f"{self.prefix}:{{{type_name}}}:running"
+        return f"{_queue(self, type_name)}:running"
 
     def claims(self, type_name: str, owner: str) -> str:
         """Hash: id → input of the owner's running tasks. Kept."""
-        return f"{self.prefix}:{{{type_name}}}:claims:{owner}"
+        return f"{_queue(self, type_name)}:claims:{owner}"
 
     def owners(self, type_name: str) -> str:
         """Sorted set: owners by the end of their lease, ms. Kept."""
-        return f"{self.prefix}:{{{type_name}}}:owners"
+        return f"{_queue(self, type_name)}:owners"
 
     def cancelled(self, type_name: str) -> str:
         """Hash: id → owner of cancelled tasks whose process is to be stopped. TTL: a minute."""
-        return f"{self.prefix}:{{{type_name}}}:cancelled"
+        return f"{_queue(self, type_name)}:cancelled"
 
     def progress(self, type_name: str) -> str:
         """Hash: id → "fraction message" of running tasks. Kept."""
-        return f"{self.prefix}:{{{type_name}}}:progress"
+        return f"{_queue(self, type_name)}:progress"
 
     def lock(self, name: str) -> str:
         """String: the owner whose turn it is. TTL: as the owner says."""
@@ -63,7 +72,7 @@ class Keys:
 
     def wanted(self, type_name: str) -> str:
         """Hash: waiting tasks, in all and by the second when interest ends. TTL: the longest."""
-        return f"{self.prefix}:{{{type_name}}}:wanted"
+        return f"{_queue(self, type_name)}:wanted"
 
     def pool_retry(self) -> str:
         """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
@@ -77,20 +86,34 @@ class Keys:
 
     def waiting(self, type_name: str) -> str:
         """Sorted set: ids of waiting tasks by the end of their interest, ms. TTL: the longest."""
-        return f"{self.prefix}:{{{type_name}}}:waiting"
+        return f"{_queue(self, type_name)}:waiting"
 
     def inputs(self, type_name: str) -> str:
         """Hash: id → attempts, time and input of waiting tasks. TTL: like `waiting`."""
-        return f"{self.prefix}:{{{type_name}}}:inputs"
+        return f"{_queue(self, type_name)}:inputs"
 
     def retry(self, type_name: str) -> str:
         """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
-        return f"{self.prefix}:{{{type_name}}}:retry"
+        return f"{_queue(self, type_name)}:retry"
 
     def wake(self, type_name: str) -> str:
         """List: one token for each idle worker to wake. TTL: the input ttl."""
-        return f"{self.prefix}:{{{type_name}}}:wake"
+        return f"{_queue(self, type_name)}:wake"
 
     def turns(self, type_name: str) -> str:
         """Sorted set: ids of waiting tasks by when they came, µs. TTL: like `waiting`."""
-        return f"{self.prefix}:{{{type_name}}}:turns"
+        return f"{_queue(self, type_name)}:turns"
+
+
+def version_marks(limits: Mapping[str, Limits]) -> dict[str, str]:
+    """8 hex digits for the version of each task type."""
+    return {
+        name: hashlib.blake2b(each.version.encode(), digest_size=4).hexdigest()
+        for name, each in limits.items()
+    }
+
+
+def _queue(keys: Keys, type_name: str) -> str:
+    """What the keys of a type's version begin with; its hash tag is that of all its versions."""
+    mark = keys.marks.get(type_name)
+    return f"{keys.prefix}:{{{type_name}}}" + (f":{mark}" if mark else "")

@@ -57,7 +57,7 @@ class RandomManager(RedisManager):
                 *(keys.input(task.id) for task in tasks),
             ],
             [
-                *(self._main_db, self._input_db, type_name),
+                *(self._main_db, self._input_db, self._queue(type_name)),
                 ms(self._limit(type_name, "input_ttl_s")),
                 int(self._limit(type_name, "max_load")),
                 *(int(discard), keys.finished(), keys.claims(type_name, "")),
@@ -108,7 +108,7 @@ class RandomManager(RedisManager):
             [
                 *(self._main_db, self._input_db, owner, limit, leave, KEEP_MS, keys.input("")),
                 int(suspects),
-                *types,
+                *map(self._queue, types),
             ],
         )
 
@@ -126,7 +126,7 @@ class RandomManager(RedisManager):
                 *(keys.input(task_id) for task_id in ids),
             ],
             [
-                *(self._main_db, self._input_db, owner, type_name),
+                *(self._main_db, self._input_db, owner, self._queue(type_name)),
                 int(self._limit(type_name, "max_attempts")),
                 ms(self._limit(type_name, "failure_ttl_s")),
                 *(deadly_failure(), keys.finished()),
@@ -143,3 +143,7 @@ class RandomManager(RedisManager):
 
     def _wake_keys(self, types: Sequence[str]) -> list[str]:
         return [self._keys.pool_wake()]
+
+    def _queue(self, type_name: str) -> str:
+        """How the pool calls tasks of one type and version."""
+        return f"{type_name}@{self._keys.marks[type_name]}"

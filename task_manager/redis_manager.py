@@ -21,7 +21,7 @@ from task_manager.interface import (
     TaskManager,
     Watch,
 )
-from task_manager.keys import KEEP_MS, Keys
+from task_manager.keys import KEEP_MS, Keys, version_marks
 from task_manager.records import OVERLOADED, read_status
 from task_manager.scripts import Call
 from task_manager.watch import FinishedWatch
@@ -40,7 +40,7 @@ class RedisManager(TaskManager):
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
         self._connection = Connection(url)
         self._limits = limits
-        self._keys = Keys(prefix)
+        self._keys = Keys(prefix, version_marks(limits))
         self._registered: set[str] = set()
 
     # What a discipline defines
@@ -343,7 +343,7 @@ def _grouped(items: Sequence[_Item]) -> list[tuple[str, list[_Item]]]:
 def _read_claims(reply: Sequence[bytes]) -> list[Claim]:
     claims = []
     for at in range(0, len(reply), 4):
-        task_id, name, attempts, text = reply[at : at + 4]
-        count = int(attempts)
-        claims.append(Claim(task_id.decode(), name.decode(), text, count, alone=count > 1))
+        task_id, queue, attempts, text = reply[at : at + 4]
+        name, count = queue.decode().partition("@")[0], int(attempts)
+        claims.append(Claim(task_id.decode(), name, text, count, alone=count > 1))
     return claims

@@ -64,10 +64,6 @@ class TaskType:
     echo: frozenset[str] | None = None
     """Input fields repeated in the answer; None: all."""
 
-    checks_ids: bool = False
-    """Whether workers see to it that a task is of their version, so that a server and a worker
-    whose configurations differ never make one model's answer another's. About 2 us a task."""
-
     coordinated: bool = False
     """Run by a thread of a worker's supervisor, which calls `coordinate` instead of `run`: for
     work that mostly waits, such as asking many other tasks. It never occupies a model."""

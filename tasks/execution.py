@@ -16,11 +16,6 @@ from tasks.finite import output_json
 
 log = logging.getLogger(__name__)
 
-_OTHER_VERSION = (
-    "it was asked of another version of {}; start HTTP servers and workers with the same models "
-    "table and the same release"
-)
-
 
 class Answer(NamedTuple):
     """What came of one input: a JSON object of the echoed input, then outputs or `error`."""
@@ -52,7 +47,7 @@ def make_ready(
 ) -> list[Ready]:
     """Each canonical JSON input validated and prepared, in order; never raises.
 
-    `ids` of the inputs' tasks, where they are known, are looked at if the type says so.
+    `ids` of the inputs' tasks are for the log.
     """
     ready: list[Ready] = []
     for text, task_id in zip(inputs, ids or [""] * len(inputs), strict=True):
@@ -61,11 +56,6 @@ def make_ready(
             ready.append(Ready(item, item, task_id))
         except Exception as error:  # a validator of its own may raise anything
             ready.append(Ready(None, error, task_id))
-    if task_type.checks_ids and ids is not None:
-        for place, (text, task_id) in enumerate(zip(inputs, ids, strict=True)):
-            if task_type.task_id(text) != task_id:
-                wrong = ValueError(_OTHER_VERSION.format(task_type.name))
-                ready[place] = Ready(None, wrong, task_id)
     if type(task_type).prepare is not TaskType.prepare:
         good = [place for place, each in enumerate(ready) if each.item is not None]
         prepared = _prepare_or_split(task_type, [ready[place].item for place in good])

@@ -109,7 +109,6 @@ class ModelType(TaskType):
     """What may stand under `options` in the table."""
     batch_size: ClassVar[int] = 32
     """`max_batch_size` where the table does not say it."""
-    checks_ids = True
     code_version: ClassVar[str] = "2"
     """Change it when the code gives other answers with the same model."""
 

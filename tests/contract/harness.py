@@ -20,6 +20,7 @@ RESULT_TTL_S = 60.0
 class TypeLimits:
     """The limits of a task type of the tests."""
 
+    version: str = "1"
     input_ttl_s: float | None = INPUT_TTL_S
     result_ttl_s: float | None = RESULT_TTL_S
     failure_ttl_s: float | None = 30.0

@@ -100,7 +100,9 @@ def problems() -> str:
 def keys() -> str:
     """Every key."""
     rows = []
-    for name, method in inspect.getmembers(Keys("doneyet"), inspect.ismethod):
+    for name, method in inspect.getmembers(
+        Keys("doneyet", {"<type>": "<version>"}), inspect.ismethod
+    ):
         if not name.startswith("_"):
             places = [f"<{parameter}>" for parameter in inspect.signature(method).parameters]
             shown = [{"<type_name>": "<type>", "<task_id>": "<id>"}.get(p, p) for p in places]

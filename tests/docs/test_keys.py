@@ -11,7 +11,13 @@ import requests
 from local.system import System
 from tests.docs.tables import ROOT
 
-PLACES = {"<type>": "[a-z/-]+", "<id>": "[0-9a-f]{40}", "<owner>": r"[\w.-]+", "<name>": r"\S+"}
+PLACES = {
+    "<type>": "[a-z/-]+",
+    "<version>": "[0-9a-f]{8}",
+    "<id>": "[0-9a-f]{40}",
+    "<owner>": r"[\w.-]+",
+    "<name>": r"\S+",
+}
 
 
 @pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])

@@ -100,7 +100,7 @@ def test_probe_does_what_all_other_scripts_do() -> None:
         commands = re.findall(r"call\('(\w+)'", path.read_text())
         if path.stem == "probe":
             probed.update(commands)
-        elif path.parent.name in ("shared", "random", "distributed"):
+        elif path.parent.name in ("shared", "random", "distributed", "parts"):
             used.update(commands)
     assert used - probed == {"PUBLISH"}
 

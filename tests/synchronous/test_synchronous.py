@@ -20,6 +20,7 @@ from tests.helpers import wait_until
 class TypeLimits:
     """The limits of a task type of the tests."""
 
+    version: str = "1"
     input_ttl_s: float | None = 30.0
     failure_ttl_s: float | None = 30.0
     max_attempts: int | None = 3

@@ -150,19 +150,6 @@ def test_nothing_is_prepared_before_the_type_is_loaded() -> None:
     assert batch.ready is None
 
 
-def test_a_task_of_another_version_is_refused() -> None:
-    """A server with another models table asked it: this model's answer would be a wrong one."""
-    types = kind("a", _Prepares, max_batch_size=8, checks_ids=True)
-    text = b'{"text":"x"}'
-    ids = [types["a"].task_id(text), "0" * 40]
-    (batch,) = make_batches([Claim(each, "a", text, 1, alone=False) for each in ids], types)
-    refused = {
-        claim.id: isinstance(ready.prepared, Exception)
-        for claim, ready in zip(batch.claims, batch.ready or (), strict=True)
-    }
-    assert refused == {ids[0]: False, ids[1]: True}
-
-
 def test_batches_of_a_priced_type_come_in_no_order() -> None:
     """Claims that cannot begin soon go back, and dear ones must not always be those."""
     types = kind("a", _Priced, max_batch_size=1)

@@ -11,23 +11,24 @@
 -- ARGV[6]  ms      how long records of running tasks are kept without a renewal
 -- ARGV[7]  string  what input keys begin with, before the id
 -- ARGV[8]  0 or 1  suspects: also those to be claimed alone
--- ARGV[9+] string  the types
+-- ARGV[9+] string  the types and versions
 -- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
 local retry, wake, owners, call = KEYS[1], KEYS[2], KEYS[3], redis.call
 local main_db, input_db, owner, keep_ms, input_prefix = ARGV[1], ARGV[2], ARGV[3], ARGV[6], ARGV[7]
 local limit, leave, suspects = tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[8] == '1'
 if not call('ZSCORE', owners, owner) then return {} end
-local t, types, reply = call('TIME'), {}, {}
+local t, types, reply, own = call('TIME'), {}, {}, 0
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 for i = 9, #ARGV do
   local k = 4 + (i - 9) * 3
   types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
-  types[ARGV[i]].epoch = call('HGET', KEYS[k + 2], 'epoch')
+  local counts = call('HMGET', KEYS[k + 2], 'epoch', 'total')
+  types[ARGV[i]].epoch, own = counts[1], own + (counts[2] or 0)
 end
 call('SELECT', input_db)
 local waiting = call('DBSIZE')
 call('SELECT', main_db)
-local picks, tries, first_key, later, later_ms = math.min(limit, waiting - leave), 0, nil, nil, nil
+local picks, tries, first_key, later, later_ms, not_mine = math.min(limit, waiting - leave), 0, nil, nil, nil, false
 while suspects and picks > 0 and not first_key do
   local id = call('LPOP', retry)
   if not id then break end
@@ -39,9 +40,10 @@ end
 
 call('SELECT', input_db)
 local ends_at, heads, tail = picks * 2 + (suspects and 16 or 64), {}, ' ' .. now .. ' '
-while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types, or suspects
+-- Some tries meet unknown types or versions, or suspects.
+while #reply < picks * 4 and (tries < ends_at or #reply == 0 and own > 0 and tries < 1000) do
   tries = tries + 1
-  local key = first_key or call('RANDOMKEY')
+  local key, is_first = first_key or call('RANDOMKEY'), first_key ~= nil
   first_key = nil
   if not key then break end
   local text, left = call('GET', key), call('PTTL', key)
@@ -59,16 +61,16 @@ while #reply < picks * 4 and tries < ends_at do -- some tries meet unknown types
     n = #reply
     reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, name, attempts, input
     if alone then break end
-  elseif kind and left > 0 and alone then
-    later, later_ms = key:sub(#input_prefix + 1), left
+  elseif left > 0 and alone and (kind or is_first) and not not_mine then
+    later, later_ms, not_mine = key:sub(#input_prefix + 1), left, is_first
   end
 end
 call('SELECT', main_db)
 
 if waiting == 0 then call('DEL', wake) end
-if later and call('EXISTS', retry) == 0 then -- the list was lost
+if later and (not_mine or call('EXISTS', retry) == 0) then -- it is another's, or the list was lost
   call('RPUSH', retry, later)
-  call('PEXPIRE', retry, later_ms)
+  if call('PTTL', retry) < later_ms then call('PEXPIRE', retry, later_ms) end
 end
 for _, kind in pairs(types) do
   if #kind.run > 0 then

@@ -9,7 +9,7 @@
 -- ARGV[1]  int     main database
 -- ARGV[2]  int     input database
 -- ARGV[3]  string  owner
--- ARGV[4]  string  task type
+-- ARGV[4]  string  task type and version
 -- ARGV[5]  count   max attempts
 -- ARGV[6]  ms      failure ttl
 -- ARGV[7]  string  body of the failure (JSON)

@@ -7,7 +7,7 @@
 -- KEYS[6+] string  the n results, then the n waiting inputs (these in the input database)
 -- ARGV[1]  int     main database
 -- ARGV[2]  int     input database
--- ARGV[3]  string  task type
+-- ARGV[3]  string  task type and version
 -- ARGV[4]  ms      input ttl
 -- ARGV[5]  count   max load
 -- ARGV[6]  0 or 1  discard: drop done and failed results first

@@ -1,0 +1,117 @@
+"""Two versions of a task type beside each other, as in a rolling update: each answers its own."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from task_manager.interface import Claim, Result, State, Task
+from tasks.base import TaskType
+from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
+
+TYPES = [ONE, OTHER]
+Make = Callable[[str], RedisHarness]
+
+
+@pytest.fixture(params=["random", "distributed", "ordered"])
+def make(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Make]:
+    """Makes what servers and workers of one version use, in one mode on one server."""
+    made: list[RedisHarness] = []
+
+    def of_version(version: str) -> RedisHarness:
+        limits = {name: replace(TypeLimits(), version=version) for name in TYPES}
+        made.append(RedisHarness(redis_url, limits, request.param))
+        made[-1].manager.renew({f"worker-{version}": TYPES}, lease_s=10)
+        return made[-1]
+
+    yield of_version
+    for harness in made:
+        harness.close()
+
+
+def task(n: int, version: str) -> Task:
+    """The task that a server of `version` makes of `n`."""
+    text = b'{"n": %d}' % n
+    kind = TaskType()
+    kind.name, kind.version = ONE, version
+    return Task(kind.task_id(text), ONE, text)
+
+
+def claim(harness: RedisHarness, version: str, limit: int = 10) -> list[Claim]:
+    """What the worker of `version` gets."""
+    return harness.manager.claim(f"worker-{version}", TYPES, limit)
+
+
+def finish(harness: RedisHarness, version: str, claims: list[Claim]) -> None:
+    """The worker of `version` answers, each answer with its version."""
+    body = version.encode()
+    results = [Result(each.id, each.type, State.DONE, body, 60) for each in claims]
+    harness.manager.finish(f"worker-{version}", results)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations("12")))
+@pytest.mark.parametrize("works_first", ["1", "2"])
+def test_each_version_answers_its_own(make: Make, order: tuple[str, ...], works_first: str) -> None:
+    """Whoever is asked first and whoever works first: the answer under an id is its version's."""
+    by_version = {version: make(version) for version in order}
+    for version in order:
+        by_version[version].manager.submit([task(n, version) for n in range(5)])
+    last = "2" if works_first == "1" else "1"
+    for version in (works_first, last):
+        claims = claim(by_version[version], version)
+        assert {each.id for each in claims} == {task(n, version).id for n in range(5)}
+        assert all((each.attempts, each.alone) == (1, False) for each in claims)
+        assert claim(by_version[version], version) == []
+        finish(by_version[version], version, claims)
+    for version in order:
+        for n in range(5):
+            status = only(by_version[version].manager.submit([task(n, version)]))
+            assert (status.state, status.body) == (State.DONE, version.encode())
+            assert status.load == 0
+
+
+def test_answers_of_another_version_are_found_by_id(make: Make) -> None:
+    """Who has the id of an old version's task gets its answer from a new server."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(1, "1")])
+    finish(old, "1", claim(old, "1"))
+    status = new.manager.status(ONE, task(1, "1").id)
+    assert status is not None
+    assert (status.state, status.body) == (State.DONE, b"1")
+
+
+def test_many_of_another_version_do_not_starve_a_worker(make: Make) -> None:
+    """A worker soon gets the only task of its own version, however many others wait."""
+    old, new = make("1"), make("2")
+    new.manager.submit([task(n, "2") for n in range(900)])
+    old.manager.submit([task(1, "1")])
+    found = [each.id for _ in range(12) for each in claim(old, "1", limit=1)]
+    assert found == [task(1, "1").id]
+    assert len(claim(new, "2", limit=1000)) == 900, "nor does it take theirs"
+
+
+def test_suspects_of_another_version_wait_for_their_own(make: Make) -> None:
+    """A task to be retried alone is passed over by others, and still goes first with its own."""
+    old, new = make("1"), make("2")
+    new.manager.submit([task(1, "2"), task(2, "2")])
+    assert len(claim(new, "2")) == 2
+    new.manager.recover("worker-2", TYPES, running=[task(1, "2").id])
+    old.manager.submit([task(3, "1")])
+    assert [each.id for each in (*claim(old, "1"), *claim(old, "1"))] == [task(3, "1").id]
+    new.manager.renew({"worker-2": TYPES}, lease_s=10)
+    (suspect,) = claim(new, "2")
+    assert (suspect.id, suspect.attempts, suspect.alone) == (task(1, "2").id, 2, True)
+
+
+def test_load_is_of_one_version(make: Make) -> None:
+    """Tasks and workers of another version say nothing of how long an answer takes."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(n, "1") for n in range(3)])
+    new.manager.submit([task(n, "2") for n in range(2)])
+    claim(old, "1", limit=1)
+    for harness, expected in ((old, (2, 1, 1)), (new, (2, 0, 1))):
+        load = harness.manager.load([ONE])[0]
+        assert (load.waiting, load.running, load.workers) == expected
