@@ -120,7 +120,9 @@ def _run_or_split(
         return []
     report = task_type.report_progress
     if report is not None:  # `run` counts from 0 in each half; whoever asked counts in the batch
-        task_type.report_progress = lambda i, part, text: report(positions[i], part, text)
+        task_type.report_progress = lambda i, part, text: (
+            report(positions[i], part, text) if i in range(len(positions)) else None
+        )
     try:
         returned = task_type.run([each.prepared for each in items])
         if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):

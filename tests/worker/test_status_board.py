@@ -61,12 +61,13 @@ def test_ready_is_told_once_everything_is_loaded(board_fd: int) -> None:
 def test_what_is_read_is_always_one_run(board_fd: int) -> None:
     """While another process writes as fast as it can, ids of two runs never mix."""
     program = (
-        "import sys\n"
+        "import sys, time\n"
         "from worker.status_board import StatusBoard\n"
         "board = StatusBoard(int(sys.argv[1]))\n"
         "while True:\n"
         "    for n in range(1, 5):\n"
         "        board.begin([str(n) * 40] * n)\n"
+        "        time.sleep(0)\n"  # it may be interrupted while a run is shown
         "        board.end()\n"
     )
     writer = subprocess.Popen(
@@ -80,7 +81,7 @@ def test_what_is_read_is_always_one_run(board_fd: int) -> None:
         return len(seen) >= 1000
 
     try:
-        wait_until(seen_enough, description="a thousand runs were seen")
+        wait_until(seen_enough, description="a thousand runs were seen", timeout_s=60)
     finally:
         writer.kill()
         writer.wait()
