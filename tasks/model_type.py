@@ -149,7 +149,13 @@ class ModelType(TaskType):
         return float(item.tokens)
 
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        return self.engine.run(inputs, self.progress)
+        try:
+            return self.engine.run(inputs, self.progress)
+        except RuntimeError:
+            from tasks.engines.device import end_if_device_is_lost
+
+            end_if_device_is_lost()
+            raise
 
     def _version(self) -> str:
         """Part of every task id, so that another model or option never serves these answers."""
