@@ -18,7 +18,7 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test check lint format mutants bench containers browser lock upgrade clean
+.PHONY: help demo demo-models serve test check lint format mutants bench soak containers browser lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ mutants: $(DEV) ## Breaks one rule at a time and checks that tests notice; a par
 
 bench: $(DEV) ## Measures doneyet beside its peers and writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+soak: $(DEV) ## Mixed traffic for five minutes: fails if memory grows; ARGS="--seconds 60" for less
+	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 containers: $(DEV) ## Builds and runs the containers on the Docker engine that is there
 	@$(BIN)/python -m pytest -m containers $(ARGS)

@@ -9,15 +9,12 @@ reading is a response that is one byte shorter than it says.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from http_server import sockets
 from http_server.memory import give_back
 from http_server.problem import MEDIA_TYPE, Problem, bad_request, unavailable
 from settings import Settings
@@ -35,14 +32,12 @@ SLOW_AFTER_S = 1.0
 LEAST_BYTES_PER_S = 16 * 1024
 """Each so many bytes that came give a body one more second."""
 
-UNREAD_S = 15
-"""How long a client may leave a response unread before its connection is dropped."""
-
 _PIECE_BYTES = 64 * 1024
 _POLITENESS = 4  # times the limit that is read and dropped, so that the client sees its 413
 _WATCH_S = 0.25
 _TRIM_AFTER_BYTES = 16 * 1024 * 1024
 _TRIM_S = 2.0
+_LOOK_S = 10.0
 _FLUSH_S = 0.05  # enough for what was written to go out, before the connection is cut
 _FEW = 10  # as many are told why; more only see their connection cut
 
@@ -103,9 +98,8 @@ class BodyReader:
         self._make_room(now_s)
 
     def _run(self) -> None:
-        while not _drop_unread():
-            time.sleep(_WATCH_S)
-        trimmed_s = 0.0
+        trimmed_s = looked_s = 0.0
+        port = None
         while True:
             time.sleep(_WATCH_S)
             now_s = time.monotonic()
@@ -113,6 +107,12 @@ class BodyReader:
             if self._read_bytes > _TRIM_AFTER_BYTES and now_s - trimmed_s > _TRIM_S:
                 self._read_bytes, trimmed_s = 0, now_s
                 give_back()
+            if sockets.are_shown() and now_s - looked_s > _LOOK_S:
+                if port is None:
+                    port = sockets.listening_port()
+                else:
+                    looked_s = now_s
+                    sockets.close_silent(port)
 
     def _make_room(self, now_s: float) -> None:
         readings = list(self._readings.values())
@@ -215,19 +215,3 @@ class _Breaking:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def _drop_unread() -> bool:
-    """Has Linux drop connections whose client reads nothing; False while nobody listens yet.
-
-    Connections inherit it from the listening socket, which granian makes and does not show.
-    """
-    if not hasattr(socket, "TCP_USER_TIMEOUT"):
-        return True
-    found = False
-    for name in Path("/proc/self/fd").iterdir():
-        with suppress(OSError, ValueError), socket.socket(fileno=os.dup(int(name.name))) as each:
-            if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNREAD_S * 1000)
-                found = True
-    return found

@@ -18,7 +18,7 @@ BURST_S = 5.0
 """An address that was quiet may make this many seconds' worth of requests at once."""
 
 MOST_ADDRESSES = 10_000
-"""Addresses remembered; beyond it those are forgotten that may make a whole burst again."""
+"""Addresses remembered at once."""
 
 NOT_COUNTED = frozenset({"/healthz", "/readyz", "/ping", "/healthcheck"})
 
@@ -44,9 +44,17 @@ class RateLimit:
             if early_s > 1e-9:
                 return early_s
             if len(self._due_s) >= MOST_ADDRESSES:
-                self._due_s = {known: at for known, at in self._due_s.items() if at > now_s}
+                self._forget(now_s)
             self._due_s[address] = due_s + self._interval_s
             return 0.0
+
+    def _forget(self, now_s: float) -> None:
+        """Makes room: those that may make a whole burst again go, and if need be the half that was
+        seen first, so that no number of addresses takes more memory or time."""
+        kept = [(known, at_s) for known, at_s in self._due_s.items() if at_s > now_s]
+        self._due_s = dict(
+            kept if len(kept) < MOST_ADDRESSES // 2 else kept[-MOST_ADDRESSES // 2 :]
+        )
 
 
 def with_rate_limit(

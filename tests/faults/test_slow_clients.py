@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
+from http_server import sockets
 from tests.http.servers import ServerProcess, serving
 
 Connect = Callable[[bytes], socket.socket]
@@ -116,6 +117,30 @@ def test_heads_that_do_not_come_stop_nobody(server: ServerProcess, connect: Conn
         connect(b"")
         connect(b"POST /factorize HTTP/1.1\r\nHost: x\r\nX-")
     assert slowest(server) < 3
+
+
+def test_who_says_nothing_is_sent_off(
+    server: ServerProcess, connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the connections to a port those that never sent a byte are ended, and no others."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        with contextlib.ExitStack() as opened:
+            ends = []
+            for sent in (b"", b"x"):
+                client = opened.enter_context(socket.create_connection(("127.0.0.1", port)))
+                served = opened.enter_context(listening.accept()[0])
+                client.sendall(sent)
+                ends.append((client, served))
+            monkeypatch.setattr(sockets, "SILENT_S", 0.05)
+            time.sleep(0.2)
+            sockets.close_silent(port)
+            (silent, _), (other, served) = ends
+            silent.settimeout(5)
+            assert silent.recv(1) == b""
+            served.sendall(b"y")
+            other.settimeout(5)
+            assert other.recv(1) == b"y"
 
 
 def test_threads_come_back(server: ServerProcess, connect: Connect) -> None:

@@ -77,3 +77,11 @@ def test_no_limit_by_default(client: FlaskClient) -> None:
     """Many clients behind one proxy share an address, so a limit is a choice."""
     codes = {client.post("/factorize", json={"number": 6}).status_code for _ in range(200)}
     assert codes == {202}
+
+
+def test_no_number_of_addresses_takes_more_room() -> None:
+    """All of them ask at the same time, so that none may be forgotten for being quiet."""
+    limit = RateLimit(1.0)
+    for n in range(3 * MOST_ADDRESSES):
+        assert limit.too_early_s(str(n), 0.0) == 0.0
+    assert len(limit._due_s) <= MOST_ADDRESSES

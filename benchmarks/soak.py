@@ -1,0 +1,249 @@
+"""Mixed traffic for minutes on a real system: does anything grow?
+
+    make soak                          # five minutes; writes docs/soak.svg
+    make soak ARGS="--seconds 60"      # shorter, and only prints
+
+Clients poll, wait, send arrays, send what is wrong, cancel, stall and read nothing, all at once.
+The memory of the server, of the worker and of Redis is sampled. After a warm-up, in which caches
+fill, none may grow by more than `MOST_MORE_MIB`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import itertools
+import json
+import random
+import socket
+import statistics
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import redis
+import requests
+
+from local.system import System
+
+MOST_MORE_MIB = 64
+WARM_UP = 0.4  # of the whole time
+PLOT = Path(__file__).parents[1] / "docs" / "soak.svg"
+PLOT_FROM_S = 120
+SETTINGS = {
+    "DONEYET_RESULT_TTL_S": "15",
+    "DONEYET_INPUT_TTL_S": "5",
+    "DONEYET_BODY_TIMEOUT_S": "3",
+    "DONEYET_LOG_LEVEL": "warning",
+}
+SERIES = ("HTTP server", "worker", "Redis")
+COLOURS = ("#1f6feb", "#d97706", "#dc2626")
+
+
+class Traffic:
+    """Clients in threads, until told to stop."""
+
+    def __init__(self, url: str, port: int) -> None:
+        self._url, self._port = url, port
+        self._stopped = threading.Event()
+        self._numbers = itertools.count(10**9)
+        self.answered: Counter[str] = Counter()
+        self._threads = [
+            threading.Thread(target=self._run, args=(kind, pause_s), daemon=True)
+            for kind, pause_s in [
+                (self.poll, 0.002),
+                (self.ask_and_wait, 0.002),
+                (self.ask_and_wait, 0.002),
+                (self.array, 0.05),
+                (self.held_array, 0.1),
+                (self.wrong, 0.05),
+                (self.cancel, 0.02),
+                (self.stall, 0.1),
+                (self.read_nothing, 0.5),
+            ]
+        ]
+
+    def start(self) -> None:
+        """Begins all kinds of traffic."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Ends all of it."""
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def _run(self, kind: Callable[[requests.Session], str], pause_s: float) -> None:
+        with requests.Session() as session:
+            while not self._stopped.wait(pause_s):
+                try:
+                    said = kind(session)
+                except requests.RequestException as error:
+                    said = type(error).__name__
+                self.answered[f"{kind.__name__}: {said}"] += 1
+
+    def _post(self, session: requests.Session, body: object, **headers: str) -> str:
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers["Content-Type"] = "application/json"
+        return str(
+            session.post(f"{self._url}/factorize", data, headers=headers, timeout=40).status_code
+        )
+
+    def _new(self) -> dict[str, int]:
+        return {"number": next(self._numbers)}
+
+    def poll(self, session: requests.Session) -> str:
+        """One of a thousand inputs that are asked for again and again."""
+        return self._post(session, {"number": random.randrange(2, 1000)})
+
+    def ask_and_wait(self, session: requests.Session) -> str:
+        """A new input, until it is done."""
+        return self._post(session, self._new(), Prefer="wait=10")
+
+    def array(self, session: requests.Session) -> str:
+        """Two hundred inputs, half of them new."""
+        known = [{"number": number} for number in range(2, 102)]
+        return self._post(session, known + [self._new() for _ in range(100)])
+
+    def held_array(self, session: requests.Session) -> str:
+        """Five hundred new inputs, until all are done."""
+        return self._post(session, [self._new() for _ in range(500)], Prefer="wait=10")
+
+    def wrong(self, session: requests.Session) -> str:
+        """What is no JSON, or no input, or a thousand times no input."""
+        noise = str(next(self._numbers))
+        bodies: list[object] = [
+            b"{" * 1000,
+            {f"f{noise}": 1},
+            [{f"f{n}": noise for n in range(60)}] * 1000,
+            b'{"number": 1e999}',
+        ]
+        return self._post(session, random.choice(bodies), X_Noise="x" * 10_000)
+
+    def cancel(self, session: requests.Session) -> str:
+        """A new input, which is cancelled at once."""
+        asked = session.post(f"{self._url}/factorize", json=self._new(), timeout=40)
+        if asked.status_code != 202:
+            return f"asked {asked.status_code}"
+        path = asked.headers["Location"]
+        return str(session.delete(f"{self._url}{path}", timeout=40).status_code)
+
+    def stall(self, session: requests.Session) -> str:
+        """A body that ends halfway."""
+        self._leave(b"Content-Length: 100\r\n\r\n{", 0.3)
+        return "left"
+
+    def read_nothing(self, session: requests.Session) -> str:
+        """Answers of a megabyte that nobody reads."""
+        body = json.dumps([{"number": number} for number in range(2, 6000)]).encode()
+        self._leave(b"Content-Length: %d\r\n\r\n%b" % (len(body), body), 1.0)
+        return "left"
+
+    def _leave(self, sent: bytes, after_s: float) -> None:
+        head = b"POST /factorize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", self._port), timeout=5) as connection,
+        ):
+            connection.sendall(head + sent)
+            time.sleep(after_s)
+
+
+def main() -> None:
+    """Runs the traffic, prints what grew, and exits with 1 where it grew too much."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
+    parser.add_argument("--seconds", type=int, default=300)
+    seconds = parser.parse_args().seconds
+    with System(discipline="distributed", processes=1, settings=SETTINGS) as system:
+        assert system.http_server is not None
+        assert system.worker is not None
+        assert system.redis is not None
+        parts = [family(system.http_server.pid), family(system.worker.pid)]
+        traffic = Traffic(system.url, system.port)
+        samples: list[tuple[float, list[float]]] = []
+        with redis.Redis.from_url(system.redis.url) as client:
+            traffic.start()
+            began_s = time.monotonic()
+            while (now_s := time.monotonic() - began_s) < seconds:
+                system.check()
+                used_mib = int(client.info("memory")["used_memory_rss"]) / 2**20
+                samples.append((now_s, [*map(resident_mib, parts), used_mib]))
+                time.sleep(min(1.0, seconds / 100))
+            traffic.stop()
+    for kind, count in sorted(traffic.answered.items()):
+        print(f"{kind}: {count}")
+    grew = {name: growth(samples, at) for at, name in enumerate(SERIES)}
+    for at, (name, mib) in enumerate(grew.items()):
+        print(f"{name}: {samples[-1][1][at]:.0f} MiB at the end, {mib:+.0f} MiB after the warm-up")
+    if seconds >= PLOT_FROM_S:
+        PLOT.write_text(plot(samples))
+        print(f"wrote {PLOT.name}")
+    sys.exit(max(grew.values()) > MOST_MORE_MIB)
+
+
+def growth(samples: list[tuple[float, list[float]]], at: int) -> float:
+    """How much more the last fifth has than the first after the warm-up, MiB, by medians."""
+    values = [each[at] for _, each in samples[int(len(samples) * WARM_UP) :]]
+    fifth = max(1, len(values) // 5)
+    return statistics.median(values[-fifth:]) - statistics.median(values[:fifth])
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    return [pid, *(one for child in path.read_text().split() for one in family(int(child)))]
+
+
+def resident_mib(pids: list[int]) -> float:
+    """What these processes have in memory together; 0 for those that have ended."""
+    pages = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * 4096 / 2**20
+
+
+def plot(samples: list[tuple[float, list[float]]]) -> str:
+    """The samples as SVG: MiB over seconds, the warm-up shaded."""
+    width, height, left, top = 720, 300, 60, 20
+    last_s = samples[-1][0]
+    most = max(max(each) for _, each in samples) * 1.1
+
+    def x(at_s: float) -> float:
+        return left + at_s / last_s * (width - left - 20)
+
+    def y(mib: float) -> float:
+        return top + (1 - mib / most) * (height - top - 40)
+
+    shaded = f'width="{x(last_s * WARM_UP) - left:.0f}" height="{y(0) - top:.0f}"'
+    size = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<rect x="{left}" y="{top}" {shaded} fill="#f3f4f6"/>',
+        f'<text x="{left + 6}" y="{top + 14}" fill="#6b7280">warm-up</text>',
+    ]
+    for part in range(5):
+        mib = most * part / 4
+        lines.append(
+            f'<line x1="{left}" x2="{width - 20}" y1="{y(mib):.1f}" y2="{y(mib):.1f}" '
+            f'stroke="#e5e7eb"/><text x="{left - 6}" y="{y(mib) + 4:.1f}" '
+            f'text-anchor="end">{mib:.0f}</text>'
+        )
+    for at, (name, colour) in enumerate(zip(SERIES, COLOURS, strict=True)):
+        points = " ".join(f"{x(at_s):.1f},{y(each[at]):.1f}" for at_s, each in samples)
+        line = f'stroke="{colour}" stroke-width="1.5" points="{points}"'
+        lines.append(f'<polyline fill="none" {line}/>')
+        label = f'x="{left + 100 + 130 * at}" y="{height - 8}" fill="{colour}"'
+        lines.append(f"<text {label}>{name}</text>")
+    end = f'x="{width - 20}" y="{height - 8}" text-anchor="end"'
+    lines.append(f'<text x="6" y="14">MiB</text><text {end}>{last_s:.0f} s</text>')
+    return "\n".join([*lines, "</svg>", ""])
+
+
+if __name__ == "__main__":
+    main()
