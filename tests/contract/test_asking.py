@@ -123,12 +123,18 @@ def test_asking_keeps_a_task_wanted(make_harness: MakeHarness) -> None:
     harness = make_harness(input_ttl_s=1.0)
     needs_waiting(harness)
     submitted_at = time.monotonic()
+    harness.manager.submit([task(7)])
+    first = harness.manager.status(ONE, task(7).id)
+    assert first is not None
 
     def asked_for_long() -> bool:
         assert only(harness.manager.submit([task(7)])).state is State.WAITING
         return time.monotonic() - submitted_at > 2.5
 
     wait_until(asked_for_long, description="2.5 s of asking are over")
+    now = harness.manager.status(ONE, task(7).id)
+    assert now is not None
+    assert now.submitted_ms == first.submitted_ms, "it is the same task, not one made anew"
     assert harness.work_once() == [7]
 
 
@@ -264,6 +270,21 @@ def test_watch_tells_of_finished_tasks(harness: Harness) -> None:
     assert connected.wait(5)
     ask_until_done(harness, 7)
     wait_until(lambda: task(7).id in heard, description="the watcher heard", timeout_s=1)
+    watch.close()
+
+
+def test_watch_tells_of_discarded_results(harness: Harness) -> None:
+    """A watcher hears that an answer it may have kept holds no longer, and of a cancelled task."""
+    needs_waiting(harness)
+    ask_until_done(harness, 7)
+    heard: list[str] = []
+    connected = threading.Event()
+    watch = harness.manager.watch(heard.extend, lambda up: connected.set() if up else None)
+    assert connected.wait(5)
+    harness.manager.submit([task(7)], discard=True)
+    wait_until(lambda: heard == [task(7).id], description="the watcher heard of the discarding")
+    harness.manager.cancel(ONE, task(7).id)
+    wait_until(lambda: heard == [task(7).id] * 2, description="the watcher heard of the cancelling")
     watch.close()
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import redis
 
-from task_manager.interface import State, Status
+from task_manager.errors import UnavailableError
+from task_manager.interface import Result, State, Status
 from tests.conftest import keys_without_ttl
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, only, task
 from tests.helpers import wait_until
@@ -210,3 +211,117 @@ def test_hasty_server_asks_of_a_running_task(make_harness: Callable[..., RedisHa
     manager.recover("a", TYPES)
     assert patient.work_once() == [1]
     assert only(manager.submit([task(1)])).state is State.DONE
+
+
+def test_suspects_stay_alone_without_their_list(harness: RedisHarness, redis_url: str) -> None:
+    """Who has to be retried alone is so even where the list of them was lost, and goes first again
+    as soon as one was met."""
+    manager = harness.manager
+    manager.renew({"a": TYPES}, lease_s=10)
+    manager.submit([task(n) for n in range(4)])
+    assert len(manager.claim("a", TYPES, limit=100)) == 4
+    manager.submit([task(n) for n in range(10, 20)])
+    manager.recover("a", TYPES, running=[task(n).id for n in (1, 2, 3)])
+    manager.submit([task(n) for n in range(20, 30)])
+    lose(redis_url, *(key for key in all_keys(redis_url) if key[1].endswith(b"retry")))
+    manager.renew({"b": TYPES}, lease_s=10)
+    together = []
+    while claims := manager.claim("b", TYPES, limit=100):
+        assert len(claims) == 1 or not any(claim.alone for claim in claims)
+        together.append(len(claims))
+    assert sum(together) == 24
+    assert sorted(together)[:3] == [1, 1, 1]
+    assert len(together) <= 24
+
+
+DAMAGE: dict[str, Callable[[redis.Redis, redis.Redis], object]] = {
+    "running": lambda main, _: garble(main, "*:running"),
+    "inputs": lambda main, _: garble(main, "*:inputs"),
+    "wanted": lambda main, _: garble(main, "*:wanted"),
+    "input": lambda _, inputs: [
+        inputs.set(key, "?", keepttl=True) for key in inputs.scan_iter(match="*:input:*")
+    ],
+    "half of wanted": lambda main, _: [
+        main.hdel(key, "total") for key in main.scan_iter(match="*:wanted")
+    ],
+    "half of inputs": lambda main, _: [
+        main.hdel(key, *main.hkeys(key)[::2]) for key in main.scan_iter(match="*:inputs")
+    ],
+    "half of waiting": lambda main, _: [
+        main.zremrangebyrank(key, 0, 3) for key in main.scan_iter(match="*:waiting")
+    ],
+    "retry": lambda main, _: [
+        main.lpush(key, "unknown") for key in main.scan_iter(match="*:retry")
+    ],
+}
+
+
+def garble(client: redis.Redis, pattern: str) -> None:
+    """Makes nonsense of every field of the hashes whose names match."""
+    for key in client.scan_iter(match=pattern):
+        client.hset(key, mapping=dict.fromkeys(client.hkeys(key), "?"))
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("prepare", [waiting, running, given_back], ids=lambda each: each.__name__)
+def test_partial_records(
+    harness: RedisHarness, redis_url: str, prepare: Prepare, damage: str
+) -> None:
+    """Records that cannot be read raise nothing, and asking again brings all answers."""
+    manager = harness.manager
+    prepare(harness)
+    with (
+        redis.Redis.from_url(redis_url) as main,
+        redis.Redis.from_url(redis_url, single_connection_client=True) as inputs,
+    ):
+        inputs.select(1)
+        DAMAGE[damage](main, inputs)
+    manager.status(ONE, task(1).id)
+    manager.cancel(ONE, task(2).id)
+    manager.finish("a", [Result(task(3).id, ONE, State.FAILED, b"{}", 60)])
+    manager.recover("a", TYPES)
+    statuses = manager.submit([task(n) for n in NUMBERS], discard=True)
+    assert all(isinstance(status, Status) for status in statuses)
+
+    def all_done() -> bool:
+        harness.work_once()
+        statuses = manager.submit([task(n) for n in NUMBERS])
+        return all(isinstance(s, Status) and s.state is State.DONE for s in statuses)
+
+    wait_until(all_done, description="all tasks are done")
+    assert manager.load([ONE])[0].waiting >= 0
+    assert manager.load([ONE])[0].running == 0
+    assert not keys_without_ttl(redis_url)
+
+
+def test_supervisor_that_is_killed_while_it_recovers(
+    harness: RedisHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The dead owner is still known to others, who go on."""
+    running(harness)
+
+    def killed(_calls: object) -> None:
+        raise UnavailableError("killed here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(harness.manager, "_run", killed)
+        with pytest.raises(UnavailableError):
+            harness.manager.recover("a", TYPES)
+    let_die(harness)
+    assert "a" in harness.manager.renew({"b": TYPES}, lease_s=10).dead
+    harness.manager.recover("a", TYPES)
+    assert len(answered(harness)) == len(NUMBERS)
+
+
+def test_running_records_that_nobody_would_end(harness: RedisHarness, redis_url: str) -> None:
+    """What ran in the name of an owner that is not known any more, and that nobody asks for again,
+    is not counted for ever."""
+    running(harness)
+    with redis.Redis.from_url(redis_url) as client:
+        for key in client.scan_iter(match="*:running"):
+            for task_id, held in client.hgetall(key).items():
+                owner, _, *rest = held.split(b" ")
+                client.hset(key, task_id, b" ".join([owner, b"1", *rest]))
+    lose(redis_url, *(key for key in all_keys(redis_url) if b"owners" in key[1]))
+    harness.manager.renew({"b": TYPES}, lease_s=10)
+    assert harness.manager.load([ONE])[0].running == 0

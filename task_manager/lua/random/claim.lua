@@ -23,7 +23,7 @@ for i = 9, #ARGV do
   local k = 4 + (i - 9) * 3
   types[ARGV[i]] = { running = KEYS[k], claims = KEYS[k + 1], wanted = KEYS[k + 2], run = {}, held = {}, left = {} }
   local counts = call('HMGET', KEYS[k + 2], 'epoch', 'total')
-  types[ARGV[i]].epoch, own = counts[1], own + (counts[2] or 0)
+  types[ARGV[i]].epoch, own = counts[1], own + (tonumber(counts[2] or '') or 0)
 end
 call('SELECT', input_db)
 local waiting = call('DBSIZE')

@@ -16,6 +16,7 @@
 -- ARGV[8]  string  channel of finished tasks
 -- ARGV[9+] per task: id, "1" where this attempt counts (the process died with it) else "0"
 -- returns  how many claims ended
+-- include parts/counted
 local running, claims, progress, wanted, retry, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
 local main_db, input_db, owner, task_type = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local max_attempts, failure_ttl_ms, failure, channel = tonumber(ARGV[5]), ARGV[6], ARGV[7], ARGV[8]
@@ -39,9 +40,10 @@ for i = 1, n do
       end
     elseif left > 0 and input and redis.call('EXISTS', result_key) == 0 then
       if not counts then attempts = math.max(0, attempts - 1) end
-      local epoch = redis.call('HGET', wanted, 'epoch')
+      local _, epoch = counted(wanted, tonumber(t[1]))
       if not epoch then
         epoch = ('%d%06d'):format(t[1], t[2])
+        redis.call('DEL', wanted)
         redis.call('HSET', wanted, 'epoch', epoch, 'total', 0, 'swept', t[1])
       end
       redis.call('SELECT', input_db)
