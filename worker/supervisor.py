@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Sequence
 from types import FrameType
 
 from settings import Settings
@@ -64,6 +65,15 @@ class Slot:
             return False
         run = self.child.board.read()
         return run is None or run.running_for_s() < BUSY_S
+
+
+def choose_who_takes_suspects(slots: Sequence[Slot]) -> None:
+    """Half of the processes at most, so that the others can serve whoever is innocent."""
+    most = max(1, len(slots) // 2)
+    ranked = sorted(slots, key=lambda slot: (not slot.is_risky, not slot.is_free))
+    children = [slot.child for slot in ranked if slot.child is not None]
+    for place, child in enumerate(children):
+        child.board.takes_suspects = place < most
 
 
 class Supervisor:
@@ -129,7 +139,7 @@ class Supervisor:
         else:
             self._start_due()
         self._watchdog.run_once(self.children)
-        self._choose_who_takes_suspects()
+        choose_who_takes_suspects(self._slots)
         if time.monotonic() >= self._leave_redis_until_s:
             self._talk_to_redis()
         self._announce()
@@ -152,15 +162,6 @@ class Supervisor:
             if slot.child is None and now_s >= slot.start_at_s:
                 slot.child = Child(self._settings, self._most_ids)
                 slot.child.follows_a_death = slot.died_running
-
-    def _choose_who_takes_suspects(self) -> None:
-        """Half of the processes at most, so that the others can serve whoever is innocent."""
-        most = max(1, len(self._slots) // 2)
-        slots = [slot for slot in self._slots if slot.child is not None]
-        slots.sort(key=lambda slot: (not slot.is_risky, not slot.is_free))
-        for place, slot in enumerate(slots):
-            if slot.child is not None:
-                slot.child.board.takes_suspects = place < most
 
     def _reap(self) -> None:
         for slot in self._slots:

@@ -51,10 +51,19 @@ class Controlled(TaskType):
 class Process:
     """The two threads of a worker process, as threads of the test."""
 
-    def __init__(self, manager: FakeManager, kind: TaskType, lease_s: float = 5.0) -> None:
+    def __init__(
+        self,
+        manager: FakeManager,
+        kind: TaskType,
+        lease_s: float = 5.0,
+        *,
+        takes_suspects: bool = False,
+        suspects_in_s: float = 0.0,
+    ) -> None:
         self.desk = Desk()
         self._fd = make_board_file(kind.max_batch_size)
         self.board = StatusBoard(self._fd)
+        self.board.takes_suspects = takes_suspects
         progress = ProgressReports(self.desk.wake)
         kind.report_progress = progress
         self.exchange = Exchange(
@@ -68,6 +77,7 @@ class Process:
             some_wait=lambda: bool(manager.waiting),
             place="redis://fake",
             lease_s=lease_s,
+            suspects_in_s=suspects_in_s,
         )
         runner = Runner(self.desk, self.board, progress, owner="owner")
         self._threads = [threading.Thread(target=run) for run in (self.exchange.run, runner.run)]
