@@ -6,6 +6,7 @@ supervisor      starts worker processes, replaces dead ones, drains
   leases        keeps the claims of living processes, finds dead ones of others
   recovery      hands back the claims of processes that ended
   watchdog      which running batch is over its time, or cancelled
+  silence         gives back what a process that does not answer has not begun
 process         what a worker process does from start to end
   runner        its main thread: runs one batch after another
   exchange      its other thread: stores results and claims tasks in one round trip
