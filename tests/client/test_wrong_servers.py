@@ -101,11 +101,11 @@ def test_a_redirect_and_a_login_page(stub: MakeStub) -> None:
 def test_another_protocol() -> None:
     """As at the port of SSH: told at once, for no patience helps."""
     with answering(lambda connection: connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")) as address:
-        error = failure(f"http://{address}", patience_s=60)
+        error = failure(f"http://{address}", patience_s=8)
     assert isinstance(error, UnexpectedAnswerError)
     assert "does not speak HTTP ('SSH-2.0-OpenSSH_9.6'); is the port right" in str(error)
     with answering(lambda connection: connection.sendall(b"+OK ready\r\n" * 10_000)) as address:
-        assert "does not speak HTTP" in str(failure(f"http://{address}", patience_s=60))
+        assert "does not speak HTTP" in str(failure(f"http://{address}", patience_s=8))
 
 
 def test_no_answer_at_all() -> None:
@@ -120,7 +120,7 @@ def test_no_answer_at_all() -> None:
 def test_http_where_https_is_meant(stub: MakeStub) -> None:
     """And the reverse."""
     server = stub(in_turn(Says(200, done(1))))
-    error = failure(server.url.replace("http://", "https://"), patience_s=60)
+    error = failure(server.url.replace("http://", "https://"), patience_s=8)
     assert isinstance(error, UnexpectedAnswerError)
     assert "does the server speak http:// there?" in str(error)
 
@@ -151,7 +151,7 @@ def test_a_certificate_of_nobody(tmp_path: Path) -> None:
         context.wrap_socket(connection, server_side=True).close()
 
     with answering(answer) as address:
-        error = failure(f"https://{address}", patience_s=60)
+        error = failure(f"https://{address}", patience_s=8)
     assert isinstance(error, UnexpectedAnswerError)
     assert "certificate" in str(error)
     assert "set REQUESTS_CA_BUNDLE" in str(error)
