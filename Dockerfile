@@ -29,7 +29,7 @@ RUN python -m venv --without-pip /venv
 
 FROM builder AS http-packages
 COPY requirements/http.txt requirements/
-RUN pip install -q -r requirements/http.txt
+RUN pip install -q --require-hashes -r requirements/http.txt
 
 FROM builder AS worker-packages
 ARG EXTRAS=factorization,regression,batch
@@ -38,13 +38,14 @@ ARG PIP_EXTRA_INDEX_URL
 COPY requirements requirements
 COPY pyproject.toml ./
 COPY deploy/extras.py deploy/
-# Exact versions come from requirements/; an extra that is not pinned there takes the newest.
+# Exact versions come from requirements/, without hashes, since with them pip refuses all that has
+# none; an extra that is not pinned there takes the newest.
 RUN python deploy/extras.py "$EXTRAS" > wanted.txt \
-    && pip install -q -r wanted.txt \
-       $(printf -- '-c %s ' requirements/*.txt)
+    && sed '/--hash=/d; s/ *\\$//' requirements/*.txt > pins.txt \
+    && pip install -q -r wanted.txt -c pins.txt
 
 FROM worker-packages AS synchronous-packages
-RUN pip install -q -r requirements/http.txt
+RUN pip install -q --require-hashes -r requirements/http.txt
 
 FROM base AS code
 COPY redis_url.py settings.py ./

@@ -14,6 +14,9 @@ MODELS := $(VENV)/.installed-models
 DEV := $(VENV)/.installed-dev
 
 # Each extra (or several joined by a comma) that has a file of pinned versions: file=extras.
+# Those that are HASHED name the hashes of all files too, and pip takes no others. Those with torch
+# cannot: which build of it fits, and what that needs, is found out on the machine.
+HASHED := http worker client local
 LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client=client local=local
 UV := uv==0.13.8
 
@@ -72,6 +75,7 @@ lock: $(VENV)-lock/bin/uv ## Pins what pyproject.toml asks for in requirements/,
 	  $< pip compile -q --universal --python-version 3.11 --no-annotate --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
 	    --extra $${lock#*=} $$([ $$file = requirements/dev.txt ] || echo "-c requirements/dev.txt") \
+	    $$(case " $(HASHED) " in *" $${lock%%=*} "*) echo --generate-hashes;; esac) \
 	    pyproject.toml -o $$file || exit 1; \
 	done
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,8 @@ EXTRAS = {"worker": "factorization"}
 def pins(part: str) -> dict[str, Version]:
     """The pinned version of each package that one part installs."""
     lines = (ROOT / "requirements" / f"{part}.txt").read_text().splitlines()
-    parsed = [Requirement(line) for line in lines if line and not line.lstrip().startswith("#")]
+    named = [line.removesuffix("\\") for line in lines if line and not line.startswith(("#", " "))]
+    parsed = [Requirement(line) for line in named]
     exact = re.compile(r"==[^*,]+")
     assert all(exact.fullmatch(str(requirement.specifier)) for requirement in parsed)
     return {
@@ -60,6 +62,15 @@ def test_parts_agree_on_versions(part: str) -> None:
     """A package has one version, whichever part installs it."""
     everything = pins("dev")
     assert {name: everything.get(name) for name in pins(part)} == pins(part)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_is_installed_is_what_was_locked(part: str) -> None:
+    """Every package by its hashes, but beside torch, whose build is chosen on the machine."""
+    text = (ROOT / "requirements" / f"{part}.txt").read_text()
+    pattern = r"^([\w.-]+)==[^\n]*\\\n    --hash=sha256:[0-9a-f]{64}"
+    hashed = {canonicalize_name(name) for name in re.findall(pattern, text, re.MULTILINE)}
+    assert hashed == (set() if "torch" in pins(part) else pins(part).keys())
 
 
 def test_the_client_needs_little() -> None:
@@ -139,6 +150,25 @@ def test_make_takes_the_first_python_that_is_new_enough(tmp_path: Path) -> None:
     ], first.stderr
     second = make(f"VENV={tmp_path}/venv", "demo", PATH=path)
     assert second.stdout.splitlines() == ["the demo"]
+
+
+def test_docker_is_given_what_the_dockerfile_copies() -> None:
+    """`.dockerignore` leaves out everything else, and would leave out a new module too."""
+    given = (ROOT / ".dockerignore").read_text().splitlines()
+    copied = {
+        path.strip("/")
+        for line in re.findall(
+            r"^COPY (?!--from)(.*) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+        )
+        for path in line.split()
+    }
+    assert {"settings.py", "worker", "requirements"} <= copied
+    for path in copied:
+        allowed = [line[1:] for line in given if line.startswith("!")]
+        assert any(
+            fnmatch(path, line) or path.startswith(f"{line}/") or line.startswith(f"{path}/")
+            for line in allowed
+        ), f".dockerignore hides {path}"
 
 
 def test_continuous_integration_runs_make_check() -> None:

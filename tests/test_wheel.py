@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("client", "http_server", "local", "task_manager", "tasks", "worker")
+MODULES = sorted(ROOT.glob("*.py"))
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     for name in ("tests", "benchmarks", "deploy"):  # not to be taken for packages
         (project / name).mkdir()
         (project / name / "__init__.py").touch()
-    for name in ("pyproject.toml", "README.md", "LICENSE", "settings.py"):
-        shutil.copy(ROOT / name, project)
+    for path in (*MODULES, *(ROOT / name for name in ("pyproject.toml", "README.md", "LICENSE"))):
+        shutil.copy(path, project)
     command = ["pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(built), "."]
     ran = subprocess.run(
         [sys.executable, "-m", *command], cwd=project, capture_output=True, text=True, check=False
@@ -48,7 +49,7 @@ def test_every_file_of_every_package_is_in_it(wheel: zipfile.ZipFile) -> None:
         for path in (ROOT / package).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert names(wheel) == sources | {"settings.py"}
+    assert names(wheel) == sources | {path.name for path in MODULES}
 
 
 def test_every_package_is_typed(wheel: zipfile.ZipFile) -> None:
