@@ -37,9 +37,9 @@ class ErrorResponses:
         self._outage = outage
         self._families: Mapping[type[Exception], Callable[[Any], PlainResponse]] = {
             Problem: problem_response,
-            UnavailableError: self._unavailable,
+            UnsupportedServerError: self._unsupported_server,  # each before what it is a kind of
             MisconfiguredError: self._misconfigured,
-            UnsupportedServerError: self._unsupported_server,
+            UnavailableError: self._unavailable,
             OverloadedError: _overloaded,
             HTTPException: _http_exception,
         }
@@ -59,7 +59,7 @@ class ErrorResponses:
     def _misconfigured(self, error: MisconfiguredError) -> PlainResponse:
         self._outage.failed(Outage.ASKING, error)
         detail = "the store of tasks refuses this server, whose log says why; ask again later"
-        return problem_response(unavailable(detail, retry_after_s=5))
+        return problem_response(unavailable(detail, retry_after_s=3))
 
     def _unsupported_server(self, error: UnsupportedServerError) -> PlainResponse:
         self._outage.failed(Outage.ASKING, error)

@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
-from task_manager.interface import Limits, Load, Promises, Task
+from task_manager.interface import Limits, Promises, Task
 from task_manager.keys import KEEP_MS
 from task_manager.redis_manager import RedisManager, deadly_failure, ms
 from task_manager.scripts import Call
@@ -27,19 +27,14 @@ class DistributedManager(RedisManager):
         super().__init__(url, limits, prefix)
         self._claims = itertools.count()
 
-    def load(self, type_names: Sequence[str]) -> list[Load]:
+    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
         keys = self._keys
-        replies = self._run(
-            [
-                Call(
-                    "distributed/load",
-                    [keys.waiting(name), keys.running(name), keys.owners(name)],
-                    [],
-                )
-                for name in type_names
-            ]
-        )
-        return [Load(name, *counts) for name, counts in zip(type_names, replies, strict=True)]
+        return [
+            Call(
+                "distributed/load", [keys.waiting(name), keys.running(name), keys.owners(name)], []
+            )
+            for name in type_names
+        ]
 
     def _submit_call(self, type_name: str, tasks: Sequence[Task], discard: bool) -> Call:
         keys = self._keys

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from task_manager.interface import Limits, Load, Promises, Task
+from task_manager.interface import Limits, Promises, Task
 from task_manager.keys import KEEP_MS
 from task_manager.redis_manager import RedisManager, deadly_failure, ms
 from task_manager.scripts import Call
@@ -31,17 +31,13 @@ class RandomManager(RedisManager):
                 f"DONEYET_INPUT_DB name database {input_db}"
             )
 
-    def load(self, type_names: Sequence[str]) -> list[Load]:
+    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
         keys = [
             key
             for name in type_names
             for key in (self._keys.wanted(name), self._keys.running(name), self._keys.owners(name))
         ]
-        counts = self._run([Call("random/load", keys, [self._main_db, self._input_db])])[0]
-        return [
-            Load(name, *counts[3 * i : 3 * i + 3])  # waiting, running, workers
-            for i, name in enumerate(type_names)
-        ]
+        return [Call("random/load", keys, [self._main_db, self._input_db])]
 
     def _probe_call(self) -> Call:
         return Call("shared/probe", [self._keys.probe()], [self._main_db, self._input_db])

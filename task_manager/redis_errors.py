@@ -41,7 +41,10 @@ _CLUSTER = f"is a node of a Redis Cluster; doneyet needs one that is not: change
 
 _MISCONFIGURED = (
     (r"\bWRONGPASS\b|invalid username-password|invalid password|\bAUTH\b.*wrong number", _PASSWORD),
-    (r"\bNOAUTH\b|Authentication required", f"asks for a password, and {_URL} has none"),
+    (
+        r"\bNOAUTH\b|Authentication required|\bunauthenticated\b",
+        f"asks for a password, and {_URL} has none",
+    ),
     (
         r"AUTH.*(?:without any password|no password is set)",
         f"has no password for this user, but {_URL} gives one: leave it out",

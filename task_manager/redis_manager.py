@@ -14,6 +14,7 @@ from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import (
     Claim,
     Limits,
+    Load,
     Renewal,
     Result,
     Status,
@@ -55,6 +56,10 @@ class RedisManager(TaskManager):
     def _cancel_call(self, type_name: str, task_id: str) -> Call: ...
 
     @abstractmethod
+    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
+        """Their replies, in a row, are waiting, running and workers of each type."""
+
+    @abstractmethod
     def _claim_call(
         self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
     ) -> Call: ...
@@ -87,9 +92,9 @@ class RedisManager(TaskManager):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
                     statuses[place] = (
-                        OverloadedError(task.type, load)
+                        OverloadedError(task.type, int(load))
                         if record == OVERLOADED
-                        else read_status(task.type, task.id, load, record)
+                        else read_status(task.type, task.id, int(load), record)
                     )
         return statuses
 
@@ -99,18 +104,28 @@ class RedisManager(TaskManager):
             load, record, *text = scripts.run(client, [call])[0]
             if record is None:
                 return None
-            status = read_status(type_name, task_id, load, record)
+            status = read_status(type_name, task_id, int(load), record)
         status.input = text[0] if text else None
         return status
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        record = self._run([self._cancel_call(type_name, task_id)])[0]
-        if record is None:
-            return None
-        if record == b"terminal":
-            raise AlreadyTerminalError(f"task {task_id} has its answer already")
+        call = self._cancel_call(type_name, task_id)
+        with self._connection.client() as client:
+            record = scripts.run(client, [call])[0]
+            if record is None:
+                return None
+            if record == b"terminal":
+                raise AlreadyTerminalError(f"task {task_id} has its answer already")
+            status = read_status(type_name, task_id, 0, record)
         load = self.load([type_name])[0]
-        return read_status(type_name, task_id, load.waiting + load.running, record)
+        status.load = load.waiting + load.running
+        return status
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        calls = self._load_calls(type_names)
+        with self._connection.client() as client:
+            counts = [int(count) for reply in scripts.run(client, calls) for count in reply]
+            return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
 
     def watch(
         self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]

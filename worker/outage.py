@@ -10,7 +10,7 @@ from worker.backoff import Backoff
 
 FIRST_RETRY_S = 0.05
 MOST_RETRY_S = 1.0
-MISCONFIGURED_RETRY_S = 5.0
+MISCONFIGURED_RETRY_S = 3.0
 """How long to wait where only somebody who changes a setting can help."""
 
 

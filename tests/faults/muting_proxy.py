@@ -22,7 +22,7 @@ from types import TracebackType
 from urllib.parse import urlsplit
 
 SUBSCRIBING, BLOCKING, ASKING = "subscribing", "blocking", "asking"
-"""Kinds of connections, by what was last said on them: SUBSCRIBE; BLPOP; anything else."""
+"""Kinds of connections, by what was ever said on them: SUBSCRIBE; BLPOP; only other things."""
 
 
 class MutingProxy:
@@ -125,7 +125,7 @@ class _Link:
     def _pump(self, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(1 << 16):
-                if source is self._client and self.kind != SUBSCRIBING:
+                if source is self._client and self.kind == ASKING:
                     self.kind = _kind(data)
                 if self._proxy.delay_s:
                     time.sleep(self._proxy.delay_s)

@@ -10,6 +10,7 @@ from task_manager import open_task_manager, scripts
 from task_manager.connection import Connection, check_version
 from task_manager.errors import UnavailableError, UnsupportedServerError
 from task_manager.scripts import Call
+from tests.faults.refusing_redis import RefusingRedis
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,20 @@ def test_unknown_scripts_are_loaded_and_only_they_repeated(redis_url: str) -> No
         end = Call("shared/end_turn", ["lock"], ["a"])
         assert scripts.run(client, [end, take]) == [1, 1], "end_turn was new, take_turn was not"
         assert client.exists("lock") == 0, "end_turn was made after take_turn, once each"
+
+
+def test_a_reply_of_another_type_is_none(redis_url: str) -> None:
+    """It is said that Redis is unavailable; a result is not taken for stored, a claim for given."""
+    with redis.Redis.from_url(redis_url) as client, RefusingRedis(redis_url) as proxy:
+        proxied = Connection(proxy.url)
+        with proxied.client() as ours:
+            ours.ping()
+        for reply in (b":0\r\n", b"+OK\r\n", b"$-1\r\n"):
+            proxy.garble(reply, "EVALSHA")
+            with pytest.raises(UnavailableError, match="cannot be read"), proxied.client() as ours:
+                scripts.run(ours, [Call("shared/renew", ["a", "b", "c"], [1, 1])])
+        assert client.dbsize() == 0
+        proxied.close()
 
 
 def test_two_databases_are_needed() -> None:

@@ -5,6 +5,7 @@
 -- returns  1: all of it is permitted, and written
 local probe, main_db, input_db, call = KEYS[1], ARGV[1], ARGV[2], redis.call
 call('SET', probe, '1', 'PX', 60000)
+call('SETRANGE', probe, 0, '2')
 call('GET', probe)
 call('GETRANGE', probe, 0, 0)
 call('SETRANGE', probe, 0, '1')

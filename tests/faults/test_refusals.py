@@ -1,0 +1,423 @@
+"""Whatever Redis says for a while, nothing ends, nothing is a bug, and then all is answered.
+
+One running system per discipline meets every refusal in turn: system → muting proxy → refusing
+proxy → a real server. So each test begins with what the one before left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import requests
+
+from local.embedded_redis import EmbeddedRedis
+from local.part import Part
+from local.system import System
+from tests.conftest import keys_without_ttl
+from tests.faults.conftest import SETTINGS
+from tests.faults.fault_tasks import RUNS
+from tests.faults.muting_proxy import ASKING, BLOCKING, SUBSCRIBING, MutingProxy
+from tests.faults.refusing_redis import REFUSALS, RefusingRedis
+from tests.helpers import wait_until
+
+DISCIPLINES = ("random", "distributed", "ordered")
+HARMLESS = ("UNBLOCKED", "NOSCRIPT")
+"""Refusals that no client needs to notice."""
+NUMBERS = itertools.count(1)
+
+
+class Polling:
+    """A client that asks for eight new numbers again and again until all are answered."""
+
+    def __init__(self, url: str) -> None:
+        self.numbers = [next(NUMBERS) for _ in range(8)]
+        self.statuses: set[int] = set()
+        self.slowest_s = 0.0
+        self._url = url
+        self._give_up_s = time.monotonic() + 40
+        self._answers: list[Any] = []
+        self._thread = threading.Thread(target=self._poll)
+        self._thread.start()
+
+    def assert_answered(self) -> None:
+        """All came, each the right one; no reply was a bug, or late."""
+        self._thread.join()
+        assert [answer["square"] for answer in self._answers] == [n**2 for n in self.numbers]
+        assert self.statuses <= {200, 503}
+        assert self.slowest_s < 2.5  # of which 2 s are promised
+
+    def _poll(self) -> None:
+        while time.monotonic() < self._give_up_s:
+            began_s = time.monotonic()
+            reply = requests.post(
+                f"{self._url}/slow", json=[{"n": n} for n in self.numbers], timeout=10
+            )
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began_s)
+            self.statuses.add(reply.status_code)
+            if reply.ok and all(answer["done"] for answer in reply.json()):
+                self._answers = reply.json()
+                return
+            time.sleep(0.05)
+
+
+class Log:
+    """What a program writes to its log from now on."""
+
+    def __init__(self, part: Part) -> None:
+        self._part, self._before = part, len(part.log_tail())
+
+    def new_lines(self) -> list[str]:
+        """What it wrote of Redis."""
+        lines = self._part.log_tail()[self._before :].splitlines()
+        return [line for line in lines if "Redis" in line]
+
+    def says(self, text: str, running: Running) -> bool:
+        """Whether it wrote `text` by now; the server knows when somebody asks."""
+        running.status("/readyz")
+        return any(text in line for line in self.new_lines())
+
+
+class Running:
+    """A system, its Redis, and what stands between."""
+
+    def __init__(self, discipline: str, runs_file: Path) -> None:
+        self.redis = EmbeddedRedis(tcp=True)
+        self.refusing = RefusingRedis(self.redis.url)
+        self.muting = MutingProxy(self.refusing.url)
+        self.admin = redis.Redis.from_url(self.redis.url)
+        self._runs_file = runs_file
+        self.system = System(
+            discipline=discipline,
+            redis_url=self.muting.url,
+            processes=1,
+            settings={**SETTINGS, "DONEYET_LEASE_S": "5"},
+            grace_s=2,
+        )
+        try:
+            self.system.start()
+        except BaseException:
+            self.stop()
+            raise
+        self.pid = self.worker.pid
+
+    @property
+    def worker(self) -> Part:
+        assert self.system.worker is not None
+        return self.system.worker
+
+    @property
+    def server(self) -> Part:
+        assert self.system.http_server is not None
+        return self.system.http_server
+
+    def stop(self) -> None:
+        self.system.stop()
+        self.admin.close()
+        self.muting.close()
+        self.refusing.close()
+        self.redis.stop()
+
+    def poll_until_it_runs(self) -> Polling:
+        """Eight tasks, one batch of which runs now."""
+        polling = Polling(self.system.url)
+
+        def begun() -> bool:
+            ran = self._runs_file.read_text() if self._runs_file.exists() else ""
+            return any(f"{n} " in line for line in ran.splitlines() for n in polling.numbers[:1])
+
+        wait_until(begun, description="the first task runs")
+        return polling
+
+    def status(self, path: str) -> int:
+        """What a GET is answered with."""
+        return requests.get(self.system.url + path, timeout=10).status_code
+
+    def assert_refuses_well(self) -> None:
+        """A new task is a 503 with `Retry-After` within 2 s, and the server is not ready."""
+
+        def refused() -> list[requests.Response]:  # in a list, since it is false by itself
+            began_s = time.monotonic()
+            reply = requests.post(f"{self.system.url}/slow", json={"n": next(NUMBERS)}, timeout=10)
+            assert time.monotonic() - began_s < 2.5
+            assert reply.status_code in (200, 202, 503), reply.text
+            return [reply] if reply.status_code == 503 else []
+
+        (reply,) = wait_until(refused, description="a new task is refused")
+        assert reply.headers["content-type"] == "application/problem+json"
+        assert int(reply.headers["retry-after"]) >= 1
+        assert self.status("/readyz") == 503
+        assert self.status("/load") in (200, 503), "it needs no writes"
+        assert self.status("/tasks/" + "0" * 40) in (404, 503)
+        assert self.status("/healthz") == 200
+
+    def assert_all_is_well(self) -> None:
+        """The same supervisor goes on, nothing waits or runs any more, no key lives for ever."""
+        wait_until(lambda: self.status("/readyz") == 200, description="it is ready again")
+        wait_until(self._idle, description="nothing waits or runs", timeout_s=30)
+        assert self.worker.running
+        assert self.worker.pid == self.pid
+        assert not keys_without_ttl(self.redis.url)
+
+    def _idle(self) -> bool:
+        reply = requests.get(f"{self.system.url}/load", timeout=10)
+        return reply.ok and reply.json()["load"] == 0
+
+
+@pytest.fixture(scope="module", params=DISCIPLINES)
+def running(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """One system for all tests of a discipline."""
+    runs_file = tmp_path_factory.mktemp("runs") / "runs"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(RUNS, str(runs_file))
+        patch.setattr("local.part.LOG_TAIL_BYTES", 1 << 20)
+        system = Running(request.param, runs_file)
+        yield system
+        system.stop()
+
+
+@pytest.mark.parametrize("error", REFUSALS)
+def test_refusals(running: Running, error: str) -> None:
+    """503 and not ready meanwhile, one log line at the start and one at the end, then all is
+    answered, what ran meanwhile too."""
+    logs = [Log(running.worker), Log(running.server)]
+    polling = running.poll_until_it_runs()
+    running.refusing.refuse(error)
+    try:
+        if error in HARMLESS:
+            wait_until(lambda: running.refusing.refused > 3, description="it was refused often")
+        else:
+            running.assert_refuses_well()
+            for log in logs:
+                wait_until(log.new_lines, description="it is in the log")
+    finally:
+        running.refusing.relent()
+    polling.assert_answered()
+    running.assert_all_is_well()
+    if error in HARMLESS:
+        return
+    for log in logs:
+        wait_until(lambda: log.says("is back", running), description="its end is in the log")  # noqa: B023
+    said = "\n".join(line for log in logs for line in log.new_lines())
+    assert [len(log.new_lines()) for log in logs] == [2, 2], said
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        pytest.param(b"?what\r\n", id="no-resp"),
+        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", id="http"),
+        pytest.param(b"*1\r\n$x\r\n", id="broken"),
+        pytest.param(b"+OK\r\n", id="another-type"),
+        pytest.param(b"*2\r\n:1\r\n+a\r\n", id="another-shape"),
+    ],
+)
+def test_garbled_replies(running: Running, reply: bytes) -> None:
+    """What is no answer is none: nothing that was not stored counts as stored."""
+    polling = running.poll_until_it_runs()
+    running.refusing.garble(reply)
+    try:
+        running.assert_refuses_well()
+    finally:
+        running.refusing.relent()
+    polling.assert_answered()
+    running.assert_all_is_well()
+
+
+@pytest.mark.parametrize("kind", [SUBSCRIBING, BLOCKING, ASKING, None])
+def test_connections_that_fall_silent(running: Running, kind: str | None) -> None:
+    """Each kind of connection is noticed to be mute and made anew within seconds, while new ones
+    work; a held request is then answered at once again."""
+    wait_until(
+        lambda: running.muting.count(kind or SUBSCRIBING), description="there is such a connection"
+    )
+    polling = running.poll_until_it_runs()
+    assert running.muting.mute(kind)
+    polling.assert_answered()
+
+    def held_s() -> float:
+        began_s = time.monotonic()
+        reply = requests.post(
+            f"{running.system.url}/slow",
+            json={"n": next(NUMBERS)},
+            headers={"Prefer": "wait=20"},
+            timeout=30,
+        )
+        assert reply.status_code in (200, 503)
+        return time.monotonic() - began_s if reply.ok else 99.0
+
+    assert held_s() < 15, "even while it is not yet noticed"
+    wait_until(lambda: held_s() < 1.5, description="held requests are woken by news")
+    running.assert_all_is_well()
+
+
+def test_new_connections_that_are_never_answered(running: Running) -> None:
+    """503 within 2 s all the same, and no thread waits for ever for a handshake."""
+    polling = running.poll_until_it_runs()
+    running.muting.mute_new = True
+    running.muting.mute()
+    try:
+        running.assert_refuses_well()
+    finally:
+        running.muting.mute_new = False
+    polling.assert_answered()
+    running.assert_all_is_well()
+
+
+def test_connections_that_are_cut(running: Running) -> None:
+    """Nobody notices."""
+    for _ in range(5):
+        polling = running.poll_until_it_runs()
+        running.muting.cut()
+        polling.assert_answered()
+    running.assert_all_is_well()
+
+
+Refusal = Callable[[Running], contextlib.AbstractContextManager[None]]
+
+
+def _setting(name: str, value: str, usual: str) -> Refusal:
+    """A refusal by CONFIG SET."""
+
+    @contextlib.contextmanager
+    def refuse(running: Running) -> Iterator[None]:
+        running.admin.config_set(name, value)
+        try:
+            yield
+        finally:
+            running.admin.config_set(name, usual)
+
+    return refuse
+
+
+@contextlib.contextmanager
+def _replica_of_nobody(running: Running) -> Iterator[None]:
+    running.admin.replicaof("127.0.0.1", "1")
+    try:
+        yield
+    finally:
+        running.admin.replicaof("NO", "ONE")
+
+
+@contextlib.contextmanager
+def _failed_snapshot(running: Running) -> Iterator[None]:
+    """A folder stands where the snapshot should be written to."""
+    folder = Path(str(running.admin.config_get("dir")["dir"])) / "dump.rdb"
+    folder.mkdir()
+    running.admin.config_set("save", "3600 1")
+    try:
+        _snapshot(running, "err")
+        yield
+    finally:
+        folder.rmdir()
+        _snapshot(running, "ok")
+        running.admin.config_set("save", "")
+
+
+def _snapshot(running: Running, outcome: str) -> None:
+    running.admin.bgsave()
+    wait_until(
+        lambda: running.admin.info("persistence")["rdb_last_bgsave_status"] == outcome,
+        description=f"the snapshot is {outcome}",
+    )
+
+
+@contextlib.contextmanager
+def _script_that_runs_for_ever(running: Running) -> Iterator[None]:
+    running.admin.config_set("lua-time-limit", "20")
+
+    def run() -> None:
+        with (
+            redis.Redis.from_url(running.redis.url, socket_timeout=60) as client,
+            contextlib.suppress(redis.ResponseError),
+        ):
+            client.eval("while true do end", 0)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        with contextlib.suppress(redis.ResponseError):
+            running.admin.script_kill()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _stopped(running: Running) -> Iterator[None]:
+    os.kill(running.redis.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(running.redis.pid, signal.SIGCONT)
+
+
+@contextlib.contextmanager
+def _paused(running: Running) -> Iterator[None]:
+    with redis.Redis.from_url(running.redis.url) as client:
+        client.client_pause(60_000, all=False)  # writes: else nothing could end it
+        try:
+            yield
+        finally:
+            client.client_unpause()
+
+
+@pytest.mark.parametrize(
+    "refuse",
+    [
+        _setting("min-replicas-to-write", "1", "0"),
+        _setting("maxmemory", "1", "0"),
+        _setting("requirepass", "other", ""),
+        _replica_of_nobody,
+        _failed_snapshot,
+        _script_that_runs_for_ever,
+        _paused,
+        _stopped,
+    ],
+    ids=["replicas", "memory", "password", "replica", "snapshot", "script", "pause", "stop"],
+)
+def test_refusals_of_a_real_server(running: Running, refuse: Refusal) -> None:
+    """As those of the table, from the server itself."""
+    polling = running.poll_until_it_runs()
+    with refuse(running):
+        if (
+            refuse.__qualname__.startswith("_setting")
+            and running.admin.config_get("requirepass")["requirepass"]
+        ):
+            running.muting.cut()  # a password is asked of new connections only
+        running.assert_refuses_well()
+    polling.assert_answered()
+    running.assert_all_is_well()
+
+
+def test_scripts_flushed_again_and_again(running: Running) -> None:
+    """Scripts that the server has forgotten are sent along: nobody notices."""
+    over = threading.Event()
+
+    def flush() -> None:
+        with redis.Redis.from_url(running.redis.url) as client:
+            while not over.is_set():
+                client.script_flush()
+
+    thread = threading.Thread(target=flush)
+    thread.start()
+    try:
+        for _ in range(3):
+            polling = running.poll_until_it_runs()
+            polling.assert_answered()
+            assert polling.statuses == {200}
+    finally:
+        over.set()
+        thread.join()
+    running.assert_all_is_well()

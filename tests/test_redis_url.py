@@ -1,0 +1,108 @@
+"""Redis URLs: which are taken, which part is shown, how flags change one."""
+
+from __future__ import annotations
+
+import pytest
+
+from redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from settings import SettingError, Settings
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://",
+        "redis://host",
+        "redis://host:6379/15",
+        "redis://[::1]:6379/0",
+        "redis://user:p%2F%23%3F%40w@host/0",
+        "redis://:p@ss@host/0",
+        "redis://host?db=3&client_name=me",
+        "rediss://host/0?ssl_ca_certs=/etc/ca.pem&ssl_cert_reqs=required",
+        "unix:///run/redis.sock?db=1",
+        "unix://user:word@/run/redis.sock",
+    ],
+)
+def test_good_urls(url: str) -> None:
+    """What redis-py takes, as far as it is doneyet's business."""
+    check_redis_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("SECRET", "must begin with"),
+        ("http://SECRET", "must begin with"),
+        ("redis://:SECRET", "percent-encode"),
+        ("redis://:s3c/rSECRET@host:6379/0", "percent-encode"),
+        ("redis://:12#SECRET@host:6379/0", "percent-encode"),
+        ("redis://:12?SECRET@host:6379/0", "percent-encode"),
+        ("redis://:a[SECRET@host/0", "percent-encode"),
+        ("redis://host:99999/0", "1 to 65535"),
+        ("redis://host:0/0", "1 to 65535"),
+        ("redis://host:/0", "1 to 65535"),
+        ("redis://::1:6379/0", "brackets"),
+        ("redis://host/SECRET", "the database's number"),
+        ("redis://host/0/1", "the database's number"),
+        ("redis://host/-1", "the database's number"),
+        ("redis://host?db=SECRET", "option db"),
+        ("redis://host?decode_responses=true", "'decode_responses'"),
+        ("redis://host?protocol=3", "'protocol'"),
+        ("redis://host?socket_timeout=9", "'socket_timeout'"),
+        ("redis://host?ssl_ca_certs=x", "'ssl_ca_certs'"),
+        ("rediss://host?ssl_cert_reqs=SECRET", "none, optional or required"),
+        ("unix://run/redis.sock", "whole path"),
+        ("unix://", "whole path"),
+    ],
+)
+def test_bad_urls(url: str, said: str) -> None:
+    """Each says what to do; nothing that may be a secret is repeated, the setting is named."""
+    with pytest.raises(RedisUrlError, match=said) as caught:
+        check_redis_url(url)
+    assert "SECRET" not in str(caught.value)
+    assert "s3c" not in str(caught.value)
+    with pytest.raises(SettingError, match=r"^DONEYET_REDIS_URL "):
+        Settings(redis_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://host:1/0", "redis://host:1/0"),
+        ("redis://user:SECRET@host:1/0", "redis://***@host:1/0"),
+        ("redis://:a/SECRET@host:1/0", "redis://***@host:1/0"),
+        ("redis://:a@SECRET@host:1/0", "redis://***@host:1/0"),
+        ("redis://:SECRET", "redis://***"),
+        ("redis://host/0?password=SECRET", "redis://host/0"),
+        ("unix:///run/redis.sock?db=2&password=SECRET", "unix:///run/redis.sock?db=2"),
+        ("unix://:SECRET@/run/redis.sock", "unix://***@/run/redis.sock"),
+    ],
+)
+def test_what_is_shown(url: str, shown: str) -> None:
+    """The place, and no secret wherever it stands."""
+    assert without_password(url) == shown
+
+
+def test_parts_by_flags() -> None:
+    """A host may be an IPv6 address, with or without brackets; the rest stays."""
+    url = "redis://user:p%40w@old:1/2?client_name=me"
+    assert with_parts(url, host="::1") == "redis://user:p%40w@[::1]:1/2?client_name=me"
+    assert with_parts(url, host="[::1]") == with_parts(url, host="::1")
+    assert with_parts(url, port="7", database="3") == "redis://user:p%40w@old:7/3?client_name=me"
+    assert with_parts("redis://old?db=1", database="3") == "redis://old:6379/3"
+    for host in ("", "host:1", "redis://host", "user@host", "a b"):
+        with pytest.raises(RedisUrlError, match="alone"):
+            with_parts(url, host=host)
+    for port in ("0", "99999"):
+        with pytest.raises(RedisUrlError, match="65535"):
+            with_parts(url, port=port)
+
+
+def test_flags_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--redis-host ::1` works; a port out of range is one line that names the flag."""
+    settings = Settings.from_command_line("worker", ["--redis-host", "::1"], environ={})
+    assert settings.redis_url == "redis://[::1]:6379/0"
+    with pytest.raises(SystemExit, match="2"):
+        Settings.from_command_line("worker", ["--redis-port", "99999"], environ={})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--redis-port" in line
