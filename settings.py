@@ -19,7 +19,7 @@ from typing import Any
 
 from redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 
-DISCIPLINES = ("random", "distributed", "ordered", "synchronous")
+DISCIPLINES = ("random", "distributed", "ordered", "rq", "synchronous")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 HTTP_SERVER, WORKER = "http_server", "worker"

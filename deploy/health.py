@@ -66,7 +66,8 @@ def worker_trouble(settings: Settings) -> str:
     connection = Connection(settings.redis_url)
     try:
         with connection.client() as client:
-            names = _owners(client, settings)
+            rq = settings.discipline == "rq"
+            names = _rq_workers(client) if rq else _owners(client, settings)
     except TaskManagerError as error:
         return str(error)
     finally:
@@ -96,6 +97,15 @@ def _owners(client: Redis, settings: Settings) -> list[str]:
         for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
     ]
     return [owner.decode() for owner in found if isinstance(owner, bytes)]
+
+
+def _rq_workers(client: Redis) -> list[str]:
+    """RQ's workers whose record has not expired; those that have ended are taken off at once."""
+    from rq.worker import BaseWorker
+
+    prefix, known = BaseWorker.redis_worker_namespace_prefix, BaseWorker.redis_workers_keys
+    found = [key.decode() for key in client.smembers(known) if isinstance(key, bytes)]
+    return [key.removeprefix(prefix) for key in found if client.exists(key)]
 
 
 if __name__ == "__main__":

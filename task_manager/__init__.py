@@ -41,7 +41,12 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
     Raises:
         SettingError: the settings contradict each other.
     """
-    main = open_task_manager(settings, limits)
+    if settings.discipline == "rq":
+        from task_manager.rq_manager import RqManager
+
+        main: Asking = RqManager(settings.redis_url, limits, settings.key_prefix)
+    else:
+        main = open_task_manager(settings, limits)
     if settings.discipline in _SORTED:
         return main
     elsewhere = {name: each for name, each in limits.items() if each.coordinated}

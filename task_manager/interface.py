@@ -140,6 +140,12 @@ class Promises:
     """A task whose owner died is retried in a batch of its own."""
     batches: bool = True
     """Inputs that wait together may be run together; else one `run` gets one input."""
+    one_round_trip: bool = True
+    """`submit`, and `claim` and `finish` where there are any, are one round trip to Redis."""
+    leases: bool = True
+    """The tasks of a machine that is gone come back within the lease that the settings name."""
+    stops_runs: bool = True
+    """A run that is cancelled or over its time ends within seconds, whatever it does."""
 
 
 class Watch(Protocol):

@@ -69,6 +69,8 @@ class Synchronous(Asking):
         progress=False,
         retries_alone=False,
         batches=False,
+        one_round_trip=False,
+        leases=False,
     )
 
     def __init__(

@@ -13,6 +13,20 @@ from local.embedded_redis import EmbeddedRedis, server_binary
 
 DATABASES = 16
 
+KEPT_BY_RQ = tuple(
+    f"rq:{name}".encode()
+    for name in (
+        "queues",
+        "workers",
+        "wip:",
+        "finished:",
+        "failed:",
+        "canceled:",
+        "clean_registries:",
+    )
+)
+"""What the keys begin with to which RQ gives no TTL: sets, a member per queue, worker or job."""
+
 os.environ["HF_HUB_OFFLINE"] = (
     "1"  # models come from folders that tests make; no test may fetch one
 )
@@ -45,10 +59,14 @@ def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
 
 
 def keys_without_ttl(url: str) -> list[bytes]:
-    """All keys, of all databases, that do not expire."""
+    """All keys, of all databases, that do not expire, without those that RQ keeps so."""
     leaked = []
     for database in range(DATABASES):
         with redis.Redis.from_url(url, single_connection_client=True) as client:
             client.select(database)
-            leaked += [key for key in client.scan_iter(count=1000) if client.ttl(key) == -1]
+            leaked += [
+                key
+                for key in client.scan_iter(count=1000)
+                if client.ttl(key) == -1 and not key.startswith(KEPT_BY_RQ)
+            ]
     return leaked

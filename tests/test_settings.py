@@ -152,7 +152,7 @@ def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str
     assert "--processes must be a whole number, not 'two'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("discipline", ["distributed", "ordered", "synchronous"])
+@pytest.mark.parametrize("discipline", ["distributed", "ordered", "rq", "synchronous"])
 def test_a_discipline_has_its_own_flag(discipline: str) -> None:
     """`--distributed` says the same as `--discipline distributed`."""
     settings = Settings.from_command_line("http_server", [f"--{discipline}"], environ={})

@@ -32,6 +32,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if settings.discipline == "synchronous":
             raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
         served = served_registry(settings)
+        if settings.discipline == "rq":
+            from worker.rq_supervisor import RqSupervisor
+
+            return RqSupervisor(settings, served).run()
         manager = open_task_manager(settings, served.types)
         _check_redis(manager)
         coordinator = open_coordinator(settings, served)

@@ -15,7 +15,7 @@ from tests.batch.conftest import Jobs
 Start = Callable[..., Jobs]
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
+@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered", "rq"])
 def test_a_file_becomes_a_file(start_jobs: Start, discipline: str) -> None:
     """In the input's order, with one worker process, which the job does not occupy."""
     jobs = start_jobs(discipline=discipline)

@@ -18,12 +18,14 @@ from tests.contract.harness import (
     TypeLimits,
     answer,
 )
+from tests.rq.harness import RqHarness
 from tests.synchronous.harness import SynchronousHarness
 
 DISCIPLINES: dict[str, HarnessMaker] = {
     "random": partial(RedisHarness, discipline="random"),
     "distributed": partial(RedisHarness, discipline="distributed"),
     "ordered": partial(RedisHarness, discipline="ordered"),
+    "rq": RqHarness,
     "synchronous": lambda _url, limits: SynchronousHarness(limits, answer),
 }
 

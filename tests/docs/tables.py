@@ -18,6 +18,7 @@ from task_manager.interface import Promises
 from task_manager.keys import Keys
 from task_manager.ordered import OrderedManager
 from task_manager.random import RandomManager
+from task_manager.rq_manager import RqManager
 from task_manager.synchronous import Synchronous
 
 ROOT = Path(__file__).parents[2]
@@ -31,6 +32,9 @@ PROMISES = {
     "progress": "progress of a running task shows in its answer",
     "retries_alone": "a task whose process died is retried in a batch of its own",
     "batches": "inputs that wait together may run together",
+    "one_round_trip": "asking is one round trip to Redis",
+    "leases": "the tasks of a machine that is gone run again after `DONEYET_LEASE_S`",
+    "stops_runs": "a run that is cancelled or over its time is ended, whatever it does",
 }
 """What each attribute of `Promises` means to whoever chooses."""
 
@@ -76,6 +80,7 @@ def promises() -> str:
         "random": RandomManager.promises,
         "distributed": DistributedManager.promises,
         "ordered": OrderedManager.promises,
+        "rq": RqManager.promises,
         "synchronous": Synchronous.promises,
     }
     rows = [

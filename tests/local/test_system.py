@@ -17,7 +17,7 @@ from tests.helpers import wait_until
 from tests.local.processes import marked, new_mark
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
+@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered", "rq"])
 def test_questions_are_answered_as_soon_as_it_is_started(discipline: str) -> None:
     """And nothing is left of it afterwards."""
     mark = new_mark()

@@ -22,11 +22,11 @@ def task(number: int, type_name: str) -> Task:
     return Task(f"{number:040x}", type_name, b'{"n":%d}' % number)
 
 
-@pytest.fixture(params=["random", "ordered", "distributed"])
+@pytest.fixture(params=["random", "ordered", "distributed", "rq"])
 def asking(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Asking]:
     """The asking half of each discipline, with a type of each kind."""
     manager = open_asking(Settings(redis_url=redis_url, discipline=request.param), LIMITS)
-    assert isinstance(manager, Routed) == (request.param == "random")
+    assert isinstance(manager, Routed) == (request.param in ("random", "rq"))
     yield manager
     manager.close()
 

@@ -1,0 +1,146 @@
+"""What RQ's workers call for each job: the task type, loaded once per process, on one input.
+
+It needs no more than the settings in the environment, so any stock worker can run it:
+`rq worker --worker-class rq.SimpleWorker --serializer rq.serializers.JSONSerializer factorization`.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+from rq import get_current_job
+from rq.timeouts import JobTimeoutException
+
+from settings import Settings
+from task_manager.errors import UnavailableError
+from task_manager.interface import Result, State
+from task_manager.recall import recaller
+from task_manager.rq_manager import LEASE_S, RqManager
+from tasks import TaskType
+from tasks.execution import Answer, failure, run_batch
+from tasks.loading import NotLoadedError, load
+from worker.outage import Outage
+from worker.served import served_registry
+
+log = logging.getLogger(__name__)
+
+RENEW_EVERY_S = 15.0
+PROGRESS_EVERY_S = 0.1
+
+
+class TaskRunner:
+    """Runs the tasks that RQ's jobs are about, in this process."""
+
+    def __init__(
+        self, manager: RqManager, types: Mapping[str, TaskType], place: str = "its address"
+    ) -> None:
+        self.types = types
+        """The task types that it runs, by name."""
+        self._manager, self._outage = manager, Outage(place, log)
+        for task_type in types.values():
+            task_type.recall_answer = recaller(manager)
+
+    def run(self, type_name: str, task_id: str, worker_name: str) -> bool:
+        """Whether the task ran here: not if it is done, cancelled, expired, or runs elsewhere.
+
+        Raises:
+            LookupError: there is no such type.
+            UnavailableError: Redis was away when the task should begin.
+        """
+        if type_name not in self.types:
+            raise LookupError(f"there is no task type {type_name!r}; see DONEYET_TASKS and _MODELS")
+        kind = self.types[type_name]
+        owner = f"{worker_name}.{secrets.token_hex(4)}"  # of one run, so that its lease is, too
+        text = self._manager.begin(owner, type_name, task_id)
+        if text is None:
+            return False
+        try:
+            with self._lease_kept(owner, type_name):
+                answer = self._answer(kind, text, owner, task_id)
+            ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
+            state = State.DONE if answer.done else State.FAILED
+            self._store(owner, Result(task_id, type_name, state, answer.body, ttl_s))
+        finally:
+            self._manager.recover(owner, [type_name])  # what is not finished waits again
+        return True
+
+    def _answer(self, kind: TaskType, text: bytes, owner: str, task_id: str) -> Answer:
+        shown_s = 0.0
+
+        def show(_index: int, fraction: float, message: str) -> None:
+            nonlocal shown_s
+            if fraction < 1 and time.monotonic() - shown_s < PROGRESS_EVERY_S:
+                return
+            shown_s = time.monotonic()
+            try:
+                self._manager.progress(owner, {task_id: (kind.name, fraction, message)})
+            except UnavailableError as error:
+                log.debug("progress is not shown: %s", error)
+
+        try:
+            load(kind)
+        except NotLoadedError as error:
+            return failure("task-failed", str(error))
+        kind.report_progress = show
+        answer = run_batch(kind, [text])[0]
+        # RQ's own time limit is an exception in the middle of the handler.
+        if not answer.done and JobTimeoutException.__name__.encode() in answer.body:
+            return failure("timed-out", f"it ran longer than {kind.timeout_s or 0:g} s")
+        return answer
+
+    def _store(self, owner: str, result: Result) -> None:
+        """Waits while Redis is away; RQ's time limit, if there is one, bounds that."""
+        while True:
+            try:
+                self._manager.finish(owner, [result])
+            except UnavailableError as error:
+                time.sleep(self._outage.began(error))
+            else:
+                self._outage.over()
+                return
+
+    @contextmanager
+    def _lease_kept(self, owner: str, type_name: str) -> Iterator[None]:
+        over = threading.Event()
+
+        def keep() -> None:
+            while not over.wait(RENEW_EVERY_S):
+                try:
+                    self._manager.renew({owner: [type_name]}, LEASE_S)
+                except UnavailableError as error:
+                    log.debug("the lease is not renewed: %s", error)
+
+        keeper = threading.Thread(target=keep, name="lease", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            over.set()
+            keeper.join()
+
+
+@cache
+def task_runner() -> TaskRunner:
+    """The one of this process, made at its first job."""
+    settings = Settings.from_environment()
+    types = served_registry(settings).run_by_processes.types
+    manager = RqManager(settings.redis_url, types, settings.key_prefix)
+    return TaskRunner(manager, types, settings.redis_place)
+
+
+def run(type_name: str, task_id: str) -> str:
+    """Runs a task; what RQ keeps as the job's result says whether. The answer is in doneyet's keys.
+
+    Raises:
+        As `TaskRunner.run`.
+    """
+    job = get_current_job()
+    worker_name = job.worker_name if job is not None else None
+    ran = task_runner().run(type_name, task_id, worker_name or "rq")
+    return "finished" if ran else "nothing to do"

@@ -1,0 +1,57 @@
+"""One stock RQ worker: `python -m worker.rq_process NAME`; `worker.rq_supervisor` starts it.
+
+It ends after the job that it runs when told to (SIGTERM), or when its standard input closes, since
+then its supervisor is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+import redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.worker import DequeueStrategy
+
+from settings import Settings
+from tasks import TaskTypeError
+from tasks.loading import NotLoadedError, load_all
+from worker.child import EXIT_NOT_LOADED
+from worker.logs import set_up_logs
+from worker.rq_job import task_runner
+
+log = logging.getLogger(__name__)
+
+
+def main(name: str) -> None:
+    """Loads the task types once, then works until told to stop."""
+    settings = Settings.from_environment()
+    set_up_logs(settings)
+    logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice
+    threading.Thread(target=_end_with_supervisor, name="supervisor-watch", daemon=True).start()
+    runner = task_runner()
+    if settings.load_models == "at-start":
+        load_all(runner.types.values())
+    SimpleWorker(
+        list(runner.types),
+        name=name,
+        connection=redis.Redis.from_url(settings.redis_url, protocol=2),
+        serializer=JSONSerializer,
+    ).work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+
+
+def _end_with_supervisor() -> None:
+    os.read(sys.stdin.fileno(), 1)  # not through sys.stdin: its lock would outlive this thread
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except (TaskTypeError, NotLoadedError) as error:
+        log.error("%s", error)
+        sys.exit(EXIT_NOT_LOADED)
