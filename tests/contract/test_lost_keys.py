@@ -325,3 +325,23 @@ def test_running_records_that_nobody_would_end(harness: RedisHarness, redis_url:
     lose(redis_url, *(key for key in all_keys(redis_url) if b"owners" in key[1]))
     harness.manager.renew({"b": TYPES}, lease_s=10)
     assert harness.manager.load([ONE])[0].running == 0
+
+
+def test_claims_of_uncounted_tasks(
+    make_harness: Callable[..., RedisHarness], redis_url: str
+) -> None:
+    """After a loss, claiming tasks that nobody asked for since takes nothing from the count of the
+    others."""
+    harness = make_harness()
+    waiting(harness)
+    lose(redis_url, *(key for key in all_keys(redis_url) if b"wanted" in key[1]))
+    harness.manager.submit([task(1)])
+    ours = task(1).id
+    for _ in NUMBERS:
+        claims = harness.manager.claim("a", TYPES, limit=1)
+        load = harness.manager.load([ONE])[0]
+        assert load.waiting >= (0 if claims[0].id == ours else 1)
+        harness.manager.finish("a", [harness.result(claim) for claim in claims])
+        if claims[0].id == ours:
+            break
+    assert only(harness.manager.submit([task(99)])).load >= 1

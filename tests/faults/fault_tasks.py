@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from tasks import TaskType
 
+VERSION = "FAULT_VERSION"
+"""Environment variable: which version of `Versioned` a program has."""
+
 RUNS = "FAULT_RUNS"
 """Environment variable: the file that gets one line `n pid` per run of an input, at its start."""
 
@@ -68,6 +71,22 @@ class Deadly(_Fault):
         if any(item.n < 0 for item in inputs):
             os.kill(os.getpid(), signal.SIGKILL)
         return self.outputs(inputs)
+
+
+class Versioned(TaskType):
+    """Answers with the version that its program has."""
+
+    name, endpoint = "versioned", "/versioned"
+    version = os.environ.get(VERSION, "1")
+
+    class Input(BaseModel):
+        n: int
+
+    class Output(BaseModel):
+        by: str
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        return [self.Output(by=self.version) for _ in inputs]
 
 
 class Stubborn(_Fault):

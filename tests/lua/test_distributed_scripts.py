@@ -310,3 +310,15 @@ def test_by_turn_cancel_and_forget_leave_no_turn(run: RunScript, client: redis.R
     register(client)
     assert claim(run, by_turn=1)[::4] == [b"c"]
     assert str(cancel(run, "c")).startswith("b'cancelled ")
+
+
+def test_claim_that_finds_only_expired_tasks_leaves_no_eternal_key(
+    run: RunScript, client: redis.Redis
+) -> None:
+    """More expired tasks than are swept at once: the worker is to look again, for a while."""
+    register(client)
+    client.zadd("waiting", {f"gone{n}": 1 for n in range(1500)})
+    client.expire("waiting", 60)
+    assert claim(run) == []
+    assert client.llen("wake") == 1
+    assert client.pttl("wake") > 0
