@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.resources
-import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,7 +113,7 @@ def explained(entry: ModelEntry, place: str) -> Iterator[None]:
     except OSError as error:
         raise _not_found(entry, place, error) from error
     except Exception as error:
-        if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+        if type(error).__name__ == "UnpicklingError" or "weights_only" in str(error):
             raise UnusableModelError(
                 f"{entry.model!r} has weights in a pickle that holds other things, too, or is "
                 "damaged; such files may run anything, and are not loaded: save the model as "
