@@ -22,6 +22,8 @@ import requests
 from local.embedded_redis import EmbeddedRedis
 from tests.http.servers import ServerProcess, serving
 
+pytestmark = pytest.mark.timeout(240)  # seconds when alone, minutes beside others
+
 MOST_MORE_MIB = 300
 JSON = {"Content-Type": "application/json"}
 PAGE_BYTES = 4096
@@ -132,7 +134,7 @@ def test_answers_that_nobody_reads(target: Target) -> None:
     head = b"POST /upper HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     request = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     with contextlib.ExitStack() as opened:
-        for _ in range(40):
+        for _ in range(30):
             connection = opened.enter_context(socket.create_connection(("127.0.0.1", target.port)))
             connection.settimeout(2)
             with contextlib.suppress(OSError):

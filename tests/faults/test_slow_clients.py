@@ -16,6 +16,8 @@ from tests.http.servers import ServerProcess, serving
 
 Connect = Callable[[bytes], socket.socket]
 
+pytestmark = pytest.mark.timeout(240)  # seconds when alone, minutes beside others
+
 STALLED = 2112
 HEAD = b"POST /factorize HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
 BODY_TIMEOUT_S = 3
