@@ -105,3 +105,28 @@ def test_it_outlives_its_writer(board_fd: int) -> None:
     assert run is not None
     assert run.ids == {"a", "b"}
     reader.close()
+
+
+def test_a_run_that_begins_while_another_is_read_is_read_instead(board_fd: int) -> None:
+    """Not the ids of the one with the number of the other."""
+    writer, reader = StatusBoard(board_fd), StatusBoard(board_fd)
+    writer.begin(["a"])
+    memory = reader._memory
+    turns = iter([True])
+
+    class Interrupted:
+        """Memory whose reader is held up just before it reads the ids, once."""
+
+        def __getitem__(self, part: slice) -> bytes:
+            if next(turns, False):
+                writer.end()
+                writer.begin(["b"])
+            return memory[part]
+
+    reader._memory = Interrupted()  # type: ignore[assignment]
+    run = reader.read()
+    assert run is not None
+    assert (run.number, run.ids) == (2, {"b"})
+    reader._memory = memory
+    writer.close()
+    reader.close()
