@@ -126,7 +126,7 @@ def test_a_run_that_begins_while_another_is_read_is_read_instead(board_fd: int) 
     reader._memory = Interrupted()  # type: ignore[assignment]
     run = reader.read()
     assert run is not None
-    assert (run.number, run.ids) == (2, {"b"})
+    assert (run.number, run.ids) == (2, frozenset("b"))
     reader._memory = memory
     writer.close()
     reader.close()
