@@ -10,7 +10,7 @@ import redis
 from settings import Settings
 from task_manager import open_for_coordinator, open_task_manager
 from task_manager.interface import TaskManager
-from task_manager.keys import Keys
+from task_manager.keys import Keys, version_marks
 from tests.contract.harness import ONE, OTHER, TypeLimits, number, task
 
 LIMITS = {name: TypeLimits(max_load=10_000) for name in (ONE, OTHER)}
@@ -89,11 +89,13 @@ def test_running_tasks_have_all_their_times(manager: TaskManager) -> None:
 
 def test_nothing_is_left_in_line(manager: TaskManager, redis_url: str) -> None:
     """When all is done, nothing has a turn."""
-    manager.submit([task(n) for n in range(20)])
-    manager.cancel(ONE, task(3).id)
-    claimed(manager, 100)
+    turns = Keys("doneyet", version_marks(LIMITS)).turns(ONE)
     with redis.Redis.from_url(redis_url) as client:
-        assert client.exists(Keys("doneyet").turns(ONE)) == 0
+        manager.submit([task(n) for n in range(20)])
+        assert client.zcard(turns) == 20
+        manager.cancel(ONE, task(3).id)
+        claimed(manager, 100)
+        assert client.exists(turns) == 0
 
 
 def test_jobs_are_in_order_too(manager: TaskManager, redis_url: str) -> None:
