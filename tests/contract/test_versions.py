@@ -96,11 +96,11 @@ def test_many_of_another_version_do_not_starve_a_worker(make: Make) -> None:
 def test_suspects_of_another_version_wait_for_their_own(make: Make) -> None:
     """A task to be retried alone is passed over by others, and still goes first with its own."""
     old, new = make("1"), make("2")
-    new.manager.submit([task(1, "2"), task(2, "2")])
-    assert len(claim(new, "2")) == 2
+    new.manager.submit([task(n, "2") for n in range(30)])
+    assert len(claim(new, "2", limit=30)) == 30
     new.manager.recover("worker-2", TYPES, running=[task(1, "2").id])
-    old.manager.submit([task(3, "1")])
-    assert [each.id for each in (*claim(old, "1"), *claim(old, "1"))] == [task(3, "1").id]
+    old.manager.submit([task(30, "1")])
+    assert [each.id for each in (*claim(old, "1"), *claim(old, "1"))] == [task(30, "1").id]
     new.manager.renew({"worker-2": TYPES}, lease_s=10)
     (suspect,) = claim(new, "2")
     assert (suspect.id, suspect.attempts, suspect.alone) == (task(1, "2").id, 2, True)

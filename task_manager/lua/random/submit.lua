@@ -57,6 +57,7 @@ redis.call('SELECT', input_db)
 local most = redis.call('DBSIZE')
 local anew = most == 0 or not epoch -- all that was counted is lost, or the count is
 if anew then epoch = ('%d%06d'):format(t[1], t[2]) end
+local head = '0 ' .. now .. ' ' .. epoch .. ' ' .. task_type .. '\n'
 local load = runs + (anew and 0 or math.min(total, most))
 for i = 1, n do
   if not reply[i + 1] then
@@ -77,7 +78,6 @@ for i = 1, n do
     elseif load >= max_load then
       reply[i + 1] = 'overloaded'
     else
-      local head = '0 ' .. now .. ' ' .. epoch .. ' ' .. task_type .. '\n'
       redis.call('SET', input_key, head .. ARGV[8 + n + i], 'PXAT', ends * 1000)
       moved[ends], created, load, reply[i + 1] = (moved[ends] or 0) + 1, created + 1, load + 1, 'waiting'
     end
