@@ -48,9 +48,8 @@ FROM worker-packages AS synchronous-packages
 RUN pip install -q --require-hashes -r requirements/http.txt
 
 FROM base AS code
-COPY redis_url.py settings.py ./
+COPY doneyet doneyet
 COPY task_manager task_manager
-COPY tasks tasks
 COPY deploy/health.py deploy/
 RUN python -m compileall -q .
 USER doneyet

@@ -27,13 +27,13 @@ help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
 demo: $(RUN) ## Starts everything, asks for twenty factorizations until all are done, stops everything
-	@$(BIN)/python -m local demo $(ARGS)
+	@$(BIN)/python -m doneyet.local demo $(ARGS)
 
 demo-models: $(MODELS) ## Asks every endpoint, those of models too; needs no model hub and no GPU
-	@$(BIN)/python -m local demo-models
+	@$(BIN)/python -m doneyet.local demo-models
 
 serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--port 8080 --distributed"
-	@$(BIN)/python -m local serve $(ARGS)
+	@$(BIN)/python -m doneyet.local serve $(ARGS)
 
 # Most tests wait for processes that they started, so three at a time keep two cores busy.
 test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client -k retry"

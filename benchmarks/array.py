@@ -15,7 +15,7 @@ from benchmarks.figures import Figure, Missing
 from benchmarks.finished import finish
 from benchmarks.load import answers_per_s, post
 from benchmarks.parts import settings_for, start_http_server
-from local.part import free_port
+from doneyet.local.managed_process import free_port
 
 INPUTS = 1000
 NUMBERS = range(408_216, 418_216)

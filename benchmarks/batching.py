@@ -43,7 +43,7 @@ from benchmarks.model_servers import (
     start_doneyet,
     start_peer,
 )
-from local.part import PartError
+from doneyet.local.managed_process import PartError
 
 WORDS = 16
 FEWEST_WORDS, MOST_WORDS = 4, 200

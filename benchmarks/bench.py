@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import redis
 
-from local.embedded_redis import EmbeddedRedis
+from doneyet.local.embedded_redis import EmbeddedRedis
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ import signal
 
 from flask import Flask, Response
 
-from http_server import server
-from http_server.lifecycle import DRAIN_SIGNAL
-from settings import Settings
+from doneyet.settings import Settings
+from http_server.serving import server
+from http_server.serving.lifecycle import DRAIN_SIGNAL
 
 BODY = (
     b'{"number":408216,"factorization":[[2,3],[3,1],[73,1],[233,1]],'

@@ -21,7 +21,7 @@ from benchmarks.parts import settings_for, start, start_worker
 from benchmarks.peers.catalog import PEERS, Peer
 from benchmarks.peers.program import Program, environ, program
 from benchmarks.stock import fill, left, manager_for
-from local.part import PartError
+from doneyet.local.managed_process import PartError
 
 TASKS = 80_000
 MOST_S = 60.0

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from tasks import TaskType
+from doneyet.task_types import TaskType
 
 
 class Number(BaseModel):

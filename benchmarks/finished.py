@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.parts import start_worker, wait_for
 from benchmarks.stock import fill, left, manager_for, numbered
-from settings import Settings
+from doneyet.settings import Settings
 
 
 def finish(settings: Settings, type_name: str, numbers: range) -> list[bytes]:

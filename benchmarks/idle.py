@@ -11,7 +11,7 @@ from benchmarks.bench import Bench
 from benchmarks.figures import Figure, Missing, percentile
 from benchmarks.load import Connection, WrongAnswerError, post
 from benchmarks.parts import settings_for, start_http_server, start_worker
-from local.part import free_port
+from doneyet.local.managed_process import free_port
 
 QUESTIONS = 500
 WARM_UP = 50

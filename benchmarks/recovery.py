@@ -21,8 +21,8 @@ from benchmarks.figures import Figure, Missing
 from benchmarks.parts import settings_for, start_worker, wait_for
 from benchmarks.recovery_tasks import Trace
 from benchmarks.stock import manager_for
-from local.part import Part
-from settings import Settings
+from doneyet.local.managed_process import Part
+from doneyet.settings import Settings
 from task_manager.interface import Task
 
 KILLS = 10

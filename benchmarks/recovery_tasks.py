@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from tasks import TaskType
+from doneyet.task_types import TaskType
 
 HELD_S = 60.0
 

@@ -27,7 +27,7 @@ from pathlib import Path
 import redis
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 
 MOST_MORE_MIB = 64
 WARM_UP = 0.4  # of the whole time

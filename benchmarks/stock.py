@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import TaskType, load_registry
 from task_manager import open_task_manager
 from task_manager.interface import Task, TaskManager
-from tasks import TaskType, load_registry
 
 CHUNK = 1000
 

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from settings import HTTP_SERVER, WORKER, Settings
+from doneyet.settings import HTTP_SERVER, WORKER, Settings
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -59,8 +59,8 @@ def server_trouble(settings: Settings) -> str:
 
 def worker_trouble(settings: Settings) -> str:
     """Why no worker process of this machine can work; empty when one can."""
-    from task_manager.connection import Connection
     from task_manager.errors import TaskManagerError
+    from task_manager.redis.connection import Connection
 
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40]
     connection = Connection(settings.redis_url)
@@ -82,8 +82,8 @@ def _owners(client: Redis, settings: Settings) -> list[str]:
 
     Its processes' types where it has some: that its supervisor coordinates says little of them.
     """
-    from task_manager.keys import Keys, version_marks
-    from tasks import load_registry
+    from doneyet.task_types import load_registry
+    from task_manager.redis.keys import Keys, version_marks
 
     seconds, microseconds = client.time()
     now_ms = seconds * 1000 + microseconds // 1000

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 
 DISCIPLINES = ("random", "distributed", "ordered", "rq", "synchronous")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")

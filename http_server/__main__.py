@@ -6,13 +6,13 @@ import dataclasses
 import os
 import sys
 
-from http_server.access import Access
-from http_server.managers import open_manager
-from http_server.paths import asking_paths
-from http_server.server import PortTakenError, check_port, make_server
-from settings import SettingError, Settings, service_links
+from doneyet.settings import SettingError, Settings, service_links
+from doneyet.task_types import Registry, TaskTypeError, load_registry
+from http_server.manager_factory import open_manager
+from http_server.middleware.access import Access
+from http_server.routes.endpoints import asking_paths
+from http_server.serving.server import PortTakenError, check_port, make_server
 from task_manager.errors import MisconfiguredError, UnavailableError
-from tasks import Registry, TaskTypeError, load_registry
 
 
 def main() -> None:

@@ -8,23 +8,23 @@ import sys
 
 from flask import Flask
 
-from http_server.access import Access, with_access
-from http_server.ask_routes import add_ask_routes
-from http_server.asking import Asker
-from http_server.body_reader import BodyReader, tell_protocol
-from http_server.docs_routes import add_docs_routes
-from http_server.error_handlers import ErrorResponses, add_error_handlers
-from http_server.health_routes import add_health_routes
-from http_server.lifecycle import drain_on_signal
-from http_server.load_routes import add_load_routes
-from http_server.managers import open_manager
-from http_server.memory import LargeAnswers, keep_heap_small, with_large_answers
-from http_server.rate_limit import RateLimit, with_rate_limit
-from http_server.shortcut import with_shortcut
-from http_server.task_routes import add_task_routes
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, load_registry
+from http_server.ask.fast_path import with_shortcut
+from http_server.ask.route import add_ask_routes
+from http_server.ask.service import Asker
+from http_server.manager_factory import open_manager
+from http_server.middleware.access import Access, with_access
+from http_server.middleware.rate_limit import RateLimit, with_rate_limit
+from http_server.routes.docs import add_docs_routes
+from http_server.routes.health import add_health_routes
+from http_server.routes.load import add_load_routes
+from http_server.routes.tasks import add_task_routes
+from http_server.serving.lifecycle import drain_on_signal
+from http_server.serving.memory import LargeAnswers, keep_heap_small, with_large_answers
+from http_server.wire.body_reader import BodyReader, tell_protocol
+from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
 from task_manager.interface import Asking
-from tasks import Registry, load_registry
 
 COLLECT_AFTER = 50_000
 """New objects before Python looks for cycles. The cache holds hundreds of thousands of objects that

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
 from task_manager import open_asking
 from task_manager.interface import Asking
-from tasks import Registry
 
 
 def open_manager(settings: Settings, registry: Registry) -> Asking:
@@ -15,8 +15,8 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
         SettingError: the settings contradict each other.
     """
     if settings.discipline == "synchronous":
-        from http_server.engine import Engine
-        from task_manager.recall import recaller
+        from http_server.synchronous.engine import Engine
+        from task_manager.result_lookup import recaller
         from task_manager.synchronous import Synchronous
 
         engine = Engine(settings, registry)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from settings import SettingError, Settings
+from doneyet.settings import SettingError, Settings
 from task_manager.interface import Asking, Limits, TaskManager
 
 _SORTED = ("distributed", "ordered")
@@ -23,7 +23,7 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     Raises:
         SettingError: the settings contradict each other.
     """
-    from task_manager.random import RandomManager
+    from task_manager.redis.random import RandomManager
 
     if settings.discipline in _SORTED:
         return _sorted(settings, limits)
@@ -42,7 +42,7 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
         SettingError: the settings contradict each other.
     """
     if settings.discipline == "rq":
-        from task_manager.rq_manager import RqManager
+        from task_manager.redis.rq import RqManager
 
         main: Asking = RqManager(settings.redis_url, limits, settings.key_prefix)
     else:
@@ -52,7 +52,7 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
     elsewhere = {name: each for name, each in limits.items() if each.coordinated}
     if not elsewhere:
         return main
-    from task_manager.routed import Routed
+    from task_manager.composite import Routed
 
     return Routed(main, _sorted(settings, elsewhere), elsewhere)
 
@@ -69,8 +69,8 @@ def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> Ta
 
 def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
     """In a sorted set per type, which any type can be in, whatever the discipline of the rest."""
-    from task_manager.distributed import DistributedManager
-    from task_manager.ordered import OrderedManager
+    from task_manager.redis.distributed import DistributedManager
+    from task_manager.redis.ordered import OrderedManager
 
     if settings.discipline == "ordered":
         return OrderedManager(settings.redis_url, limits, settings.key_prefix)

@@ -7,7 +7,7 @@ TaskManagerError
 ├── OverloadedError               a task type has as many tasks as it may have
 └── AlreadyTerminalError          a task that has its answer cannot be cancelled
 
-`task_manager.redis_errors` decides which of Redis' errors is which of these.
+`task_manager.redis.errors` decides which of Redis' errors is which of these.
 """
 
 from __future__ import annotations

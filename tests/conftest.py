@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from local.embedded_redis import EmbeddedRedis, server_binary
+from doneyet.local.embedded_redis import EmbeddedRedis, server_binary
 
 DATABASES = 16
 

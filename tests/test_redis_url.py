@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from redis_url import RedisUrlError, check_redis_url, with_parts, without_password
-from settings import SettingError, Settings
+from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from doneyet.settings import SettingError, Settings
 
 
 @pytest.mark.parametrize(

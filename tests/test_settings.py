@@ -10,14 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from redis_url import without_password
-from settings import (
-    SettingError,
-    Settings,
-    env_name,
-    flag_name,
-    service_links,
-)
+from doneyet.redis_url import without_password
+from doneyet.settings import SettingError, Settings, env_name, flag_name, service_links
 
 
 def test_defaults() -> None:

@@ -9,23 +9,28 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+GROUND = {"doneyet.redis_url", "doneyet.settings"}
+
 MAY_IMPORT = {
-    "redis_url": set[str](),
-    "settings": {"redis_url"},
-    "tasks": {"settings"},
-    "task_manager": {"redis_url", "settings"},
-    "http_server": {"settings", "tasks", "task_manager"},
-    "worker": {"redis_url", "settings", "tasks", "task_manager"},
-    "client": set[str](),
-    "local": {"settings", "client"},
+    "doneyet.process_tree": set[str](),
+    "doneyet.redis_url": set[str](),
+    "doneyet.strict_json": set[str](),
+    "doneyet.settings": {"doneyet.redis_url"},
+    "doneyet.client": set[str](),
+    "doneyet.task_types": {*GROUND, "doneyet.strict_json"},
+    "doneyet.local": {*GROUND, "doneyet.client"},
+    "task_manager": GROUND,
+    "http_server": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},
+    "worker": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},
 }
 """Which of our parts each part may import, itself aside."""
 
 
 def files(part: str) -> list[Path]:
     """The Python files of one part."""
-    single = ROOT / f"{part}.py"
-    return [single] if single.exists() else sorted((ROOT / part).rglob("*.py"))
+    place = ROOT / part.replace(".", "/")
+    single = place.with_suffix(".py")
+    return [single] if single.exists() else sorted(place.rglob("*.py"))
 
 
 def imported_parts(path: Path) -> set[str]:
@@ -33,10 +38,10 @@ def imported_parts(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {name.name.split(".")[0] for name in node.names}
+            found |= {name.name for name in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module.split(".")[0])
-    return found & MAY_IMPORT.keys()
+            found |= {f"{node.module}.{name.name}" for name in node.names}
+    return {part for part in MAY_IMPORT for name in found if f"{name}.".startswith(f"{part}.")}
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)
@@ -51,7 +56,7 @@ def test_arrows(part: str) -> None:
 def test_client_needs_little() -> None:
     """Whoever installs the client installs requests and rich, nothing else."""
     third_party: set[str] = set()
-    for path in files("client"):
+    for path in files("doneyet.client"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
                 third_party.add(node.module.split(".")[0])
@@ -59,7 +64,7 @@ def test_client_needs_little() -> None:
                 third_party |= {name.name.split(".")[0] for name in node.names}
     import sys
 
-    outside = third_party - set(sys.stdlib_module_names) - {"client"}
+    outside = third_party - set(sys.stdlib_module_names) - {"doneyet"}
     assert outside <= {"requests", "rich", "urllib3"}
 
 

@@ -137,7 +137,7 @@ def test_make_takes_the_first_python_that_is_new_enough(tmp_path: Path) -> None:
       -V) echo Python 3.12.9;;
       "-m venv "*) mkdir -p "$3/bin"; touch "$3/bin/pip"
                    cp {tmp_path}/bin/python3.12 "$3/bin/python";;
-      *"-m local demo"*) echo the demo;;
+      *"-m doneyet.local demo"*) echo the demo;;
     esac"""
     path = bare_path(tmp_path / "bin", **{"python3": "exit 1", "python3.12": new})
     for program in ("mkdir", "cp"):
@@ -162,7 +162,7 @@ def test_docker_is_given_what_the_dockerfile_copies() -> None:
         )
         for path in line.split()
     }
-    assert {"settings.py", "worker", "requirements"} <= copied
+    assert {"doneyet", "worker", "requirements"} <= copied
     for path in copied:
         allowed = [line[1:] for line in given if line.startswith("!")]
         assert any(

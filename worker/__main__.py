@@ -6,15 +6,15 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from settings import SettingError, Settings, service_links
+from doneyet.settings import SettingError, Settings, service_links
+from doneyet.task_types import TaskTypeError
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
 from task_manager.interface import TaskManager
-from tasks import TaskTypeError
-from worker.coordinator import open_coordinator
+from worker.jobs.coordinator import open_coordinator
 from worker.logs import set_up_logs
-from worker.served import served_registry
-from worker.supervisor import Supervisor
+from worker.supervisor.supervisor import Supervisor
+from worker.type_selection import served_registry
 
 log = logging.getLogger("worker")
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
         served = served_registry(settings)
         if settings.discipline == "rq":
-            from worker.rq_supervisor import RqSupervisor
+            from worker.rq.supervisor import RqSupervisor
 
             return RqSupervisor(settings, served).run()
         manager = open_task_manager(settings, served.types)

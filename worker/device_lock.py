@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering
-from worker.child import Child
+from worker.supervisor.child import Child
 
 ASK_AGAIN_S = 0.005
 PAUSE_S = 0.015

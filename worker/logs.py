@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 
-from settings import Settings
+from doneyet.settings import Settings
 
 
 def set_up_logs(settings: Settings, *, beside_handlers: bool = False) -> None:

@@ -6,7 +6,7 @@ import logging
 import time
 
 from task_manager.errors import MisconfiguredError
-from worker.backoff import Backoff
+from worker.supervisor.backoff import Backoff
 
 FIRST_RETRY_S = 0.05
 MOST_RETRY_S = 1.0

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from settings import SettingError, Settings
-from tasks import Registry, load_registry
+from doneyet.settings import SettingError, Settings
+from doneyet.task_types import Registry, load_registry
 
 
 def served_registry(settings: Settings) -> Registry:

@@ -7,8 +7,8 @@ client.run("factorize", number=408216)["factorization_str"]  # '2^3 3^1 73^1 233
 client.map("factorize", [{"number": n} for n in range(2, 1000)], progress=True)
 """
 
-from client.asking import Client
-from client.errors import (
+from doneyet.client.client import Client
+from doneyet.client.errors import (
     AlreadyTerminalError,
     ClientError,
     FieldError,

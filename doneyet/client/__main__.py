@@ -1,4 +1,4 @@
-"""`python -m client`: see `--help`."""
+"""`python -m doneyet.client`: see `--help`."""
 
 import signal
 import sys
@@ -11,7 +11,7 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _run() -> int:
-    from client.command_line import main
+    from doneyet.client.command_line import main
 
     return main()
 

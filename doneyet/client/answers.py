@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from client.errors import (
+from doneyet.client.errors import (
     Answer,
     ClientError,
     ProblemError,

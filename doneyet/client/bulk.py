@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from client.answers import Outcome, outcome_of, read_item
-from client.errors import (
+from doneyet.client.answers import Outcome, outcome_of, read_item
+from doneyet.client.errors import (
     Answer,
     ClientError,
     InvalidInputError,
@@ -15,8 +15,8 @@ from client.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from client.patience import FIRST_PAUSE_S, Backoff, Deadline
-from client.transport import Reply
+from doneyet.client.retry import FIRST_PAUSE_S, Backoff, Deadline
+from doneyet.client.transport import Reply
 
 MOST_INPUTS = 1_000
 """Inputs per request."""

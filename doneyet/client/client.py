@@ -6,18 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Literal
 
-from client.answers import Outcome, outcome_of, read_answer
-from client.errors import (
-    Answer,
-    ClientError,
-    NotDoneError,
-    SomeFailedError,
-)
-from client.inputs import all_to_json, merged, to_json
-from client.mapping import Mapper
-from client.patience import Backoff, Deadline, patiently
-from client.progress import progress_display, total_of
-from client.transport import Reply, Transport
+from doneyet.client.answers import Outcome, outcome_of, read_answer
+from doneyet.client.bulk import Mapper
+from doneyet.client.errors import Answer, ClientError, NotDoneError, SomeFailedError
+from doneyet.client.inputs import all_to_json, merged, to_json
+from doneyet.client.progress import progress_display, total_of
+from doneyet.client.retry import Backoff, Deadline, patiently
+from doneyet.client.transport import Reply, Transport
 
 DEFAULT_URL = "http://localhost:8080"
 PROGRESS_EVERY_S = 1.0

@@ -1,4 +1,4 @@
-"""The command line, `python -m client`."""
+"""The command line, `python -m doneyet.client`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from typing import Any
 from rich.console import Console
 from rich.status import Status
 
-from client.answers import Outcome
-from client.asking import Client
-from client.errors import (
+from doneyet.client.answers import Outcome
+from doneyet.client.client import Client
+from doneyet.client.errors import (
     Answer,
     ClientError,
     NotDoneError,
@@ -25,10 +25,10 @@ from client.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from client.jsonl import count_lines, opened_input, opened_output, read_lines
-from client.lines import Lines
-from client.options import parsed
-from client.progress import progress_display
+from doneyet.client.input_lines import Lines
+from doneyet.client.jsonl import count_lines, opened_input, opened_output, read_lines
+from doneyet.client.options import parsed
+from doneyet.client.progress import progress_display
 
 OK, FAILED, USAGE, NO_ANSWER, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 130, 141
 

@@ -30,7 +30,7 @@ class ClientError(Exception):
     """What went wrong, for programs; a failed task names its own."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The error as `python -m client map` writes it: `code`, `detail`, perhaps more."""
+        """The error as `python -m doneyet.client map` writes it: `code`, `detail`, perhaps more."""
         return {"code": self.code, "detail": str(self)}
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from client.answers import Outcome
-from client.errors import ClientError
-from client.jsonl import parse_json
+from doneyet.client.answers import Outcome
+from doneyet.client.errors import ClientError
+from doneyet.client.jsonl import parse_json
 
 
 class BrokenLineError(ClientError):

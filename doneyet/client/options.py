@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from client.asking import DEFAULT_URL
-from client.jsonl import parse_json
+from doneyet.client.client import DEFAULT_URL
+from doneyet.client.jsonl import parse_json
 
 DEFAULTS = {"url": DEFAULT_URL, "patience_s": 60.0}
 
@@ -15,9 +15,9 @@ COMMANDS = ("run", "map", "task", "cancel", "load")
 
 EPILOG = """\
 examples:
-  python -m client factorize number=408216
-  python -m client map factorize numbers.jsonl -o answers.jsonl
-  python -m client load
+  python -m doneyet.client factorize number=408216
+  python -m doneyet.client map factorize numbers.jsonl -o answers.jsonl
+  python -m doneyet.client load
 
 exit codes:
   0    everything asked for was answered
@@ -60,7 +60,7 @@ def _common_options(defaults: Mapping[str, Any]) -> argparse.ArgumentParser:
 def _parser() -> argparse.ArgumentParser:
     common = _common_options({})
     parser = argparse.ArgumentParser(
-        prog="python -m client",
+        prog="python -m doneyet.client",
         description="Asks a doneyet server until the answer is there.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

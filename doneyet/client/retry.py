@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from client.errors import UnavailableError
+from doneyet.client.errors import UnavailableError
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 5.0

@@ -13,8 +13,8 @@ from urllib.parse import quote
 
 import requests
 
-from client.address import parse_address, proxy_to, without_login
-from client.errors import (
+from doneyet.client.address import parse_address, proxy_to, without_login
+from doneyet.client.errors import (
     ClientError,
     InvalidInputError,
     UnavailableError,

@@ -1,4 +1,4 @@
-"""`python -m local demo` and `python -m local serve`: the whole system on this machine."""
+"""`python -m doneyet.local demo` and `serve`: the whole system on this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import sys
 from types import FrameType
 from typing import NoReturn
 
-from local.demo import demo
-from local.demo_models import demo_models
-from local.embedded_redis import NoServerError
-from local.part import PartError
-from local.saying import say
-from local.serve import serve
-from settings import DISCIPLINES, LOG_LEVELS, env_name
+from doneyet.local.console import say
+from doneyet.local.demo import demo
+from doneyet.local.demo_models import demo_models
+from doneyet.local.embedded_redis import NoServerError
+from doneyet.local.managed_process import PartError
+from doneyet.local.serve import serve
+from doneyet.settings import DISCIPLINES, LOG_LEVELS, env_name
 
 INTERRUPTED = 130
 MOST_PORT = 65535
@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m doneyet.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     commands.add_parser("demo", help="asks for twenty factorizations until all are done")
     commands.add_parser("demo-models", help="asks every endpoint, of models too, once")

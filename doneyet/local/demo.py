@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from client import Client
-from client.errors import Answer, ClientError
-from local.saying import say
-from local.system import System
+from doneyet.client import Client
+from doneyet.client.errors import Answer, ClientError
+from doneyet.local.console import say
+from doneyet.local.system import System
 
 HOW_MANY = 20
 LARGEST = 2**20

@@ -16,11 +16,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from client import Client
-from local.saying import say
-from local.system import System
+from doneyet.client import Client
+from doneyet.local.console import say
+from doneyet.local.system import System
 
-TABLE = Path(__file__).parents[1] / "models.minilm.toml"
+TABLE = Path(__file__).parents[2] / "models.minilm.toml"
 WIDTH = 76
 
 PAGE = """\

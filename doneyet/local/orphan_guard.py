@@ -1,7 +1,7 @@
 """Runs one program for as long as the process that started this one lives.
 
-Started by `local.part` by its path, with nothing but the standard library. Standard input is a
-pipe from the parent: when it ends, however the parent ended, the program gets SIGTERM, and after
+Started by `managed_process` by its path, with nothing but the standard library. Standard input is
+a pipe from the parent: when it ends, however the parent ended, the program gets SIGTERM, and after
 the grace time SIGKILL. What it started and left behind gets SIGKILL, too; a directory may be
 removed then. The program's process id goes to standard output, its own output to standard error.
 """

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import time
 
-from local.saying import say
-from local.system import System
+from doneyet.local.console import say
+from doneyet.local.system import System
 
 CHECK_EVERY_S = 0.5
 
@@ -14,7 +14,7 @@ WELCOME = """\
 doneyet is up at {url}
 
   curl -s {url}/factorize -H 'Content-Type: application/json' -d '{{"number": 408216}}'
-  .venv/bin/python -m client --url {url} factorize number=408216
+  .venv/bin/python -m doneyet.client --url {url} factorize number=408216
 
 Ctrl-C stops it.
 """

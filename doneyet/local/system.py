@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
-from local.embedded_redis import EmbeddedRedis
-from local.part import Part, PartError, free_port
-from local.saying import saying
+from doneyet.local.console import saying
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.local.managed_process import Part, PartError, free_port
 
 START_TIMEOUT_S = 60.0
 """How long a part may take to be ready; models are loaded meanwhile."""

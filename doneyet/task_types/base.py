@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import BaseModel
 
 if TYPE_CHECKING:
-    from tasks.coordination import Coordination
+    from doneyet.task_types.job import Coordination
 
 RESERVED_FIELDS = frozenset(
     {"done", "load", "id", "status", "type", "progress", "error", "attempts"}

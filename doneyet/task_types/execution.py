@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from tasks.base import TaskType
-from tasks.describing import MOST_DETAIL, clean, described, named, traced
-from tasks.finite import output_json
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.error_text import MOST_DETAIL, clean, described, named, traced
+from doneyet.task_types.output_json import output_json
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
-from tasks.base import TaskType
+from doneyet.task_types.base import TaskType
 
 SMALLEST, END = 2, 10**100
 _DIGITS = r"[1-9][0-9]{0,99}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
-from tasks.execution import Answer
-from tasks.registry import Registry
+from doneyet.task_types.execution import Answer
+from doneyet.task_types.registry import Registry
 
 
 class StoppedError(Exception):

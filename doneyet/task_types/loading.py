@@ -7,8 +7,8 @@ import json
 import logging
 from collections.abc import Iterable
 
-from tasks import TaskType
-from tasks.execution import run_batch
+from doneyet.task_types import TaskType
+from doneyet.task_types.execution import run_batch
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from tasks.base import TaskType
+from doneyet.task_types.base import TaskType
 
 MODEL = "model"
 """The member of a request that picks one of an endpoint's task types."""

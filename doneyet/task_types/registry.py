@@ -13,10 +13,15 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from settings import Settings
-from tasks.base import RESERVED_FIELDS, TaskType, type_tag
+from doneyet.settings import Settings
+from doneyet.task_types.base import RESERVED_FIELDS, TaskType, type_tag
 
-BUILT_IN = ("tasks.factorization", "tasks.regression", "tasks.models_table", "tasks.batch")
+BUILT_IN = (
+    "doneyet.task_types.factorization",
+    "doneyet.task_types.regression.regression",
+    "doneyet.task_types.models.models_table",
+    "doneyet.task_types.batch.batch",
+)
 ENTRY_POINT_GROUP = "doneyet.tasks"
 RESERVED_ENDPOINTS = frozenset(
     {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}

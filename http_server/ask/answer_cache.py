@@ -15,11 +15,11 @@ import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from http_server.answer import Answer, compose
-from http_server.fifo_cache import FifoCache
-from http_server.news import News
+from doneyet.task_types import TaskType
+from http_server.ask.completions import News
+from http_server.ask.fifo_cache import FifoCache
+from http_server.wire.answer import Answer, compose
 from task_manager.interface import Status, Task
-from tasks import TaskType
 
 REPEAT_S = 0.25
 """How old an answer may be, its load included."""

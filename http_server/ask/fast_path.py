@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from http_server.ask_routes import AskView
-from http_server.error_handlers import ErrorResponses
+from http_server.ask.route import AskView
+from http_server.wire.error_handlers import ErrorResponses
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
-from http_server.news import News
+from http_server.ask.completions import News
 
 TASKS_PER_PLACE = 25
 BYTES_PER_PLACE = 64 * 1024

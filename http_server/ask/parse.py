@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from http_server.problem import invalid_input, invalid_whole
+from doneyet.task_types import TaskType
+from doneyet.task_types.parse_input import InvalidInputError, asked
+from http_server.wire.problem import invalid_input, invalid_whole
 from task_manager.interface import Task
-from tasks import TaskType
-from tasks.asking import InvalidInputError, asked
 
 
 def prepare(types: Sequence[TaskType], raw: Any) -> tuple[TaskType, Task, bytes]:

@@ -14,8 +14,8 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from http_server.answer_cache import AnswerCache, Question
-from http_server.problem import Problem
+from http_server.ask.answer_cache import AnswerCache, Question
+from http_server.wire.problem import Problem
 from task_manager.interface import Task
 
 RECHECK_WAIT_S = 2.0

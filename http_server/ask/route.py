@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
 
-from http_server import body, prefer
-from http_server.answer_cache import BodyKey, Question
-from http_server.asking import Asker, Reply
-from http_server.body_reader import BodyReader
-from http_server.methods import add_route
-from http_server.paths import ROOT, asking_paths
-from http_server.plain_response import JSON, RETRY_AFTER, PlainResponse, pending_headers
-from http_server.problem import Problem
-from http_server.question import prepare
-from settings import Settings
-from tasks import Registry, TaskType
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, TaskType
+from http_server.ask.answer_cache import BodyKey, Question
+from http_server.ask.parse import prepare
+from http_server.ask.service import Asker, Reply
+from http_server.routes.add_route import add_route
+from http_server.routes.endpoints import ROOT, asking_paths
+from http_server.wire import body, prefer
+from http_server.wire.body_reader import BodyReader
+from http_server.wire.problem import Problem
+from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, pending_headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

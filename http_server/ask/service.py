@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from http_server.answer import at_once
-from http_server.answer_cache import REPEAT_S, AnswerCache, Known, Question
-from http_server.combining import Combiner, Outcome
-from http_server.news import News
-from http_server.outage import Outage
-from http_server.problem import Problem, overloaded
-from http_server.rechecking import Rechecker
-from http_server.waiting import BYTES_PER_PLACE, Waiter, WaitingRoom, places
-from settings import Settings
+from doneyet.settings import Settings
+from http_server.ask.answer_cache import REPEAT_S, AnswerCache, Known, Question
+from http_server.ask.coalescing import Combiner, Outcome
+from http_server.ask.completions import News
+from http_server.ask.long_poll import BYTES_PER_PLACE, Waiter, WaitingRoom, places
+from http_server.ask.rechecking import Rechecker
+from http_server.redis_outage import Outage
+from http_server.wire.answer import at_once
+from http_server.wire.problem import Problem, overloaded
 from task_manager.errors import OverloadedError
 from task_manager.interface import Asking
 

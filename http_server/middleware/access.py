@@ -20,10 +20,10 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from http_server.plain_response import problem_response
-from http_server.problem import Problem, bad_request, foreign_host, foreign_page
-from http_server.rate_limit import NOT_COUNTED
-from settings import SettingError, Settings
+from doneyet.settings import SettingError, Settings
+from http_server.middleware.rate_limit import NOT_COUNTED
+from http_server.wire.problem import Problem, bad_request, foreign_host, foreign_page
+from http_server.wire.response import problem_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

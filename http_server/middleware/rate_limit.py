@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from http_server.plain_response import problem_response
-from http_server.problem import too_fast
+from http_server.wire.problem import too_fast
+from http_server.wire.response import problem_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from http_server.ask_routes import MOST_ITEMS
-from http_server.openapi_parts import (
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.parse_input import MODEL, models, takes_model
+from http_server.ask.route import MOST_ITEMS
+from http_server.openapi.parts import (
     PREFER,
     PROBLEM_SCHEMAS,
     fixed_paths,
@@ -16,10 +19,7 @@ from http_server.openapi_parts import (
     string,
     task_of_endpoint,
 )
-from http_server.paths import ROOT, asking_paths
-from settings import Settings
-from tasks import Registry, TaskType
-from tasks.asking import MODEL, models, takes_model
+from http_server.routes.endpoints import ROOT, asking_paths
 
 Json = dict[str, Any]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from http_server.problem import MEDIA_TYPE
+from http_server.wire.problem import MEDIA_TYPE
 
 Json = dict[str, Any]
 

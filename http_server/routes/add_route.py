@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from http_server.plain_response import PlainResponse
+from http_server.wire.response import PlainResponse
 
 
 def add_route(

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from flask import Flask, Response, send_from_directory
 
-from http_server.methods import add_route
-from http_server.openapi import document
-from http_server.plain_response import JSON, PROTECTED, PlainResponse
-from settings import Settings
-from tasks import Registry
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
+from http_server.openapi.document import document
+from http_server.routes.add_route import add_route
+from http_server.wire.response import JSON, PROTECTED, PlainResponse
 
 # No frames: in another site's, a visitor could be led to press "Execute" without seeing it.
 _POLICY = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from settings import SettingError, Settings, env_name
-from tasks import Registry, TaskType
+from doneyet.settings import SettingError, Settings, env_name
+from doneyet.task_types import Registry, TaskType
 
 ROOT = "/"
 

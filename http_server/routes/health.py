@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from http_server.asking import Asker
-from http_server.methods import add_route
-from http_server.outage import Outage
-from http_server.plain_response import json_response
-from http_server.problem import unavailable
+from http_server.ask.service import Asker
+from http_server.redis_outage import Outage
+from http_server.routes.add_route import add_route
+from http_server.wire.problem import unavailable
+from http_server.wire.response import json_response
 
 
 def add_health_routes(app: Flask, asker: Asker) -> None:

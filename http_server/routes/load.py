@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Flask, Response
 
-from http_server.asking import Asker
-from http_server.methods import add_route
-from http_server.plain_response import json_response
-from http_server.problem import Problem
+from doneyet.task_types import Registry
+from http_server.ask.service import Asker
+from http_server.routes.add_route import add_route
+from http_server.wire.problem import Problem
+from http_server.wire.response import json_response
 from task_manager.interface import Load
-from tasks import Registry
 
 
 def add_load_routes(app: Flask, registry: Registry, asker: Asker) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 
 from flask import Flask, Response, request
 
-from http_server.answer import compose, with_times
-from http_server.asking import Asker
-from http_server.methods import add_route
-from http_server.plain_response import PlainResponse
-from http_server.problem import Problem, unknown_task
+from doneyet.task_types import Registry, TaskType
+from http_server.ask.service import Asker
+from http_server.routes.add_route import add_route
+from http_server.wire.answer import compose, with_times
+from http_server.wire.problem import Problem, unknown_task
+from http_server.wire.response import PlainResponse
 from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import Status
-from tasks import Registry, TaskType
 
 
 def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:

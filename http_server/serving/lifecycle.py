@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 
-from http_server.waiting import WaitingRoom
+from http_server.ask.long_poll import WaitingRoom
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """The parent says with it that the end is near; readiness ends, service goes on."""

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from http_server.plain_response import problem_response
-from http_server.problem import unavailable
+from http_server.wire.problem import unavailable
+from http_server.wire.response import problem_response
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

@@ -14,9 +14,9 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from http_server.body_reader import MOST_SLOW
-from http_server.lifecycle import DRAIN_SIGNAL
-from settings import Settings
+from doneyet.settings import Settings
+from http_server.serving.lifecycle import DRAIN_SIGNAL
+from http_server.wire.body_reader import MOST_SLOW
 
 TARGET = "http_server.app:app_for_server"
 

@@ -17,20 +17,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from http_server.engine_link import Link
-from settings import Settings
+from doneyet.process_tree import MARK, kill_remains
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
+from doneyet.task_types.error_text import named
+from doneyet.task_types.execution import failure
+from doneyet.task_types.loading import NotLoadedError
+from http_server.synchronous.link import Link
 from task_manager.interface import Result, State, Task
-from tasks import Registry
-from tasks.describing import named
-from tasks.execution import failure
-from tasks.loading import NotLoadedError
-from tasks.remains import MARK, kill_remains
 
 log = logging.getLogger(__name__)
 
 Recall = Callable[[str, str], dict[str, Any] | None]
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 _DEADLY = (
     "The process that ran this task died; "
     "it may need more memory than there is, or crash a library."
@@ -119,7 +119,7 @@ class _Process:
         path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
         with its:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "http_server.engine_process", str(its.fileno())],
+                [sys.executable, "-m", "http_server.synchronous.engine_process", str(its.fileno())],
                 env={**kept, **settings.to_environment(), "PYTHONPATH": path, MARK: self._mark},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],

@@ -11,11 +11,11 @@ import socket
 import sys
 from typing import Any
 
-from http_server.engine_link import Link
-from settings import Settings
-from tasks import load_registry
-from tasks.execution import run_batch
-from tasks.loading import NotLoadedError, load_all
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from doneyet.task_types.execution import run_batch
+from doneyet.task_types.loading import NotLoadedError, load_all
+from http_server.synchronous.link import Link
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _PR_SET_PDEATHSIG = 1

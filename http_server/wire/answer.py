@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from doneyet.task_types import TaskType
 from task_manager.interface import State, Status
-from tasks import TaskType
 
 _CANCELLED = b'"error":{"code":"cancelled","detail":"somebody cancelled this task"}'
 

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
-from http_server.form_values import typed
-from http_server.problem import Problem, bad_request, invalid_input, invalid_whole
-from http_server.strict_json import parse
-from tasks import TaskType
-from tasks.asking import MODEL, models
+from doneyet.task_types import TaskType
+from doneyet.task_types.parse_input import MODEL, models
+from http_server.wire.form_values import typed
+from http_server.wire.json_body import parse
+from http_server.wire.problem import Problem, bad_request, invalid_input, invalid_whole
 
 FORM = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 1000

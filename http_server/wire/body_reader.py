@@ -14,10 +14,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from http_server import sockets
-from http_server.memory import give_back
-from http_server.problem import MEDIA_TYPE, Problem, bad_request, unavailable
-from settings import Settings
+from doneyet.settings import Settings
+from http_server.serving import sockets
+from http_server.serving.memory import give_back
+from http_server.wire.problem import MEDIA_TYPE, Problem, bad_request, unavailable
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -9,9 +9,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from http_server.outage import Outage
-from http_server.plain_response import PlainResponse, problem_response
-from http_server.problem import Problem, overloaded, unavailable
+from http_server.redis_outage import Outage
+from http_server.wire.problem import Problem, overloaded, unavailable
+from http_server.wire.response import PlainResponse, problem_response
 from task_manager.errors import (
     MisconfiguredError,
     OverloadedError,

@@ -15,7 +15,7 @@ from typing import Any
 
 import jiter
 
-from http_server.problem import Problem, bad_request, invalid_whole
+from http_server.wire.problem import Problem, bad_request, invalid_whole
 
 MOST_DEPTH = 200
 """Levels of nesting that the parser reads."""

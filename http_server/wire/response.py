@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 from werkzeug.datastructures import Headers
 
-from http_server.problem import MEDIA_TYPE, Problem
+from http_server.wire.problem import MEDIA_TYPE, Problem
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

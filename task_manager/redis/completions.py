@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import redis
 from redis.client import PubSub
 
-from task_manager.connection import Connection
 from task_manager.errors import UnavailableError
+from task_manager.redis.connection import Connection
 
 log = logging.getLogger(__name__)
 

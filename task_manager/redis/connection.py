@@ -13,9 +13,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import InvalidResponse, NoPermissionError
 from redis.retry import Retry
 
-from redis_url import without_password
+from doneyet.redis_url import without_password
 from task_manager.errors import MisconfiguredError, UnsupportedServerError
-from task_manager.redis_errors import translated, unreadable
+from task_manager.redis.errors import translated, unreadable
 
 log = logging.getLogger(__name__)
 

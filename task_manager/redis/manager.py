@@ -8,8 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import Any, TypeVar
 
-from task_manager import scripts
-from task_manager.connection import LONGEST_WAIT_S, Connection
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import (
     Claim,
@@ -22,10 +20,12 @@ from task_manager.interface import (
     TaskManager,
     Watch,
 )
-from task_manager.keys import KEEP_MS, Keys, version_marks
-from task_manager.records import OVERLOADED, read_status
-from task_manager.scripts import Call
-from task_manager.watch import FinishedWatch
+from task_manager.redis import scripts
+from task_manager.redis.completions import FinishedWatch
+from task_manager.redis.connection import LONGEST_WAIT_S, Connection
+from task_manager.redis.keys import KEEP_MS, Keys, version_marks
+from task_manager.redis.records import OVERLOADED, read_status
+from task_manager.redis.scripts import Call
 
 _Item = TypeVar("_Item", Claim, Result)
 

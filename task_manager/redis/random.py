@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.interface import Limits, Promises, Task
-from task_manager.keys import KEEP_MS
-from task_manager.redis_manager import RedisManager, deadly_failure, ms
-from task_manager.scripts import Call
+from task_manager.redis.keys import KEEP_MS
+from task_manager.redis.manager import RedisManager, deadly_failure, ms
+from task_manager.redis.scripts import Call
 
 
 class RandomManager(RedisManager):

@@ -2,7 +2,7 @@
 
 What doneyet knows of a task (that it waits, for how long, its input, its answer) is kept as in the
 distributed discipline. RQ's queue has a job for each waiting task: the job's id is the task's, the
-queue is named like the task type, the serializer is JSON. The job's function (`worker.rq_job.run`)
+queue is named like the task type, the serializer is JSON. The job's function (`worker.rq.job.run`)
 begins the task here, runs it and finishes it here. So it never runs what nobody wants any more, nor
 what runs or is done already, however often RQ has a job for it. And where RQ lost a job, the next
 submit of its task makes another one.
@@ -21,14 +21,14 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from task_manager.distributed import DistributedManager
 from task_manager.errors import OverloadedError
 from task_manager.interface import Limits, Load, Promises, State, Status, Task
-from task_manager.keys import KEEP_MS
-from task_manager.redis_manager import ms
-from task_manager.scripts import Call
+from task_manager.redis.distributed import DistributedManager
+from task_manager.redis.keys import KEEP_MS
+from task_manager.redis.manager import ms
+from task_manager.redis.scripts import Call
 
-FUNCTION = "worker.rq_job.run"
+FUNCTION = "worker.rq.job.run"
 """What RQ's workers call, with the task type's name and the task's id."""
 
 LEASE_S = 420.0

@@ -13,7 +13,7 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
-FOLDER = Path(__file__).parent / "lua"
+FOLDER = Path(__file__).parents[1] / "lua"
 
 _INCLUDE = re.compile(r"^-- include (\S+)\n", re.MULTILINE)
 

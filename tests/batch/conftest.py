@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 from tests.faults.fault_tasks import RUNS
 from tests.helpers import wait_until
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from tasks import batch_items
-from tasks.batch_compression import CompressionError, created
-from tasks.batch_items import BrokenFileError, count_items, read_items
+from doneyet.task_types.batch import items as batch_items
+from doneyet.task_types.batch.compression import CompressionError, created
+from doneyet.task_types.batch.items import BrokenFileError, count_items, read_items
 from tests.batch.conftest import Jobs
 
 KINDS: dict[str, Callable[[bytes], bytes]] = {
@@ -84,7 +84,7 @@ BOMB = """
 import gzip, io, resource, sys
 from pathlib import Path
 from typing import Any
-from tasks.batch_items import BrokenFileError, count_items, read_items
+from doneyet.task_types.batch.items import BrokenFileError, count_items, read_items
 path = Path(sys.argv[1])
 with gzip.open(path, "wb", compresslevel=1) as file:
     file.write(sys.argv[2].encode())

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.job import AskedTask
 from task_manager.errors import OverloadedError
 from task_manager.interface import Claim, State, Status, Task
-from tasks import Registry, TaskType
-from tasks.coordination import AskedTask
-from worker.coordination import AT_ONCE, BYTES_AT_ONCE, JobCoordination
-from worker.item_news import ItemNews
+from worker.jobs.completions import ItemNews
+from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, JobCoordination
 
 
 class Upper(TaskType):
@@ -98,7 +98,7 @@ def test_asking_keeps_a_task_wanted(
 ) -> None:
     """Thrice in its time to live, though nothing is heard."""
     now_s = [1000.0]
-    monkeypatch.setattr("worker.coordination.time.monotonic", lambda: now_s[0])
+    monkeypatch.setattr("worker.jobs.job_context.time.monotonic", lambda: now_s[0])
     for now_s[0] in (1000.0, 1004.9, 1005.0, 1009.9, 1010.0):
         job.ask(items("a"))
     assert len(asked.rounds) == 3

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.batch_items import BrokenFileError, Item, count_items, read_items
+from doneyet.task_types.batch.items import BrokenFileError, Item, count_items, read_items
 
 VALUES = st.recursive(
     st.none()

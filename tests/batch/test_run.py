@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from tasks import Registry, TaskType
-from tasks.batch_items import Item
-from tasks.batch_run import MOST_ITEM_BYTES, MOST_UNFINISHED, BatchRun, Counts
-from tasks.coordination import AskedTask
-from tasks.execution import Answer, failure
+from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.batch.items import Item
+from doneyet.task_types.batch.run import MOST_ITEM_BYTES, MOST_UNFINISHED, BatchRun, Counts
+from doneyet.task_types.execution import Answer, failure
+from doneyet.task_types.job import AskedTask
 
 
 class Upper(TaskType):
@@ -166,7 +166,7 @@ def test_failures_are_counted_and_the_first_ones_told(run: Run) -> None:
     counts, written = run(values, Others(answer), target="out.jsonl")
     assert (counts.items, counts.failed, len(counts.errors)) == (13, 12, 10)
     assert written[0]["upper"] == '"ERROR"'
-    assert written[1]["error"]["detail"] == "half a pair: \ud800"
+    assert written[1]["error"]["detail"] == "half a pair: ?"
     assert written[1]["text"] == "bad0"
 
 

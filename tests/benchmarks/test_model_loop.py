@@ -13,10 +13,10 @@ import torch
 from benchmarks.model_loop import Batcher
 from benchmarks.model_peers.minilm import MiniLM
 from benchmarks.model_servers import ARRIVAL, GROUPED, settings_of_doneyet
-from settings import Settings
-from tasks import load_registry
-from tasks.execution import run_batch
-from tasks.loading import load
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from doneyet.task_types.execution import run_batch
+from doneyet.task_types.loading import load
 
 SHORT, LONG = "a few words", "word " * 60
 TEXTS = [SHORT, LONG, SHORT + " more", LONG + "more"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from client import Client
+from doneyet.client import Client
 from tests.client.stub_server import Asked, Says, StubServer
 
 MakeStub = Callable[[Callable[[Asked], Says]], StubServer]

@@ -1,4 +1,4 @@
-"""`python -m client`: what it asks, what it prints, how it exits."""
+"""`python -m doneyet.client`: what it asks, what it prints, how it exits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from client.command_line import main
+from doneyet.client.command_line import main
 from tests.client.conftest import MakeStub
 from tests.client.stub_server import Asked, Says, StubServer, done, in_turn, pending, problem
 from tests.client.test_map import all_done
@@ -198,7 +198,10 @@ def test_map_sends_numbers_as_they_are_written(stub: MakeStub, tmp_path: Path) -
 def test_help_documents_the_exit_codes() -> None:
     """`--help` has examples and every exit code."""
     done_process = subprocess.run(
-        [sys.executable, "-m", "client", "--help"], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "doneyet.client", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for words in ("factorize number=408216", "0    ", "1    ", "2    ", "3    ", "130  "):
         assert words in done_process.stdout

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from client import Client, InvalidInputError, NotFoundError
-from client.command_line import main
-from local.system import System
+from doneyet.client import Client, InvalidInputError, NotFoundError
+from doneyet.client.command_line import main
+from doneyet.local.system import System
 from tests.helpers import wait_until
 
 

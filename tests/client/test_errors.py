@@ -6,8 +6,8 @@ import inspect
 
 import pytest
 
-from client import errors
-from client.errors import ClientError, FieldError, InvalidInputError, problem_error
+from doneyet.client import errors
+from doneyet.client.errors import ClientError, FieldError, InvalidInputError, problem_error
 
 
 def test_the_drawing_is_complete() -> None:

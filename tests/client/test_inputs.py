@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from pydantic import BaseModel
 
-from client.inputs import all_to_json, to_json
+from doneyet.client.inputs import all_to_json, to_json
 from tests.client.conftest import MakeClient, MakeStub
 from tests.client.stub_server import Says, done, in_turn
 

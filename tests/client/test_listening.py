@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from client import Client
-from client.patience import FIRST_PAUSE_S, Backoff
-from local.system import System
+from doneyet.client import Client
+from doneyet.client.retry import FIRST_PAUSE_S, Backoff
+from doneyet.local.system import System
 from tests.client.conftest import MakeClient, MakeStub
 from tests.client.stub_server import Asked, Says, done, in_turn, pending
 
@@ -57,7 +57,7 @@ def test_a_terminal_shows_steps(system: System) -> None:
 
     reading = threading.Thread(target=read)
     reading.start()
-    command = [sys.executable, "-m", "client", "--url", system.url, "steps", "number=2"]
+    command = [sys.executable, "-m", "doneyet.client", "--url", system.url, "steps", "number=2"]
     ended = subprocess.run(
         command,
         stdout=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from client import (
+from doneyet.client import (
     InvalidInputError,
     NotDoneError,
     NotFoundError,
@@ -17,8 +17,8 @@ from client import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from client.errors import ClientError
-from client.mapping import MOST_INPUTS, READ_AHEAD, WINDOW
+from doneyet.client.bulk import MOST_INPUTS, READ_AHEAD, WINDOW
+from doneyet.client.errors import ClientError
 from tests.client.conftest import MakeClient, MakeStub
 from tests.client.stub_server import RESET, Asked, Says, done, in_turn, pending, problem
 from tests.helpers import wait_until

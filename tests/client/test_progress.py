@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from client import progress
-from client.progress import progress_display, total_of
+from doneyet.client import progress
+from doneyet.client.progress import progress_display, total_of
 from tests.client.conftest import MakeClient, MakeStub
 from tests.client.test_map import all_done, inputs
 

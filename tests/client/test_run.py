@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from client import (
+from doneyet.client import (
     AlreadyTerminalError,
     Client,
     InvalidInputError,

@@ -1,4 +1,4 @@
-"""`python -m client` among other programs: links, pipes, devices, full disks, Ctrl-C."""
+"""`python -m doneyet.client` among other programs: links, pipes, devices, full disks, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def command(server: StubServer, *arguments: object) -> list[str]:
-    common = [sys.executable, "-m", "client", "--url", server.url, "--patience-s", "1"]
+    common = [sys.executable, "-m", "doneyet.client", "--url", server.url, "--patience-s", "1"]
     return [*common, *map(str, arguments)]
 
 
@@ -170,7 +170,7 @@ def test_a_full_disk(stub: MakeStub, source: Path, tmp_path: Path) -> None:
     server = stub(lambda asked: all_done(asked) if asked.body else Says(200, {}))
     (tmp_path / "out.jsonl").write_text("old\n")
     code = (
-        "import resource, sys; from client.command_line import main\n"
+        "import resource, sys; from doneyet.client.command_line import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); sys.exit(main())\n"
     )
     rest = command(server, "map", "double", source, "-o", tmp_path / "out.jsonl", "-q")[3:]

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from client import Client, ClientError, UnavailableError, UnexpectedAnswerError
-from client.command_line import main
-from local.part import free_port
+from doneyet.client import Client, ClientError, UnavailableError, UnexpectedAnswerError
+from doneyet.client.command_line import main
+from doneyet.local.managed_process import free_port
 from tests.client.conftest import MakeStub
 from tests.client.stub_server import Says, done, in_turn
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import requests
 
-from local.part import free_port
+from doneyet.local.managed_process import free_port
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,11 +8,11 @@ import pytest
 
 from deploy.extras import main as extras
 from deploy.health import main, program_of
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
 from task_manager import open_task_manager
-from tasks import load_registry
 from tests.helpers import wait_until
-from worker.owner import new_owner
+from worker.supervisor.owner import new_owner
 
 WORKER = ["tini", "--", "python", "-m", "worker"]
 SERVER = ["python", "-m", "http_server", "--port"]

@@ -36,7 +36,7 @@ def test_nobody_is_root(target: str) -> None:
     """Programs run as a user who owns none of the code."""
     built = image(target)
     assert docker("run", "--rm", built, "id", "-u").strip() == "10001"
-    assert fails(built, "touch", "/app/settings.py")
+    assert fails(built, "touch", "/app/doneyet/settings.py")
 
 
 def test_http_image_is_light() -> None:
@@ -102,7 +102,7 @@ def test_an_image_of_ones_own(tmp_path: Path) -> None:
     said = docker("run", "--rm", "--network", "none", *confined, built, "python", "-c", ask)
     assert said.strip() == "TwoWords!"
     assert docker("run", "--rm", built, "id", "-u").strip() == "10001"
-    assert fails(built, "touch", "/app/settings.py")
+    assert fails(built, "touch", "/app/doneyet/settings.py")
     shown = docker("run", "--rm", built, "python", "-c", _SERVED)
     assert shown.strip() == "['shout']"
 
@@ -131,6 +131,6 @@ class Shout(TaskType):
 
 _SERVED = """
 from settings import Settings
-from worker.served import served_registry
+from worker.type_selection import served_registry
 print(list(served_registry(Settings.from_environment()).types))
 """

@@ -9,8 +9,8 @@ import pytest
 import requests
 import yaml
 
-from settings import Settings
-from tasks.registry import load_registry
+from doneyet.settings import Settings
+from doneyet.task_types.registry import load_registry
 from tests.containers.compose import ROOT, Compose, composed, docker
 from tests.containers.test_images import fails
 from tests.helpers import wait_until

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types.base import TaskType, type_tag
 from task_manager import open_task_manager
 from task_manager.interface import Asking, Claim, Result, State, Status, Task, TaskManager
-from tasks.base import TaskType, type_tag
 
 INPUT_TTL_S = 30.0
 RESULT_TTL_S = 60.0

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from task_manager import scripts
 from task_manager.interface import Result, State, Status
+from task_manager.redis import scripts
 from tests.contract.harness import (
     ONE,
     OTHER,

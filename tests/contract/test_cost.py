@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from settings import Settings
+from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from tests.contract.harness import ONE, TypeLimits, task

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from local.embedded_redis import EmbeddedRedis
+from doneyet.local.embedded_redis import EmbeddedRedis
 from task_manager.errors import UnavailableError
 from task_manager.interface import State
 from tests.contract.conftest import DISCIPLINES

@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from doneyet.task_types.base import TaskType
 from task_manager.interface import Claim, Result, State, Task
-from tasks.base import TaskType
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
 
 TYPES = [ONE, OTHER]

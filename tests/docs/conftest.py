@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.system import System
+from doneyet.local.system import System
 from tests.docs.markdown import Block, blocks
 
 ROOT = Path(__file__).parents[2]

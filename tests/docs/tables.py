@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from http_server.problem import TITLES
-from settings import BOTH, Settings, env_name, flag_name
-from task_manager.distributed import DistributedManager
+from doneyet.settings import BOTH, Settings, env_name, flag_name
+from http_server.wire.problem import TITLES
 from task_manager.interface import Promises
-from task_manager.keys import Keys
-from task_manager.ordered import OrderedManager
-from task_manager.random import RandomManager
-from task_manager.rq_manager import RqManager
+from task_manager.redis.distributed import DistributedManager
+from task_manager.redis.keys import Keys
+from task_manager.redis.ordered import OrderedManager
+from task_manager.redis.random import RandomManager
+from task_manager.redis.rq import RqManager
 from task_manager.synchronous import Synchronous
 
 ROOT = Path(__file__).parents[2]

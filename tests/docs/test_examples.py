@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.system import System
+from doneyet.local.system import System
 from tests.docs.conftest import ADDING, README, REGRESSION, ROOT
 from tests.docs.markdown import Block, blocks
 

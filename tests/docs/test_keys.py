@@ -8,7 +8,7 @@ import pytest
 import redis
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 from tests.docs.tables import ROOT
 
 PLACES = {

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from client import Client
-from local.embedded_redis import EmbeddedRedis
-from local.part import Part
-from local.system import System
+from doneyet.client import Client
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.local.managed_process import Part
+from doneyet.local.system import System
 from tests.conftest import keys_without_ttl
 from tests.faults.fault_tasks import RUNS
 from tests.helpers import wait_until

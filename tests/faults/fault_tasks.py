@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tasks import TaskType
+from doneyet.task_types import TaskType
 
 VERSION = "FAULT_VERSION"
 """Environment variable: which version of `Versioned` a program has."""

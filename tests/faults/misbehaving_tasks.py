@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from tasks import TaskType
+from doneyet.task_types import TaskType
 
 FOLDER = "MISBEHAVING_FOLDER"
 """Environment variable: the folder for `runs` (a line `do n pid` per run of an input, at its start)

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from local.embedded_redis import EmbeddedRedis
+from doneyet.local.embedded_redis import EmbeddedRedis
 from tests.http.servers import ServerProcess, serving
 
 pytestmark = pytest.mark.timeout(240)  # seconds when alone, minutes beside others

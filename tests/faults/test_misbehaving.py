@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 from tests.faults.misbehaving_tasks import FOLDER
 from tests.helpers import wait_until
 

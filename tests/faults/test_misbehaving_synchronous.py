@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 from tests.faults.conftest import children_of
 from tests.faults.misbehaving_tasks import FOLDER
 from tests.faults.test_misbehaving import Misbehaving, is_alive, wait_until_ended

@@ -13,7 +13,7 @@ import pytest
 import redis
 import requests
 
-from local.embedded_redis import EmbeddedRedis
+from doneyet.local.embedded_redis import EmbeddedRedis
 from tests.faults.refusing_redis import RefusingRedis
 from tests.helpers import wait_until
 from tests.http.servers import ServerProcess

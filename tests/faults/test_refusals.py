@@ -20,9 +20,9 @@ import pytest
 import redis
 import requests
 
-from local.embedded_redis import EmbeddedRedis
-from local.part import Part
-from local.system import System
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.local.managed_process import Part
+from doneyet.local.system import System
 from tests.conftest import keys_without_ttl
 from tests.faults.conftest import SETTINGS
 from tests.faults.fault_tasks import RUNS
@@ -181,7 +181,7 @@ def running(
     runs_file = tmp_path_factory.mktemp("runs") / "runs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(RUNS, str(runs_file))
-        patch.setattr("local.part.LOG_TAIL_BYTES", 1 << 20)
+        patch.setattr("doneyet.local.managed_process.LOG_TAIL_BYTES", 1 << 20)
         system = Running(request.param, runs_file)
         yield system
         system.stop()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from http_server import sockets
+from http_server.serving import sockets
 from tests.http.servers import ServerProcess, serving
 
 Connect = Callable[[bytes], socket.socket]

@@ -7,7 +7,7 @@ from collections import Counter
 
 import requests
 
-from client.errors import TaskFailedError
+from doneyet.client.errors import TaskFailedError
 from tests.faults.conftest import StartSystem, signal_each
 from tests.helpers import wait_until
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.system import System
+from doneyet.local.system import System
 from tests.faults.fault_tasks import VERSION
 from tests.helpers import wait_until
 

@@ -9,10 +9,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
-from local.embedded_redis import EmbeddedRedis
-from settings import Settings
-from tasks import Registry, load_registry
 from tests.http.fakes import FakeManager
 from tests.http.servers import ServerProcess, WorkLoop, serving
 

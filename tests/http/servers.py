@@ -14,11 +14,11 @@ from pathlib import Path
 
 import requests
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from doneyet.task_types.execution import run_batch
 from task_manager import open_task_manager
 from task_manager.interface import Claim, Result, State
-from tasks import load_registry
-from tasks.execution import run_batch
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]

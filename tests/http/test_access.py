@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from http_server.access import ALWAYS_ANSWERED, DOCUMENTATION, MOST_HOSTS, Access
+from doneyet.settings import SettingError, Settings
+from doneyet.task_types import Registry
 from http_server.app import create_app
-from settings import SettingError, Settings
-from tasks import Registry
+from http_server.middleware.access import ALWAYS_ANSWERED, DOCUMENTATION, MOST_HOSTS, Access
 from tests.http.conftest import SETTINGS, System
 from tests.http.fakes import FakeManager
 

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from http_server import answer_cache
-from http_server.fifo_cache import FifoCache
+from http_server.ask import answer_cache
+from http_server.ask.fifo_cache import FifoCache
 from tests.http.fakes import FakeManager
 from tests.http.test_asking import DONE, ask
 

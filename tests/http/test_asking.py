@@ -8,10 +8,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
 from http_server.app import create_app
-from settings import Settings
 from task_manager.interface import State
-from tasks import Registry
 from tests.http.fakes import FakeManager
 from tests.http.test_bodies import assert_problem
 
@@ -101,7 +101,7 @@ def test_empty_array(client: FlaskClient, manager: FakeManager) -> None:
 
 def test_an_array_has_an_end(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """More inputs than one array may have are a 413."""
-    monkeypatch.setattr("http_server.ask_routes.MOST_ITEMS", 3)
+    monkeypatch.setattr("http_server.ask.route.MOST_ITEMS", 3)
     items = [{"number": number} for number in range(2, 6)]
     assert client.post("/factorize", json=items[:3]).status_code == 200
     assert_problem(client.post("/factorize", json=items), 413)

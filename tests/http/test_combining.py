@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from http_server.combining import MOST_PER_ROUND, Combiner
+from http_server.ask.coalescing import MOST_PER_ROUND, Combiner
 from task_manager.errors import UnavailableError
 from task_manager.interface import Status, Task
 from tests.helpers import wait_until
@@ -104,7 +104,7 @@ def test_unexpected_errors_free_the_lead() -> None:
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who queues behind a round trip that hangs gives up in time."""
-    monkeypatch.setattr("http_server.combining.PATIENCE_S", 0.05)
+    monkeypatch.setattr("http_server.ask.coalescing.PATIENCE_S", 0.05)
     manager = FakeManager()
     combiner = Combiner(manager)
     manager.gate.clear()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import requests
 
-from local.embedded_redis import EmbeddedRedis
+from doneyet.local.embedded_redis import EmbeddedRedis
 from tests.helpers import wait_until
 from tests.http.conftest import TASKS
 from tests.http.servers import ROOT, ServerProcess, free_port, is_live, serving

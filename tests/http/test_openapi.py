@@ -10,9 +10,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from http_server.openapi import document
-from settings import Settings
-from tasks import Registry
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
+from http_server.openapi.document import document
 from tests.http.conftest import SETTINGS
 
 STATIC = Path(__file__).parents[2] / "http_server" / "static"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from http_server.prefer import no_cache, wait_s
+from http_server.wire.prefer import no_cache, wait_s
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
+from doneyet.task_types import Registry
 from http_server.app import create_app
-from http_server.rate_limit import BURST_S, MOST_ADDRESSES, RateLimit
-from tasks import Registry
+from http_server.middleware.rate_limit import BURST_S, MOST_ADDRESSES, RateLimit
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
 

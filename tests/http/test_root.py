@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
+from doneyet.settings import SettingError, Settings
+from doneyet.task_types import Registry
 from http_server.app import create_app
-from http_server.openapi import document
-from settings import SettingError, Settings
-from tasks import Registry
+from http_server.openapi.document import document
 from tests.http.conftest import TASKS
 from tests.http.fakes import FakeManager
 

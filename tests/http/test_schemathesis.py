@@ -17,8 +17,8 @@ from schemathesis.specs.openapi.checks import (
     unsupported_method,
 )
 
-from http_server.openapi import document
-from tasks import load_registry
+from doneyet.task_types import load_registry
+from http_server.openapi.document import document
 from tests.http.conftest import SETTINGS, System
 
 

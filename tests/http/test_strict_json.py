@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from http_server.problem import Problem
-from http_server.strict_json import MOST_DEPTH, parse
+from http_server.wire.json_body import MOST_DEPTH, parse
+from http_server.wire.problem import Problem
 
 values = st.recursive(
     st.none()

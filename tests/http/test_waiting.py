@@ -12,10 +12,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from doneyet.task_types import load_registry
 from http_server.app import create_app
-from http_server.waiting import WaitingRoom, places
+from http_server.ask.long_poll import WaitingRoom, places
 from task_manager.interface import State
-from tasks import load_registry
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
@@ -89,7 +89,7 @@ def test_lost_news_is_looked_for(
     held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While no news comes, held requests ask from time to time."""
-    monkeypatch.setattr("http_server.asking.LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr("http_server.ask.service.LOOK_AGAIN_S", 0.02)
     manager.connect(connected=False)
     first = held.ask(6)
     wait_until(lambda: len(manager.rounds) > 3, description="it was looked again")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import flint
 
-from local.demo import LARGEST, Lines, as_line
+from doneyet.local.demo import LARGEST, Lines, as_line
 from tests.local.processes import marked, new_mark
 
 LINE = re.compile(r" *(\d+) = ((?:\d+\^\d+ ?)+)")
@@ -20,7 +20,7 @@ def test_the_demo_ends_with_twenty_right_factorizations(tmp_path: Path) -> None:
     """Exit code 0, prime factors whose product is the number, nothing left running or lying."""
     mark = new_mark()
     ended = subprocess.run(
-        [sys.executable, "-m", "local", "demo"],
+        [sys.executable, "-m", "doneyet.local", "demo"],
         env={**os.environ, **mark, "TMPDIR": str(tmp_path)},
         capture_output=True,
         text=True,

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from local.demo_models import PAGE
+from doneyet.local.demo_models import PAGE
 from tests.containers.compose import ROOT
 
 
@@ -15,7 +15,7 @@ from tests.containers.compose import ROOT
 def test_every_endpoint_answers_sensibly() -> None:
     """What a person sees: paraphrases are alike, facts are in the right sentence."""
     ran = subprocess.run(
-        [sys.executable, "-m", "local", "demo-models"],
+        [sys.executable, "-m", "doneyet.local", "demo-models"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from local import embedded_redis
-from local.embedded_redis import CHOICE, EmbeddedRedis, NoServerError, server_binary
+from doneyet.local import embedded_redis
+from doneyet.local.embedded_redis import CHOICE, EmbeddedRedis, NoServerError, server_binary
 from tests.helpers import wait_until
 from tests.local.processes import marked, new_mark
 
@@ -114,7 +114,7 @@ def test_stopping_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_it_goes_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """SIGKILL of the parent ends the server and removes its directory."""
     code = (
-        "from local.embedded_redis import EmbeddedRedis\n"
+        "from doneyet.local.embedded_redis import EmbeddedRedis\n"
         "server = EmbeddedRedis(); print('up', flush=True); input()"
     )
     mark = new_mark()

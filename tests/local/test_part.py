@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from local.part import Part, PartError
+from doneyet.local.managed_process import Part, PartError
 from tests.helpers import wait_until
 from tests.local.processes import marked, new_mark
 
@@ -83,7 +83,7 @@ def test_it_ends_with_a_parent_that_is_killed() -> None:
     """Even a program that ignores SIGTERM, and even when the parent gets SIGKILL."""
     mark = new_mark()
     code = (
-        "import os, sys; from local.part import Part\n"
+        "import os, sys; from doneyet.local.managed_process import Part\n"
         f"part = Part('p', [sys.executable, '-c', {STUBBORN + 'time.sleep(60)'!r}], "
         "os.environ, grace_s=0.2)\n"
         "while not part.log_tail(): pass\n"  # until it ignores SIGTERM

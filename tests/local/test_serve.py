@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from client import Client
+from doneyet.client import Client
 from tests.local.processes import marked, new_mark
 
 
@@ -54,7 +54,7 @@ def test_serve_says_how_to_ask_and_stops_in_order(
     """The commands that it prints work; Ctrl-C or SIGTERM stops everything."""
     mark = new_mark()
     with subprocess.Popen(
-        [sys.executable, "-m", "local", "serve", "--port", "0", "--processes", "1"],
+        [sys.executable, "-m", "doneyet.local", "serve", "--port", "0", "--processes", "1"],
         env={**os.environ, **mark, "TMPDIR": str(tmp_path)},
         stderr=subprocess.PIPE,
         text=True,
@@ -64,7 +64,7 @@ def test_serve_says_how_to_ask_and_stops_in_order(
         assert url is not None
         with Client(url[1]) as client:
             assert client.run("factorize", number=35)["factorization_str"] == "5^1 7^1"
-        command = next(line for line in told.splitlines() if "python -m client" in line)
+        command = next(line for line in told.splitlines() if "python -m doneyet.client" in line)
         arguments = shlex.split(command)[1:]
         asked = subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
         assert b"2^3 3^1 73^1 233^1" in asked.stdout
@@ -76,7 +76,9 @@ def test_serve_says_how_to_ask_and_stops_in_order(
 
 def test_background_jobs_of_scripts() -> None:
     """`nohup` is not undone; SIGINT, which a script's `&` has ignored, stops it nevertheless."""
-    command = f"nohup {shlex.quote(sys.executable)} -m local serve --port 0 --processes 1 & wait"
+    command = (
+        f"nohup {shlex.quote(sys.executable)} -m doneyet.local serve --port 0 --processes 1 & wait"
+    )
     mark = new_mark()
     with subprocess.Popen(
         ["sh", "-c", command], env={**os.environ, **mark}, stderr=subprocess.PIPE, text=True
@@ -85,7 +87,7 @@ def test_background_jobs_of_scripts() -> None:
         served = next(
             int(line.split()[0])
             for line in marked(mark)
-            if "-m local serve" in line and "sh -c" not in line
+            if "-m doneyet.local serve" in line and "sh -c" not in line
         )
         os.kill(served, signal.SIGHUP)
         time.sleep(0.2)

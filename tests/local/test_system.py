@@ -9,10 +9,10 @@ from contextlib import redirect_stderr
 
 import pytest
 
-from client import Client
-from local import saying
-from local.part import PartError
-from local.system import System
+from doneyet.client import Client
+from doneyet.local import console
+from doneyet.local.managed_process import PartError
+from doneyet.local.system import System
 from tests.helpers import wait_until
 from tests.local.processes import marked, new_mark
 
@@ -70,11 +70,11 @@ def test_what_takes_long_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, and only when it takes longer than a person waits without asking."""
     told = io.StringIO()
     with redirect_stderr(told):
-        with saying.saying("Resting"):
+        with console.saying("Resting"):
             pass
         assert told.getvalue() == ""
-        monkeypatch.setattr(saying, "PATIENCE_S", 0.01)
-        with saying.saying("Starting the worker"):
+        monkeypatch.setattr(console, "PATIENCE_S", 0.01)
+        with console.saying("Starting the worker"):
             wait_until(told.getvalue, description="a line was said")
     assert told.getvalue() == "Starting the worker ...\n"
     assert sys.stderr is not told

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from task_manager import scripts
-from task_manager.scripts import Argument, Call
+from task_manager.redis import scripts
+from task_manager.redis.scripts import Argument, Call
 
 RunScript = Callable[[str, Sequence[Argument], Sequence[Argument]], Any]
 

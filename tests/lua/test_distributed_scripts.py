@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from task_manager.scripts import Argument
+from task_manager.redis.scripts import Argument
 from tests.lua.conftest import RunScript
 
 TTL_MS, KEEP_MS = 5000, 60_000

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from task_manager.scripts import FOLDER
+from task_manager.redis.scripts import FOLDER
 
 SCRIPTS = sorted(path for path in FOLDER.rglob("*.lua") if path.parent.name != "parts")
 MOST_LINES = 80

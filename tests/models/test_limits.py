@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import transformers
 
-from tasks.engines.positions import MOST_WITHOUT_LIMIT
-from tasks.loading import NotLoadedError, load
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS
+from doneyet.task_types.loading import NotLoadedError, load
+from doneyet.task_types.models.engines.runtime.positions import MOST_WITHOUT_LIMIT
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import answers
 

@@ -15,14 +15,14 @@ import requests
 import torch
 import transformers
 
-from client import Client
-from local.part import Part
-from local.system import System
-from tasks.engines import pretrained
-from tasks.engines.pretrained import Pretrained, load_pretrained
-from tasks.loading import NotLoadedError, load
-from tasks.model_type import ModelEntry
-from tasks.models_table import TASKS
+from doneyet.client import Client
+from doneyet.local.managed_process import Part
+from doneyet.local.system import System
+from doneyet.task_types.loading import NotLoadedError, load
+from doneyet.task_types.models.engines.runtime import pretrained
+from doneyet.task_types.models.engines.runtime.pretrained import Pretrained, load_pretrained
+from doneyet.task_types.models.model_type import ModelEntry
+from doneyet.task_types.models.models_table import TASKS
 from tests.helpers import wait_until
 from tests.models import tiny
 from tests.models.conftest import MakeModel, answers

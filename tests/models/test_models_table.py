@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from settings import Settings
-from tasks import TaskTypeError, load_registry
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS, task_types
+from doneyet.settings import Settings
+from doneyet.task_types import TaskTypeError, load_registry
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS, task_types
 
 ROOT = Path(__file__).parents[2]
 LABELS = '{ labels = { good = "It is good.", bad = ["It is bad.", "Terrible."] } }'

@@ -10,10 +10,10 @@ import pytest
 import tokenizers
 import transformers
 
-from tasks.engines.nearest_word import common_words
-from tasks.loading import NotLoadedError, load
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS
+from doneyet.task_types.loading import NotLoadedError, load
+from doneyet.task_types.models.engines.sentences.nearest_word import common_words
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import answers
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from client import Client
-from local.system import System
+from doneyet.client import Client
+from doneyet.local.system import System
 
 
 @pytest.mark.parametrize("discipline", ["distributed", "ordered"])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.demo_models import PAGE as LIGHTHOUSE
+from doneyet.local.demo_models import PAGE as LIGHTHOUSE
 from tests.models.conftest import MINILM, MakeModel, answers
 
 PAGE = """\

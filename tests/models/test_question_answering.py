@@ -12,12 +12,12 @@ import tokenizers
 import torch
 import transformers
 
-from local.system import System
-from settings import Settings
-from tasks.engines.extractive_answers import windows_of
-from tasks.engines.special_tokens import SpecialTokens
-from tasks.models_table import task_types
-from tasks.registry import TaskTypeError
+from doneyet.local.system import System
+from doneyet.settings import Settings
+from doneyet.task_types.models.engines.extractive_answers import windows_of
+from doneyet.task_types.models.engines.runtime.special_tokens import SpecialTokens
+from doneyet.task_types.models.models_table import task_types
+from doneyet.task_types.registry import TaskTypeError
 from tests.models import tiny
 from tests.models.conftest import MINILM, MakeModel, answers
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.system import System
+from doneyet.local.system import System
 from tests.helpers import wait_until
 
 FILL_MASK = 'curl -X POST -d "test [MASK]" http://localhost:8000/'

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 import requests
 
+from doneyet.local.demo_models import PAGE
+from doneyet.local.system import System
 from examples.prepare_data import main as prepare_data
-from local.demo_models import PAGE
-from local.system import System
 
 ROOT = Path(__file__).parents[2]
 

@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 import transformers
 
-from tasks.loading import NotLoadedError, load
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS
+from doneyet.task_types.loading import NotLoadedError, load
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import MINILM, MakeModel, answers
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.engines.sentences import split_sentences
+from doneyet.task_types.models.engines.sentences.sentences import split_sentences
 
 
 @pytest.mark.parametrize(

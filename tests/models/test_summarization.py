@@ -14,10 +14,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.demo_models import PAGE
-from local.system import System
-from tasks.engines.central_sentences import choose
-from tasks.engines.generative_summaries import cut_into_pieces, sentence_starts
+from doneyet.local.demo_models import PAGE
+from doneyet.local.system import System
+from doneyet.task_types.models.engines.generative_summaries import cut_into_pieces, sentence_starts
+from doneyet.task_types.models.engines.sentences.central_sentences import choose
 from tests.helpers import wait_until
 from tests.models.conftest import MINILM, MakeModel, answers
 

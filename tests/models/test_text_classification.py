@@ -11,10 +11,10 @@ import pytest
 import requests
 import transformers
 
-from client import Client
-from local.system import System
-from tasks.model_type import ModelEntry, ModelType
-from tasks.models_table import TASKS
+from doneyet.client import Client
+from doneyet.local.system import System
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import MINILM, MakeModel, answers
 

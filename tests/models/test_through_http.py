@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from client import Client
-from local.system import System
+from doneyet.client import Client
+from doneyet.local.system import System
 
 PAGE = "The cat sat on the mat. Paris is the capital of France. Who likes the blue sky? " * 4
 

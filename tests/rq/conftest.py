@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
 from task_manager.interface import Status, Task
-from task_manager.rq_manager import RqManager
-from tasks import load_registry
+from task_manager.redis.rq import RqManager
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -11,15 +11,15 @@ import redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
+from doneyet.task_types import TaskType
+from doneyet.task_types.execution import Answer
 from task_manager.interface import Limits
-from task_manager.rq_manager import RqManager
-from tasks import TaskType
-from tasks.execution import Answer
+from task_manager.redis.rq import RqManager
 from tests.contract.harness import answer
-from worker import rq_job
+from worker.rq import job
 
 
-class _Runner(rq_job.TaskRunner):
+class _Runner(job.TaskRunner):
     """Answers as all workers of the contract do, and notes what it ran."""
 
     def __init__(self, manager: RqManager, types: Mapping[str, TaskType], runs: list[int]) -> None:
@@ -58,7 +58,7 @@ class RqHarness:
         logging.getLogger("rq.worker").setLevel(logging.ERROR)
         with pytest.MonkeyPatch.context() as patch:
             runner = _Runner(self.manager, self.types, self.runs)
-            patch.setattr(rq_job, "task_runner", lambda: runner)
+            patch.setattr(job, "task_runner", lambda: runner)
             worker.work(burst=True, logging_level="ERROR")
         return self.runs[before:]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from tasks import TaskType
+from doneyet.task_types import TaskType
 
 
 class _Input(BaseModel):

@@ -18,7 +18,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from task_manager.interface import State, Status
-from task_manager.keys import Keys, version_marks
+from task_manager.redis.keys import Keys, version_marks
 from tests.contract.harness import ONE, OTHER, TypeLimits, only, task
 from tests.rq.harness import RqHarness
 
@@ -49,7 +49,7 @@ def test_a_task_is_a_job(harness: RqHarness, client: redis.Redis) -> None:
     harness.manager.submit([task(7)])
     assert queue_of(client).job_ids == [ID]
     job = job_of(client)
-    assert (job.func_name, job.args) == ("worker.rq_job.run", [ONE, ID])
+    assert (job.func_name, job.args) == ("worker.rq.job.run", [ONE, ID])
     assert (job.description, job.timeout) == (f'{ONE} {{"n": 7}}', -1)
     assert 0 < client.ttl(job.key) <= 31
     assert 0 < client.ttl(f"rq:queue:{ONE}") <= 31
@@ -60,7 +60,7 @@ def test_nothing_is_pickled(harness: RqHarness, client: redis.Redis) -> None:
     harness.manager.submit([task(7)])
     fields: Any = client.hgetall(f"rq:job:{ID}")
     data = json.loads(zlib.decompress(fields[b"data"]))
-    assert data == ["worker.rq_job.run", None, [ONE, ID], {}]
+    assert data == ["worker.rq.job.run", None, [ONE, ID], {}]
 
 
 def test_rq_info_counts_tasks(harness: RqHarness, redis_url: str) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from settings import SettingError, Settings
+from doneyet.settings import SettingError, Settings
+from doneyet.task_types import load_registry
 from task_manager.interface import State, Status
-from tasks import load_registry
 from tests.helpers import wait_until
 from tests.rq.conftest import RqAsker, Start
-from worker.rq_supervisor import RqSupervisor
+from worker.rq.supervisor import RqSupervisor
 
 WORKER = ["-m", "worker", "--rq"]
 STOCK = ["-m", "rq.cli", "worker", "--serializer", "rq.serializers.JSONSerializer", "--url"]

@@ -22,7 +22,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from local.part import free_port
+from doneyet.local.managed_process import free_port
 from tests.helpers import wait_until
 
 START_TIMEOUT_S = 30.0

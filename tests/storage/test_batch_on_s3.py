@@ -8,9 +8,9 @@ from math import prod
 
 import pytest
 
-from client import Client
-from client.errors import InvalidInputError, TaskFailedError
-from local.system import System
+from doneyet.client import Client
+from doneyet.client.errors import InvalidInputError, TaskFailedError
+from doneyet.local.system import System
 from tests.storage.s3_server import FlakyProxy, S3Server
 
 NUMBERS = list(range(10**6, 10**6 + 40))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.files import Files, Info, StorageError
-from tasks.storage.places import Places
+from doneyet.task_types.batch.storage.files import Files, Info, StorageError
+from doneyet.task_types.batch.storage.places import Places
 from tests.storage.drive_server import DOCUMENT, FOLDER, DriveServer
 
 pytestmark = [  # what PyDrive2 stands on is old

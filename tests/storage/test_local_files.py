@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.files import Files, Info, StorageError
-from tasks.storage.places import Places
+from doneyet.task_types.batch.storage.files import Files, Info, StorageError
+from doneyet.task_types.batch.storage.places import Places
 
 STORE = (
-    "import sys, pathlib; from tasks.storage.files import Files\n"
-    "from tasks.storage.places import Places\n"
+    "import sys, pathlib; from doneyet.task_types.batch.storage.files import Files\n"
+    "from doneyet.task_types.batch.storage.places import Places\n"
     "place, source, location = sys.argv[1:]\n"
     "Files(Places.parse(place)).store(pathlib.Path(source), location)\n"
 )

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.errors import said
-from tasks.storage.files import Files, StorageError
-from tasks.storage.patience import MOST_TRIES, PATIENCE_S, patiently
-from tasks.storage.places import Places
+from doneyet.task_types.batch.storage.errors import said
+from doneyet.task_types.batch.storage.files import Files, StorageError
+from doneyet.task_types.batch.storage.patience import MOST_TRIES, PATIENCE_S, patiently
+from doneyet.task_types.batch.storage.places import Places
 
 
 class Failing:
@@ -66,7 +66,7 @@ def test_patience_ends() -> None:
 
 def test_slow_failures_use_patience_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """The clock counts, not only the pauses."""
-    monkeypatch.setattr("tasks.storage.patience.PATIENCE_S", 0.0)
+    monkeypatch.setattr("doneyet.task_types.batch.storage.patience.PATIENCE_S", 0.0)
     failing = Failing(100)
     with pytest.raises(ConnectionError):
         patiently(failing, is_connection, sleep=no_sleep)
@@ -98,7 +98,9 @@ def test_an_extra_that_is_missing(
     monkeypatch.setitem(sys.modules, library, None)
     for name in [name for name in sys.modules if name.startswith(library + ".")]:
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "tasks.storage.drive_file_system", raising=False)
+    monkeypatch.delitem(
+        sys.modules, "doneyet.task_types.batch.storage.drive_file_system", raising=False
+    )
     files = Files(Places.parse(location.removesuffix("/x")), gdrive_credentials="none")
     with pytest.raises(StorageError, match=rf"pip install 'doneyet\[{extra}\]'"):
         files.fetch(location, tmp_path / "copy")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.storage.places import Places, split_url
+from doneyet.task_types.batch.storage.places import Places, split_url
 
 PLACES = Places.parse("/data, s3://bucket/prefix, gs://other-bucket, gdrive://Folder_1/sub")
 
@@ -180,7 +180,8 @@ def test_split_url() -> None:
 def test_the_server_needs_no_storage_library() -> None:
     """Neither names nor the class that reads files import fsspec or a storage's library."""
     code = (
-        "import sys, tasks.storage.files, tasks.storage.places\n"
+        "import sys\n"
+        "from doneyet.task_types.batch.storage import files, places\n"
         "heavy = {'fsspec', 's3fs', 'gcsfs', 'pydrive2', 'botocore', 'aiohttp'}\n"
         "assert not heavy & sys.modules.keys(), heavy & sys.modules.keys()"
     )

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.files import Files, Info, StorageError
-from tasks.storage.places import Places
-from tasks.storage.s3_files import S3Files
+from doneyet.task_types.batch.storage.files import Files, Info, StorageError
+from doneyet.task_types.batch.storage.places import Places
+from doneyet.task_types.batch.storage.s3_files import S3Files
 from tests.storage.s3_server import FlakyProxy, S3Server
 
 FEW_BYTES = b'{"text": "caf\xc3\xa9"}\n' * 10
@@ -241,8 +241,8 @@ def test_nobody_there_is_told_after_a_while(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Tried again, as whoever is not there may be starting; then told where nobody was."""
-    monkeypatch.setattr("tasks.storage.patience.PATIENCE_S", 0.5)
-    monkeypatch.setattr("tasks.storage.s3_files.CALL_TRIES", 2)
+    monkeypatch.setattr("doneyet.task_types.batch.storage.patience.PATIENCE_S", 0.5)
+    monkeypatch.setattr("doneyet.task_types.batch.storage.s3_files.CALL_TRIES", 2)
     with FlakyProxy(1, share=0.0) as proxy:
         port = proxy.environment["AWS_ENDPOINT_URL"]
     for name, value in proxy.environment.items():
@@ -284,8 +284,8 @@ def test_ways_to_name_the_endpoint(
     if "key" in str(variables):
         del environ["AWS_ACCESS_KEY_ID"], environ["AWS_SECRET_ACCESS_KEY"]
     code = (
-        "import sys, pathlib; from tasks.storage.files import Files\n"
-        "from tasks.storage.places import Places\n"
+        "import sys, pathlib; from doneyet.task_types.batch.storage.files import Files\n"
+        "from doneyet.task_types.batch.storage.places import Places\n"
         "Files(Places.parse(sys.argv[1])).store(pathlib.Path(sys.argv[2]), sys.argv[1] + '/file')"
     )
     subprocess.run(

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tasks.coordination import StoppedError
-from tasks.storage.files import Files, StorageError
-from tasks.storage.places import Places
+from doneyet.task_types.batch.storage.files import Files, StorageError
+from doneyet.task_types.batch.storage.places import Places
+from doneyet.task_types.job import StoppedError
 from tests.storage.s3_server import S3Server
 from tests.storage.test_local_files import names
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tasks.storage.files import Files
-from tasks.storage.places import Places
-from tasks.storage.scratch import scratch_files
+from doneyet.task_types.batch.storage.files import Files
+from doneyet.task_types.batch.storage.places import Places
+from doneyet.task_types.batch.storage.scratch import scratch_files
 from tests.helpers import wait_until
 from tests.storage.test_local_files import names
 
 HOLD = """
 import os, time
-from tasks.storage.scratch import scratch_files
+from doneyet.task_types.batch.storage.scratch import scratch_files
 with scratch_files(2) as paths:
     for path in paths:
         path.write_bytes(b"x" * 100_000)
@@ -31,11 +31,11 @@ with scratch_files(2) as paths:
 FULL = """
 import resource, sys
 from pathlib import Path
-from tasks.storage.files import Files
-from tasks.storage.places import Places
-from tasks.storage.scratch import ScratchError, scratch_files
-from tasks.batch_run import BatchRun
-from tasks.batch_items import Item
+from doneyet.task_types.batch.storage.files import Files
+from doneyet.task_types.batch.storage.places import Places
+from doneyet.task_types.batch.storage.scratch import ScratchError, scratch_files
+from doneyet.task_types.batch.run import BatchRun
+from doneyet.task_types.batch.items import Item
 
 class Nobody:
     def progress(self, *args): ...
@@ -121,8 +121,8 @@ def test_what_is_written_is_marked_until_it_is_complete(
     (tmp_path / "source").write_bytes(b"new")
     os.mkfifo(tmp_path / "pipe")
     command = (
-        "import sys, pathlib; from tasks.storage.files import Files\n"
-        "from tasks.storage.places import Places\n"
+        "import sys, pathlib; from doneyet.task_types.batch.storage.files import Files\n"
+        "from doneyet.task_types.batch.storage.places import Places\n"
         "Files(Places.parse(sys.argv[1])).store(pathlib.Path(sys.argv[2]), sys.argv[3])\n"
     )
     process = subprocess.Popen(

@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 import redis
 
-from settings import SettingError, Settings
-from task_manager import open_task_manager, scripts
-from task_manager.connection import Connection, check_version
+from doneyet.settings import SettingError, Settings
+from task_manager import open_task_manager
 from task_manager.errors import UnavailableError, UnsupportedServerError
-from task_manager.scripts import Call
+from task_manager.redis import scripts
+from task_manager.redis.connection import Connection, check_version
+from task_manager.redis.scripts import Call
 from tests.faults.refusing_redis import RefusingRedis
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from task_manager.distributed import DistributedManager
 from task_manager.interface import Result, State, Task
-from task_manager.keys import Keys
-from task_manager.scripts import Call
+from task_manager.redis.distributed import DistributedManager
+from task_manager.redis.keys import Keys
+from task_manager.redis.scripts import Call
 from tests.contract.harness import TypeLimits
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ def test_every_key_begins_with_the_prefix() -> None:
 
 def keys_source() -> str:
     """The text of keys.py."""
-    return (ROOT / "task_manager" / "keys.py").read_text()
+    return (ROOT / "task_manager" / "redis" / "keys.py").read_text()
 
 
 def test_every_key_tells_its_ttl() -> None:
@@ -77,7 +77,9 @@ def test_every_key_tells_its_ttl() -> None:
         assert "TTL" in method or "Kept" in method or method.startswith("Channel")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "task_manager").glob("*.py")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "task_manager").rglob("*.py")), ids=lambda p: p.stem
+)
 def test_no_other_file_builds_keys(path: Path) -> None:
     """An f-string with the prefix stands in the key files only."""
     if path.stem != "keys":

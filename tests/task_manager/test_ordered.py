@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from settings import Settings
+from doneyet.settings import Settings
 from task_manager import open_for_coordinator, open_task_manager
 from task_manager.interface import TaskManager
-from task_manager.keys import Keys, version_marks
+from task_manager.redis.keys import Keys, version_marks
 from tests.contract.harness import ONE, OTHER, TypeLimits, number, task
 
 LIMITS = {name: TypeLimits(max_load=10_000) for name in (ONE, OTHER)}

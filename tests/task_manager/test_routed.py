@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from settings import Settings
+from doneyet.settings import Settings
 from task_manager import open_asking, open_for_coordinator
+from task_manager.composite import Routed
 from task_manager.interface import Asking, State, Status, Task
-from task_manager.routed import Routed
 from tests.contract.harness import TypeLimits
 from tests.helpers import wait_until
 

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from tasks.asking import InvalidInputError, asked
-from tasks.base import TaskType
-from tasks.execution import run_batch
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.execution import run_batch
+from doneyet.task_types.parse_input import InvalidInputError, asked
 
 
 class Halves(TaskType):

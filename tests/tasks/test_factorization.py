@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tasks.factorization import Factorization
+from doneyet.task_types.factorization import Factorization
 
 PRIMES_OF_20_DIGITS = (10000000000000000051, 99999999999999999989)
 

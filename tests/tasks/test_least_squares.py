@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasks.least_squares import (
+from doneyet.task_types.regression.least_squares import (
     DependentTermsError,
     Fitted,
     fit,
@@ -17,7 +17,7 @@ from tasks.least_squares import (
     predict,
     quality,
 )
-from tasks.polynomial import expanded, exponents_up_to, term, values
+from doneyet.task_types.regression.polynomial import expanded, exponents_up_to, term, values
 
 SEEDS = st.integers(0, 10_000)
 

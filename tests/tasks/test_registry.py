@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from settings import Settings
-from tasks import TaskType, TaskTypeError, load_registry
-from tasks.base import type_tag
+from doneyet.settings import Settings
+from doneyet.task_types import TaskType, TaskTypeError, load_registry
+from doneyet.task_types.base import type_tag
 
 
 def write_module(folder: Path, name: str, text: str) -> str:

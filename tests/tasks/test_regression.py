@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 import requests
 
-from client import Client
-from client.errors import TaskFailedError
-from local.embedded_redis import EmbeddedRedis
-from local.system import System
-from settings import DISCIPLINES, Settings
+from doneyet.client import Client
+from doneyet.client.errors import TaskFailedError
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.local.system import System
+from doneyet.settings import DISCIPLINES, Settings
+from doneyet.task_types.registry import load_registry
 from task_manager import open_task_manager
-from task_manager.recall import recaller
-from tasks.registry import load_registry
+from task_manager.result_lookup import recaller
 
 ROOT = Path(__file__).parents[2]
 X = [[0, 1], [1, 0], [2, 2], [3, 1], [4, 5]]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from settings import Settings
+from doneyet.settings import Settings
 from tests.worker.running_worker import SAMPLE_TASKS, Asker, RunningWorker
 
 StartWorker = Callable[..., RunningWorker]

@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
 from task_manager import open_task_manager
 from task_manager.interface import State, Status, Task
-from tasks import load_registry
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
+from doneyet.task_types import TaskType
 from task_manager.interface import Claim
-from tasks import TaskType
-from worker.batcher import Batch, make_batches, missing
+from worker.process.batcher import Batch, make_batches, missing
 
 
 class _Text(BaseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.claim_size import MOST, ClaimSize
+from worker.process.claim_size import MOST, ClaimSize
 
 
 def settled(seconds_per_task: float, batch_size: int = 1) -> int:

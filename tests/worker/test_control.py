@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from tests.helpers import wait_until
-from worker.desk import Desk
-from worker.process import _Control
+from worker.process.__main__ import _Control
+from worker.process.batch_queue import Desk
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
+from doneyet.task_types import TaskType
 from task_manager.interface import State
-from tasks import TaskType
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
-from worker.desk import Desk
-from worker.exchange import Exchange
-from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
-from worker.progress import ProgressReports
-from worker.runner import Runner
+from worker.process.batch_queue import Desk
+from worker.process.claim_loop import Exchange
+from worker.process.executor import Runner
+from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
+from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard, make_board_file
 
 

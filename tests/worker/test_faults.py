@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from local.embedded_redis import EmbeddedRedis
-from settings import Settings
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.settings import Settings
 from task_manager.interface import State
 from tests.helpers import wait_until
 from tests.worker.conftest import StartWorker

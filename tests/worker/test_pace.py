@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.worker.test_batcher import claim, kind
-from worker.batcher import Batch
-from worker.pace import Pace
+from worker.process.batcher import Batch
+from worker.process.throughput import Pace
 
 
 def batch(name: str, weight: float) -> Batch:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from worker.prefetch import wait_before_prefetch_s
+from worker.process.prefetch import wait_before_prefetch_s
 
 
 def wait_s(

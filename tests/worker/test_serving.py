@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
+from doneyet.settings import Settings
 from task_manager.interface import State
 from tests.helpers import wait_until
 from tests.worker.conftest import StartWorker

@@ -11,11 +11,11 @@ from task_manager.errors import UnavailableError
 from task_manager.interface import Claim
 from tests.helpers import wait_until
 from tests.worker.sample_tasks import Reporting
-from worker.backoff import Backoff
-from worker.batcher import Batch
-from worker.outage import Outage
-from worker.owner import new_owner
-from worker.progress import INTERVAL_S, ProgressReports
+from worker.process.batcher import Batch
+from worker.process.progress import INTERVAL_S, ProgressReports
+from worker.redis_outage import Outage
+from worker.supervisor.backoff import Backoff
+from worker.supervisor.owner import new_owner
 
 
 def test_delays_double_up_to_a_limit_and_start_again() -> None:

@@ -12,9 +12,9 @@ import pytest
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from tests.worker.test_exchange import Controlled, Process, Start, kind, manager, start
-from worker.silence import SILENT_S, Silence
 from worker.status_board import StatusBoard, make_board_file
-from worker.supervisor import BUSY_S, Slot, choose_who_takes_suspects
+from worker.supervisor.supervisor import BUSY_S, Slot, choose_who_takes_suspects
+from worker.supervisor.unresponsive import SILENT_S, Silence
 
 __all__ = ["kind", "manager", "start"]
 

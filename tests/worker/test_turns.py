@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import Settings
+from doneyet.settings import Settings
 from tests.helpers import wait_until
 from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, runs_of

@@ -12,15 +12,15 @@ import os
 import threading
 import time
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, TaskType, load_registry
 from task_manager import open_asking, open_for_coordinator
 from task_manager.errors import UnavailableError
-from tasks import Registry, TaskType, load_registry
-from worker.coordinator_slot import Slot
-from worker.item_news import ItemNews
-from worker.leases import EVERY_S
-from worker.outage import BESIDE_SUPERVISOR_S, Outage
-from worker.owner import new_owner
+from worker.jobs.completions import ItemNews
+from worker.jobs.job_thread import Slot
+from worker.redis_outage import BESIDE_SUPERVISOR_S, Outage
+from worker.supervisor.leases import EVERY_S
+from worker.supervisor.owner import new_owner
 
 log = logging.getLogger(__name__)
 

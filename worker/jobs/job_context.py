@@ -6,13 +6,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 
+from doneyet.task_types import Registry
+from doneyet.task_types.execution import Answer
+from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
 from task_manager.interface import Answering, Asking, Claim, State, Status, Task
-from tasks import Registry
-from tasks.coordination import AskedTask, StoppedError
-from tasks.execution import Answer
-from worker.item_news import ItemNews
-from worker.progress import INTERVAL_S, MOST_MESSAGE
+from worker.jobs.completions import ItemNews
+from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
 AT_ONCE, BYTES_AT_ONCE = 250, 1 << 20
 """Tasks asked in one round trip: a few ms of Redis' time, and of a slow network's not too many."""
@@ -22,7 +22,7 @@ AWAY_WAIT_S = 0.5
 
 
 class JobCoordination:
-    """One run of a job; `tasks.coordination.Coordination` says what each method does."""
+    """One run of a job; `doneyet.task_types.job.Coordination` says what each method does."""
 
     def __init__(
         self,

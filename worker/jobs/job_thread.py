@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 
+from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.error_text import described, named, traced
+from doneyet.task_types.execution import Answer, answer_of, failure
+from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Asking, Claim, Result, State
-from tasks import Registry, TaskType
-from tasks.coordination import StoppedError
-from tasks.describing import described, named, traced
-from tasks.execution import Answer, answer_of, failure
-from worker.coordination import JobCoordination
-from worker.item_news import ItemNews
+from worker.jobs.completions import ItemNews
+from worker.jobs.job_context import JobCoordination
 
 log = logging.getLogger(__name__)
 

@@ -15,22 +15,22 @@ import sys
 import threading
 from collections.abc import Callable
 
-from settings import Settings
+from doneyet.process_tree import kill_own_group_after, kill_own_remains
+from doneyet.settings import Settings
+from doneyet.task_types import Registry, TaskTypeError
+from doneyet.task_types.loading import NotLoadedError, load_all
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
-from task_manager.recall import recaller
-from tasks import Registry, TaskTypeError
-from tasks.loading import NotLoadedError, load_all
-from tasks.remains import kill_own_group_after, kill_own_remains
-from worker.child import EXIT_NOT_LOADED
-from worker.desk import Desk
-from worker.exchange import Exchange
+from task_manager.result_lookup import recaller
+from worker.device_lock import Turn
 from worker.logs import set_up_logs
-from worker.progress import ProgressReports
-from worker.runner import Runner
-from worker.served import served_registry
+from worker.process.batch_queue import Desk
+from worker.process.claim_loop import Exchange
+from worker.process.executor import Runner
+from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
-from worker.turn import Turn
+from worker.supervisor.child import EXIT_NOT_LOADED
+from worker.type_selection import served_registry
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from task_manager.interface import Result
-from worker.batcher import Batch
+from worker.process.batcher import Batch
 
 
 class Finished(NamedTuple):

@@ -7,9 +7,9 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from doneyet.task_types import TaskType
+from doneyet.task_types.execution import Ready, make_ready
 from task_manager.interface import Claim
-from tasks import TaskType
-from tasks.execution import Ready, make_ready
 
 
 class Batch(NamedTuple):

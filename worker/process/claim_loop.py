@@ -9,16 +9,16 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import groupby
 
+from doneyet.task_types import TaskType
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Claim, Result
-from tasks import TaskType
-from worker.batcher import make_batches, missing
-from worker.claim_size import ClaimSize
-from worker.desk import Desk
-from worker.outage import BESIDE_SUPERVISOR_S, Outage
-from worker.pace import Pace
-from worker.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
-from worker.progress import ProgressReports
+from worker.process.batch_queue import Desk
+from worker.process.batcher import make_batches, missing
+from worker.process.claim_size import ClaimSize
+from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
+from worker.process.progress import ProgressReports
+from worker.process.throughput import Pace
+from worker.redis_outage import BESIDE_SUPERVISOR_S, Outage
 from worker.status_board import StatusBoard
 
 log = logging.getLogger(__name__)

@@ -6,14 +6,14 @@ import os
 import time
 from collections.abc import Sequence
 
+from doneyet.task_types.execution import Answer, make_ready, run_ready
+from doneyet.task_types.loading import load
 from task_manager.interface import Result, State
-from tasks.execution import Answer, make_ready, run_ready
-from tasks.loading import load
-from worker.batcher import Batch
-from worker.desk import Desk, Finished
-from worker.progress import ProgressReports
+from worker.device_lock import Turn, holder
+from worker.process.batch_queue import Desk, Finished
+from worker.process.batcher import Batch
+from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
-from worker.turn import Turn, holder
 
 STORE_EVERY_S = 0.06
 """Results wait at most this long for the rest of their claim."""

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 
-from worker.batcher import Batch
+from worker.process.batcher import Batch
 
 INTERVAL_S = 0.25
 MOST_MESSAGE = 500  # characters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from worker.batcher import Batch
+from worker.process.batcher import Batch
 
 KEPT = 0.7
 """How much each observation before still counts."""

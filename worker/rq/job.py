@@ -17,16 +17,16 @@ from functools import cache
 from rq import get_current_job
 from rq.timeouts import JobTimeoutException
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import TaskType
+from doneyet.task_types.execution import Answer, failure, run_batch
+from doneyet.task_types.loading import NotLoadedError, load
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, State
-from task_manager.recall import recaller
-from task_manager.rq_manager import LEASE_S, RqManager
-from tasks import TaskType
-from tasks.execution import Answer, failure, run_batch
-from tasks.loading import NotLoadedError, load
-from worker.outage import Outage
-from worker.served import served_registry
+from task_manager.redis.rq import LEASE_S, RqManager
+from task_manager.result_lookup import recaller
+from worker.redis_outage import Outage
+from worker.type_selection import served_registry
 
 log = logging.getLogger(__name__)
 

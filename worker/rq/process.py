@@ -1,4 +1,4 @@
-"""One stock RQ worker: `python -m worker.rq_process NAME`; `worker.rq_supervisor` starts it.
+"""One stock RQ worker: `python -m worker.rq.process NAME`; `worker.rq.supervisor` starts it.
 
 It ends after the job that it runs when told to (SIGTERM), or when its standard input closes, since
 then its supervisor is gone.
@@ -17,12 +17,12 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
-from settings import Settings
-from tasks import TaskTypeError
-from tasks.loading import NotLoadedError, load_all
-from worker.child import EXIT_NOT_LOADED
+from doneyet.settings import Settings
+from doneyet.task_types import TaskTypeError
+from doneyet.task_types.loading import NotLoadedError, load_all
 from worker.logs import set_up_logs
-from worker.rq_job import task_runner
+from worker.rq.job import task_runner
+from worker.supervisor.child import EXIT_NOT_LOADED
 
 log = logging.getLogger(__name__)
 

@@ -9,15 +9,15 @@ import subprocess
 import sys
 import time
 
-from settings import SettingError, Settings
+from doneyet.settings import SettingError, Settings
+from doneyet.task_types import Registry
 from task_manager.errors import UnavailableError
-from task_manager.rq_manager import RqManager
-from tasks import Registry
-from worker.backoff import Backoff
-from worker.child import EXIT_NOT_LOADED, describe_exit
-from worker.coordinator import open_coordinator
-from worker.outage import Outage
-from worker.owner import new_owner
+from task_manager.redis.rq import RqManager
+from worker.jobs.coordinator import open_coordinator
+from worker.redis_outage import Outage
+from worker.supervisor.backoff import Backoff
+from worker.supervisor.child import EXIT_NOT_LOADED, describe_exit
+from worker.supervisor.owner import new_owner
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ class RqSupervisor:
     def _start(self, slot: _Slot) -> None:
         slot.name, slot.started_s = new_owner(os.getpid()), time.monotonic()
         slot.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.rq_process", slot.name],
+            [sys.executable, "-m", "worker.rq.process", slot.name],
             env={**os.environ, **self._settings.to_environment()},
             stdin=subprocess.PIPE,  # closes when this process ends, however that happens
             start_new_session=True,  # Ctrl-C must reach the supervisor only, which drains

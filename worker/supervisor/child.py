@@ -12,15 +12,15 @@ import sys
 import time
 from pathlib import Path
 
-from settings import Settings
-from tasks.remains import MARK, kill_remains
-from worker.owner import new_owner
+from doneyet.process_tree import MARK, kill_remains
+from doneyet.settings import Settings
 from worker.status_board import Run, StatusBoard, make_board_file
+from worker.supervisor.owner import new_owner
 
 EXIT_NOT_LOADED = 3
 """What a worker process exits with that cannot load a task type; it has said why."""
 
-_ROOT = Path(__file__).resolve().parent.parent
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Why(enum.Enum):

@@ -7,8 +7,8 @@ import time
 from collections.abc import Collection, Sequence
 
 from task_manager.interface import Answering, Renewal
-from worker.child import Child
-from worker.recovery import Recoveries, Recovery
+from worker.supervisor.child import Child
+from worker.supervisor.recovery import Recoveries, Recovery
 
 log = logging.getLogger(__name__)
 

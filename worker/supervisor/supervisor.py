@@ -1,7 +1,7 @@
 """The supervisor: starts worker processes, watches over them, replaces them, drains them.
 
 It runs no handler and blocks on nothing but Redis. Work that is mostly waiting runs in threads of
-this process, beside this loop (`worker.coordinator`).
+this process, beside this loop (`worker.jobs.coordinator`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ import time
 from collections.abc import Sequence
 from types import FrameType
 
-from settings import Settings
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
+from doneyet.task_types.execution import failure
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Result, State
-from tasks import Registry
-from tasks.execution import failure
-from worker.backoff import Backoff
-from worker.child import EXIT_NOT_LOADED, Child, Why, describe_exit
-from worker.coordinator import Coordinator
-from worker.leases import Leases
-from worker.outage import Outage
-from worker.recovery import Recoveries, Recovery
-from worker.silence import Silence
+from worker.device_lock import TurnKeeper
+from worker.jobs.coordinator import Coordinator
+from worker.redis_outage import Outage
 from worker.status_board import Run
-from worker.turn import TurnKeeper
-from worker.watchdog import Watchdog, time_limit_s
+from worker.supervisor.backoff import Backoff
+from worker.supervisor.child import EXIT_NOT_LOADED, Child, Why, describe_exit
+from worker.supervisor.leases import Leases
+from worker.supervisor.recovery import Recoveries, Recovery
+from worker.supervisor.unresponsive import Silence
+from worker.supervisor.watchdog import Watchdog, time_limit_s
 
 log = logging.getLogger(__name__)
 

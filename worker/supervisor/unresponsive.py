@@ -7,7 +7,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from task_manager.interface import Answering
-from worker.child import Child
+from worker.supervisor.child import Child
 
 log = logging.getLogger(__name__)
 

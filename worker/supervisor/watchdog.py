@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Collection, Mapping
 
-from tasks import Registry
-from tasks.base import TaskType
-from tasks.describing import named
-from worker.child import Child, Why
+from doneyet.task_types import Registry
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.error_text import named
 from worker.status_board import Run
+from worker.supervisor.child import Child, Why
 
 log = logging.getLogger(__name__)
 

@@ -12,17 +12,17 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
-from settings import SettingError, Settings, env_name
-from tasks.base import TaskType
-from tasks.batch_compression import check_name
-from tasks.batch_items import count_items, read_items
-from tasks.batch_run import BatchRun, ItemError
-from tasks.coordination import Coordination, StoppedError
-from tasks.registry import Registry
-from tasks.storage.errors import StorageError
-from tasks.storage.files import Files
-from tasks.storage.places import Places
-from tasks.storage.scratch import scratch_files
+from doneyet.settings import SettingError, Settings, env_name
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.batch.compression import check_name
+from doneyet.task_types.batch.items import count_items, read_items
+from doneyet.task_types.batch.run import BatchRun, ItemError
+from doneyet.task_types.batch.storage.errors import StorageError
+from doneyet.task_types.batch.storage.files import Files
+from doneyet.task_types.batch.storage.places import Places
+from doneyet.task_types.batch.storage.scratch import scratch_files
+from doneyet.task_types.job import Coordination, StoppedError
+from doneyet.task_types.registry import Registry
 
 INPUT_TTL_S = 86_400.0
 """Asked once, a job is done even if nobody asks again: its answer is a file."""

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from tasks import strict_json
-from tasks.batch_compression import opened
+from doneyet import strict_json
+from doneyet.task_types.batch.compression import opened
 
 MOST_LINE_BYTES = 32 * 1024 * 1024
 """A longer line is an item that fails: it is read past and never held."""

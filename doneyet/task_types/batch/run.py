@@ -13,15 +13,15 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel
 
-from tasks.asking import MODEL, InvalidInputError, asked, models
-from tasks.base import TaskType
-from tasks.batch_compression import created, plain_name
-from tasks.batch_items import Item
-from tasks.batch_output import Output
-from tasks.coordination import AskedTask, Coordination
-from tasks.execution import Answer, failure
-from tasks.storage.errors import FULL
-from tasks.storage.scratch import scratch_error
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.batch.compression import created, plain_name
+from doneyet.task_types.batch.items import Item
+from doneyet.task_types.batch.output import Output
+from doneyet.task_types.batch.storage.errors import FULL
+from doneyet.task_types.batch.storage.scratch import scratch_error
+from doneyet.task_types.execution import Answer, failure
+from doneyet.task_types.job import AskedTask, Coordination
+from doneyet.task_types.parse_input import MODEL, InvalidInputError, asked, models
 
 MOST_UNFINISHED = 1000
 """Items that are asked and not yet written: enough for many workers, and for one round trip."""

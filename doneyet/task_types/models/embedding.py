@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from tasks.model_type import ModelType, Options
+from doneyet.task_types.models.model_type import ENGINES, ModelType, Options
 
 
 class _Options(Options):
@@ -19,7 +19,7 @@ class Embedding(ModelType):
     """Turns a text into a vector of length 1; the dot product of two is their likeness."""
 
     task, endpoint = "embedding", "/embed"
-    methods = {"pooled": "tasks.engines.embedding:EmbeddingEngine"}
+    methods = {"pooled": f"{ENGINES}.sentences.embedding:EmbeddingEngine"}
     Options = _Options
     batch_size = 64
     example = {"text": "The cat sat on the mat."}

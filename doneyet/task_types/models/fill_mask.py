@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
-from tasks.model_type import ModelType, Options
+from doneyet.task_types.models.model_type import ENGINES, ModelType, Options
 
 MASK = "[MASK]"
 """What stands for an open word with every model, whatever the model's own mask token is."""
@@ -24,8 +24,8 @@ class FillMask(ModelType):
 
     task, endpoint = "fill-mask", "/fill_mask"
     methods = {
-        "masked-lm": "tasks.engines.fill_mask:FillMaskEngine",
-        "nearest-word": "tasks.engines.nearest_word:NearestWord",
+        "masked-lm": f"{ENGINES}.fill_mask:FillMaskEngine",
+        "nearest-word": f"{ENGINES}.sentences.nearest_word:NearestWord",
     }
     Options = _Options
     example = {"text": "The capital of France is [MASK]."}

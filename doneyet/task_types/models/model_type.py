@@ -1,7 +1,7 @@
 """Task types that are models: what an entry of the models table says, and `ModelType`.
 
 An entry names a model, its task says what goes in and out, and its method which engine computes.
-Engines live in `tasks/engines`, import torch and transformers, and are imported by `load` only.
+Engines live in `engines`, import torch and transformers, and are imported by `load` only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,10 @@ from typing import Any, ClassVar, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from tasks.base import TaskType
+from doneyet.task_types.base import TaskType
+
+ENGINES = "doneyet.task_types.models.engines"
+"""Where engines live."""
 
 Progress = Callable[[int, float, str], None]
 
@@ -152,7 +155,7 @@ class ModelType(TaskType):
         try:
             return self.engine.run(inputs, self.progress)
         except RuntimeError:
-            from tasks.engines.device import end_if_device_is_lost
+            from doneyet.task_types.models.engines.runtime.device import end_if_device_is_lost
 
             end_if_device_is_lost()
             raise

@@ -20,15 +20,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from settings import Settings, env_name
-from tasks.access import why_unreadable
-from tasks.embedding import Embedding
-from tasks.fill_mask import FillMask
-from tasks.model_type import ModelEntry, ModelType
-from tasks.question_answering import QuestionAnswering
-from tasks.registry import TaskTypeError
-from tasks.summarization import Summarization
-from tasks.text_classification import TextClassification
+from doneyet.settings import Settings, env_name
+from doneyet.task_types.file_permissions import why_unreadable
+from doneyet.task_types.models.embedding import Embedding
+from doneyet.task_types.models.fill_mask import FillMask
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.question_answering import QuestionAnswering
+from doneyet.task_types.models.summarization import Summarization
+from doneyet.task_types.models.text_classification import TextClassification
+from doneyet.task_types.registry import TaskTypeError
 
 TASKS: dict[str, type[ModelType]] = {
     kind.task: kind

@@ -6,7 +6,7 @@ import re
 
 from pydantic import BaseModel, Field, field_validator
 
-from tasks.model_type import ModelType, Options
+from doneyet.task_types.models.model_type import ENGINES, ModelType, Options
 
 
 class _Options(Options):
@@ -67,9 +67,9 @@ class QuestionAnswering(ModelType):
 
     task, endpoint = "question-answering", "/ask_question"
     methods = {
-        "extractive": "tasks.engines.extractive_answers:ExtractiveAnswers",
-        "generative": "tasks.engines.generative_answers:GenerativeAnswers",
-        "passages": "tasks.engines.passages:Passages",
+        "extractive": f"{ENGINES}.extractive_answers:ExtractiveAnswers",
+        "generative": f"{ENGINES}.generative_answers:GenerativeAnswers",
+        "passages": f"{ENGINES}.sentences.passages:Passages",
     }
     Options = _Options
     batch_size = 16

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field, model_validator
 
-from tasks.model_type import ModelType, Options
+from doneyet.task_types.models.model_type import ENGINES, ModelType, Options
 
 MOST_TOKENS = 4096
 
@@ -33,8 +33,8 @@ class Summarization(ModelType):
 
     task, endpoint = "summarization", "/summarize_text"
     methods = {
-        "generative": "tasks.engines.generative_summaries:GenerativeSummaries",
-        "central-sentences": "tasks.engines.central_sentences:CentralSentences",
+        "generative": f"{ENGINES}.generative_summaries:GenerativeSummaries",
+        "central-sentences": f"{ENGINES}.sentences.central_sentences:CentralSentences",
     }
     Options = _Options
     batch_size = 8

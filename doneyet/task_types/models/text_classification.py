@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, field_validator
 
-from tasks.model_type import ModelEntry, ModelType, Options
+from doneyet.task_types.models.model_type import ENGINES, ModelEntry, ModelType, Options
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -38,8 +38,8 @@ class TextClassification(ModelType):
 
     task, endpoint = "text-classification", "/sentiment"
     methods = {
-        "classifier": "tasks.engines.text_classification:Classifier",
-        "nearest-label": "tasks.engines.nearest_label:NearestLabel",
+        "classifier": f"{ENGINES}.text_classification:Classifier",
+        "nearest-label": f"{ENGINES}.sentences.nearest_label:NearestLabel",
     }
     Options = _Options
     example = {"input_text": "I like you."}

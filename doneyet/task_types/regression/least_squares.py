@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tasks.polynomial import Exponents, expanded, term, values
+from doneyet.task_types.regression.polynomial import Exponents, expanded, term, values
 
 _BLOCK = 1_000_000  # numbers that a prediction makes at once: 8 MB
 _EPS = float(np.finfo(float).eps)

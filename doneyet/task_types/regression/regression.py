@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
-from tasks.base import TaskType
+from doneyet.task_types.base import TaskType
 
 if TYPE_CHECKING:
-    from tasks.least_squares import Fitted
+    from doneyet.task_types.regression.least_squares import Fitted
 
 FIT = "regression-fit"
 MOST_TERMS = 500
@@ -142,7 +142,7 @@ class Fit(TaskType):
         rows: int
 
     def load(self) -> None:
-        from tasks import least_squares, polynomial
+        from doneyet.task_types.regression import least_squares, polynomial
 
         self._math, self._terms = least_squares, polynomial
 
@@ -184,7 +184,7 @@ class _WithModel(TaskType):
     echo = frozenset({"model"})
 
     def load(self) -> None:
-        from tasks import least_squares
+        from doneyet.task_types.regression import least_squares
 
         self._math = least_squares
         self._known: OrderedDict[str, Fitted] = OrderedDict()

@@ -14,7 +14,7 @@ from oauth2client.client import GoogleCredentials
 from pydrive2.auth import GoogleAuth
 from pydrive2.fs import GDriveFileSystem
 
-from tasks.storage.errors import StorageError
+from doneyet.task_types.batch.storage.errors import StorageError
 
 SCOPE = "https://www.googleapis.com/auth/drive"
 CALL_TIMEOUT_S = 60.0

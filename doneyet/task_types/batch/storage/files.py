@@ -8,13 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-from tasks.coordination import StoppedError
-from tasks.storage.errors import FULL, StorageError, failed, said, system_reason
-from tasks.storage.local_files import LocalFiles
-from tasks.storage.patience import patiently
-from tasks.storage.places import Places, split_url
-from tasks.storage.remote_files import RemoteFiles, chain
-from tasks.storage.scratch import ScratchError, scratch_error
+from doneyet.task_types.batch.storage.errors import FULL, StorageError, failed, said, system_reason
+from doneyet.task_types.batch.storage.local_files import LocalFiles
+from doneyet.task_types.batch.storage.patience import patiently
+from doneyet.task_types.batch.storage.places import Places, split_url
+from doneyet.task_types.batch.storage.remote_files import RemoteFiles, chain
+from doneyet.task_types.batch.storage.scratch import ScratchError, scratch_error
+from doneyet.task_types.job import StoppedError
 
 __all__ = ["Files", "Info", "StorageError"]
 
@@ -167,14 +167,14 @@ class Files:
     def _connected(self, scheme: str, location: str) -> RemoteFiles:
         try:
             if scheme == "s3":
-                from tasks.storage.s3_files import S3Files
+                from doneyet.task_types.batch.storage.s3_files import S3Files
 
                 return S3Files()
             if scheme == "gs":
-                from tasks.storage.google_cloud_files import GoogleCloudFiles
+                from doneyet.task_types.batch.storage.google_cloud_files import GoogleCloudFiles
 
                 return GoogleCloudFiles()
-            from tasks.storage.google_drive_files import GoogleDriveFiles
+            from doneyet.task_types.batch.storage.google_drive_files import GoogleDriveFiles
 
             return GoogleDriveFiles(self._gdrive_credentials)
         except ImportError as error:

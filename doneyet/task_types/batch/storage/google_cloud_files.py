@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tasks.storage.errors import ChangedError
-from tasks.storage.remote_files import RemoteFiles
+from doneyet.task_types.batch.storage.errors import ChangedError
+from doneyet.task_types.batch.storage.remote_files import RemoteFiles
 
 CHUNK_BYTES = 8 << 20
 """What is sent at once of a file of more than 5 MB; a multiple of 256 KiB, as the protocol asks."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tasks.storage.errors import ChangedError, StorageError
-from tasks.storage.remote_files import RemoteFiles, chain
+from doneyet.task_types.batch.storage.errors import ChangedError, StorageError
+from doneyet.task_types.batch.storage.remote_files import RemoteFiles, chain
 
 THROTTLED = ("rateLimitExceeded", "userRateLimitExceeded", "sharingRateLimitExceeded")
 SERVICE, USER = "service_account", "authorized_user"
@@ -33,7 +33,7 @@ class GoogleDriveFiles(RemoteFiles):
         super().__init__()
 
     def connect(self) -> Any:
-        from tasks.storage.drive_file_system import authorization
+        from doneyet.task_types.batch.storage.drive_file_system import authorization
 
         kind, self._who = _account(self._key_file)
         self._authorization = authorization(self._key_file, of_user=kind == USER)
@@ -41,7 +41,7 @@ class GoogleDriveFiles(RemoteFiles):
     @contextlib.contextmanager
     def _files(self, path: str) -> Iterator[Any]:
         """The file system of the folder that `path` begins with: a new one, which knows nothing."""
-        from tasks.storage.drive_file_system import DriveFileSystem
+        from doneyet.task_types.batch.storage.drive_file_system import DriveFileSystem
 
         allowed = self._authorization
         try:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tasks.storage.errors import ChangedError, StorageError
+from doneyet.task_types.batch.storage.errors import ChangedError, StorageError
 
 TEMPORARY = re.compile(r"\.doneyet-[0-9a-f]{16}\.part")
 """What files are called that are being written; they are marked, too (`_MARK`)."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tasks.storage.errors import said
+from doneyet.task_types.batch.storage.errors import said
 
 log = logging.getLogger(__name__)
 

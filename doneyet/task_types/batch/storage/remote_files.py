@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tasks.storage.errors import ChangedError
+from doneyet.task_types.batch.storage.errors import ChangedError
 
 
 class RemoteFiles:

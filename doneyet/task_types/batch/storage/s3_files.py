@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from tasks.storage.errors import ChangedError
-from tasks.storage.remote_files import RemoteFiles, chain
+from doneyet.task_types.batch.storage.errors import ChangedError
+from doneyet.task_types.batch.storage.remote_files import RemoteFiles, chain
 
 PART_BYTES = 8 << 20
 PARTS_AT_ONCE = 4

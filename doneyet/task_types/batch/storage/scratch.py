@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tasks.storage.errors import StorageError, said
+from doneyet.task_types.batch.storage.errors import StorageError, said
 
 _OPEN_FILES = Path("/proc/self/fd")
 

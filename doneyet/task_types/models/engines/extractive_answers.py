@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted, halved_when_exhausted
-from tasks.engines.outcomes import no_number, nothing_to_read
-from tasks.engines.padding import batches_of_like_length, pad
-from tasks.engines.pretrained import load_pretrained
-from tasks.engines.special_tokens import SpecialTokens
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import no_number, nothing_to_read
+from doneyet.task_types.models.engines.runtime.padding import batches_of_like_length, pad
+from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
+from doneyet.task_types.models.engines.runtime.special_tokens import SpecialTokens
+from doneyet.task_types.models.engines.runtime.split_on_oom import (
+    freed_when_exhausted,
+    halved_when_exhausted,
+)
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 LEAST_ROOM = 8
 """Tokens that a question must leave for the context."""

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.outcomes import finite, no_number
-from tasks.engines.padding import pad, tokenize
-from tasks.engines.pretrained import load_pretrained
-from tasks.fill_mask import MASK
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number
+from doneyet.task_types.models.engines.runtime.padding import pad, tokenize
+from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
+from doneyet.task_types.models.engines.runtime.split_on_oom import freed_when_exhausted
+from doneyet.task_types.models.fill_mask import MASK
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 MOST_GUESSES = 1000
 """In one answer, for all masks together: each repeats the text."""

@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from tasks.engines.memory import halved_when_exhausted
-from tasks.engines.outcomes import nothing_to_read
-from tasks.engines.padding import batches_of_like_length
-from tasks.engines.sentences import split_sentences
-from tasks.engines.text_to_text import TextToText
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import nothing_to_read
+from doneyet.task_types.models.engines.runtime.padding import batches_of_like_length
+from doneyet.task_types.models.engines.runtime.split_on_oom import halved_when_exhausted
+from doneyet.task_types.models.engines.sentences.sentences import split_sentences
+from doneyet.task_types.models.engines.text_to_text import TextToText
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 
 class _Prepared(NamedTuple):

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.padding import cut, pad, padding_id, tokenize
-from tasks.engines.pretrained import load_pretrained
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.runtime.padding import cut, pad, padding_id, tokenize
+from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
+from doneyet.task_types.models.engines.runtime.split_on_oom import freed_when_exhausted
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 
 class Classified(NamedTuple):

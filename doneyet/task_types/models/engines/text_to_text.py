@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted
-from tasks.engines.outcomes import no_number
-from tasks.engines.padding import pad
-from tasks.engines.positions import most_written
-from tasks.engines.pretrained import load_pretrained
-from tasks.engines.special_tokens import SpecialTokens
-from tasks.model_type import ModelEntry
+from doneyet.task_types.models.engines.runtime.outcomes import no_number
+from doneyet.task_types.models.engines.runtime.padding import pad
+from doneyet.task_types.models.engines.runtime.positions import most_written
+from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
+from doneyet.task_types.models.engines.runtime.special_tokens import SpecialTokens
+from doneyet.task_types.models.engines.runtime.split_on_oom import freed_when_exhausted
+from doneyet.task_types.models.model_type import ModelEntry
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import safetensors
 import torch
 
-from tasks.access import why_unreadable
-from tasks.model_type import ModelEntry
+from doneyet.task_types.file_permissions import why_unreadable
+from doneyet.task_types.models.model_type import ModelEntry
 
 _PATH_STARTS = ("/", "./", "../", "~")
 _PACKAGE = "package:"

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from tasks.engines.pretrained import Pretrained
+from doneyet.task_types.models.engines.runtime.pretrained import Pretrained
 
 
 def tokenize(

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
-from tasks.engines.kept_memory import keep_freed_memory
-from tasks.engines.model_files import check_files, explained, place_of
-from tasks.engines.positions import most_read
-from tasks.engines.special_tokens import SpecialTokens
-from tasks.model_type import ModelEntry
+from doneyet.task_types.models.engines.runtime.malloc_tuning import keep_freed_memory
+from doneyet.task_types.models.engines.runtime.model_files import check_files, explained, place_of
+from doneyet.task_types.models.engines.runtime.positions import most_read
+from doneyet.task_types.models.engines.runtime.special_tokens import SpecialTokens
+from doneyet.task_types.models.model_type import ModelEntry
 
 TOKENS_ON_PROCESSOR = 2048
 """Default of a batch's padded tokens without a GPU, where larger batches gain nothing."""

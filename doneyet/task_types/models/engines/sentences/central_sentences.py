@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.sentence_vectors import SentenceVectors
-from tasks.engines.sentences import split_sentences
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
+from doneyet.task_types.models.engines.sentences.sentences import split_sentences
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 SAME = 0.85
 """Sentences whose vectors are alike by so much say the same."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.sentence_vectors import SentenceVectors
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 DECIMALS = 7
 """More than float32 holds; fewer digits make shorter answers."""

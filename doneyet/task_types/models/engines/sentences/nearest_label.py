@@ -7,10 +7,10 @@ from typing import Any
 
 import torch
 
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.sentence_vectors import SentenceVectors
-from tasks.engines.text_classification import Classified, classified, ranked
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
+from doneyet.task_types.models.engines.text_classification import Classified, classified, ranked
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 
 class NearestLabel:

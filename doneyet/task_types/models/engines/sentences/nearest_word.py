@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.sentence_vectors import SentenceVectors
-from tasks.fill_mask import MASK
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
+from doneyet.task_types.models.fill_mask import MASK
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 TEMPERATURE = 0.05
 """Cosines of words differ by little; this spreads them over probabilities."""

@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 import torch
 
-from tasks.engines.outcomes import finite, no_number, nothing_to_read
-from tasks.engines.sentence_vectors import SentenceVectors
-from tasks.engines.sentences import Sentence, split_sentences
-from tasks.model_type import ModelEntry, Progress
+from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
+from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
+from doneyet.task_types.models.engines.sentences.sentences import Sentence, split_sentences
+from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 BEFORE_WEIGHT = 0.3
 """How much the sentence before counts: `It was built in 1874` does not say that it is about the

@@ -17,9 +17,15 @@ import torch
 from safetensors.torch import load_file
 from transformers.utils.hub import cached_file
 
-from tasks.engines.model_files import UnusableModelError, check_files
-from tasks.engines.pooling import ACTIVATIONS, MODES, Dense, Layer, Normalize
-from tasks.model_type import ModelEntry
+from doneyet.task_types.models.engines.runtime.model_files import UnusableModelError, check_files
+from doneyet.task_types.models.engines.sentences.pooling import (
+    ACTIVATIONS,
+    MODES,
+    Dense,
+    Layer,
+    Normalize,
+)
+from doneyet.task_types.models.model_type import ModelEntry
 
 _TRANSFORMER_CONFIGS = tuple(
     f"sentence_{kind}_config.json"

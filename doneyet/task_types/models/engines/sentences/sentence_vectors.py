@@ -8,13 +8,24 @@ import tokenizers
 import torch
 import transformers
 
-from tasks.engines.memory import freed_when_exhausted, halved_when_exhausted
-from tasks.engines.model_files import explained, place_of
-from tasks.engines.padding import batches_of_like_length, cut, pad, tokenize
-from tasks.engines.pooling import pooled
-from tasks.engines.pretrained import Pretrained, load_pretrained
-from tasks.engines.sentence_folder import SentenceFolder, read_sentence_folder
-from tasks.model_type import ModelEntry
+from doneyet.task_types.models.engines.runtime.model_files import explained, place_of
+from doneyet.task_types.models.engines.runtime.padding import (
+    batches_of_like_length,
+    cut,
+    pad,
+    tokenize,
+)
+from doneyet.task_types.models.engines.runtime.pretrained import Pretrained, load_pretrained
+from doneyet.task_types.models.engines.runtime.split_on_oom import (
+    freed_when_exhausted,
+    halved_when_exhausted,
+)
+from doneyet.task_types.models.engines.sentences.pooling import pooled
+from doneyet.task_types.models.engines.sentences.sentence_folder import (
+    SentenceFolder,
+    read_sentence_folder,
+)
+from doneyet.task_types.models.model_type import ModelEntry
 
 TRAINED_WITH_TOKENS = 256
 """What sentence models were usually trained with; longer texts are cut there."""

@@ -1,0 +1,1 @@
+"""Task types of transformers models, and the table that names the models."""

@@ -1,0 +1,1 @@
+"""What all engines share: loading, memory, padding, limits, the device."""

@@ -1,0 +1,1 @@
+"""Multivariate and polynomial regression by least squares."""

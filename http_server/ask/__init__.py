@@ -1,0 +1,1 @@
+"""Submitting: from a request to the statuses of its tasks."""

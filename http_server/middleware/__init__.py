@@ -1,0 +1,1 @@
+"""WSGI layers before everything else: who may send requests, and how many."""

@@ -1,0 +1,1 @@
+"""granian: the process, its sockets, its memory, its end."""

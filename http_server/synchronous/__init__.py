@@ -1,0 +1,1 @@
+"""Running tasks without Redis and workers, in a process of the server's own."""

@@ -1,0 +1,1 @@
+"""HTTP bodies and headers: reading requests, writing answers and problems."""

@@ -1,0 +1,1 @@
+"""Jobs that supervisors coordinate in threads of their own."""

@@ -1,0 +1,1 @@
+"""One worker process: claims tasks, batches them, runs them, stores results."""

@@ -1,0 +1,1 @@
+"""Stock RQ workers, for the rq queue mode."""

@@ -1,0 +1,1 @@
+"""The supervisor of worker processes: starts, watches, replaces and drains them."""
