@@ -5,7 +5,7 @@ the model and one for HTTP, queues and the asking program; on a GPU, where there
 batches. Every contestant gets the same texts, no text twice, and batches of at most the same size.
 
 In the loop, one process calls tokenizer and model with full batches and keeps nothing. doneyet runs
-in the distributed discipline, one HTTP server, one worker process; it is asked like all others by
+in the distributed queue mode, one HTTP server, one worker process; it is asked like all others by
 many connections with one text a request (doneyet's wait with `Prefer: wait`), each asking again
 once answered. p50 and p99 are those while all connections are busy. It is asked by arrays from four
 connections, too. Tasks are picked at random, so all arrays are answered at nearly the same time and

@@ -27,19 +27,19 @@ TYPE = "noop"
 def run(bench: Bench) -> list[Figure | Missing]:
     """Microseconds per claimed task for each length, and the longest by the shortest."""
     figures: list[Figure | Missing] = []
-    for discipline in ("random", "distributed", "ordered"):
-        costs = _costs_us(bench, discipline)
+    for queue_mode in ("random", "distributed", "ordered"):
+        costs = _costs_us(bench, queue_mode)
         for length, runs in costs.items():
-            name = f"doneyet, {discipline}, {length:,} waiting"
+            name = f"doneyet, {queue_mode}, {length:,} waiting"
             figures.append(Figure(name, runs, "µs/task"))
             bench.say(f"{name}: {figures[-1].value:.2f} µs per claimed task")  # type: ignore[union-attr]
         growth = ratios(costs[LENGTHS[-1]], costs[LENGTHS[0]])
-        name = f"doneyet, {discipline}, {LENGTHS[-1]:,} / {LENGTHS[0]:,} waiting"
+        name = f"doneyet, {queue_mode}, {LENGTHS[-1]:,} / {LENGTHS[0]:,} waiting"
         figures.append(Figure(name, growth, TIMES, "claim cost"))
     return figures
 
 
-def _costs_us(bench: Bench, discipline: str) -> dict[int, list[float]]:
+def _costs_us(bench: Bench, queue_mode: str) -> dict[int, list[float]]:
     bench.empty()
     costs: dict[int, list[float]] = {length: [] for length in LENGTHS}
     with ExitStack() as stack:
@@ -47,7 +47,7 @@ def _costs_us(bench: Bench, discipline: str) -> dict[int, list[float]]:
         for place, length in enumerate(LENGTHS, 1):
             # Queues of their own: an input database each, or a key prefix each.
             more = {"input_db": place, "key_prefix": f"queue{place}"}
-            settings = settings_for(bench.redis_url, discipline, **more)
+            settings = settings_for(bench.redis_url, queue_mode, **more)
             manager, types = stack.enter_context(manager_for(settings))
             fill(manager, types[TYPE], range(length))
             manager.renew({OWNER: [TYPE]}, 3600.0)

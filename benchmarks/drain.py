@@ -29,10 +29,10 @@ ROUNDS = 3
 
 MAIN = ("random", "noop")
 OTHERS = tuple(
-    (discipline, type_name)
+    (queue_mode, type_name)
     for type_name in ("noop", "noop-batch")
-    for discipline in ("random", "distributed", "ordered")
-    if (discipline, type_name) != MAIN
+    for queue_mode in ("random", "distributed", "ordered")
+    if (queue_mode, type_name) != MAIN
 )
 
 _FAILURES = (StalledError, PartError, subprocess.SubprocessError)
@@ -96,14 +96,14 @@ def _figures_of(
     ]
 
 
-def _label(discipline: str, type_name: str) -> str:
-    return f"{discipline}, {'batches of up to 64' if 'batch' in type_name else 'one by one'}"
+def _label(queue_mode: str, type_name: str) -> str:
+    return f"{queue_mode}, {'batches of up to 64' if 'batch' in type_name else 'one by one'}"
 
 
-def drain_doneyet(bench: Bench, discipline: str, type_name: str) -> float:
+def drain_doneyet(bench: Bench, queue_mode: str, type_name: str) -> float:
     """Tasks per second of `python -m worker`."""
     bench.empty()
-    settings = settings_for(bench.redis_url, discipline)
+    settings = settings_for(bench.redis_url, queue_mode)
     with manager_for(settings) as (manager, types):
         task_type = types[type_name]
         fill(manager, task_type, range(TASKS))
@@ -113,7 +113,7 @@ def drain_doneyet(bench: Bench, discipline: str, type_name: str) -> float:
             rate = tasks_per_s(seen, TASKS)
         finally:
             worker.stop()
-    bench.say(f"doneyet, {_label(discipline, type_name)}: {rate:,.0f} tasks/s")
+    bench.say(f"doneyet, {_label(queue_mode, type_name)}: {rate:,.0f} tasks/s")
     return rate
 
 

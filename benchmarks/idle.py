@@ -16,25 +16,25 @@ from doneyet.local.managed_process import free_port
 QUESTIONS = 500
 WARM_UP = 50
 ROUNDS = 3
-DISCIPLINES = ("random", "distributed", "ordered")
+QUEUE_MODES = ("random", "distributed", "ordered")
 
 
 def run(bench: Bench) -> list[Figure | Missing]:
     """Milliseconds at the median and at the 99th percentile."""
     figures: list[Figure | Missing] = []
-    for discipline in DISCIPLINES:
-        runs = _latencies_ms(bench, discipline)
+    for queue_mode in QUEUE_MODES:
+        runs = _latencies_ms(bench, queue_mode)
         for percent in (50, 99):
             found = [percentile(each, percent) for each in runs]
-            name = f"doneyet, {discipline}, p{percent}"
+            name = f"doneyet, {queue_mode}, p{percent}"
             figures.append(Figure(name, found, "ms", f"idle p{percent}"))
             bench.say(f"{name}: {figures[-1].value:.2f} ms")  # type: ignore[union-attr]
     return figures
 
 
-def _latencies_ms(bench: Bench, discipline: str) -> list[list[float]]:
+def _latencies_ms(bench: Bench, queue_mode: str) -> list[list[float]]:
     bench.empty()
-    settings = settings_for(bench.redis_url, discipline, port=free_port())
+    settings = settings_for(bench.redis_url, queue_mode, port=free_port())
     server = start_http_server(settings)
     try:
         worker = start_worker(settings)

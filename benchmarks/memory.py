@@ -19,18 +19,18 @@ TYPE = "noop"
 def run(bench: Bench) -> list[Figure | Missing]:
     """Bytes per task."""
     figures: list[Figure | Missing] = []
-    for discipline in ("random", "distributed", "ordered"):
-        runs = [_bytes_per_task(bench, discipline) for _ in range(ROUNDS)]
-        figure = Figure(f"doneyet, {discipline}", runs, "bytes", "memory")
+    for queue_mode in ("random", "distributed", "ordered"):
+        runs = [_bytes_per_task(bench, queue_mode) for _ in range(ROUNDS)]
+        figure = Figure(f"doneyet, {queue_mode}", runs, "bytes", "memory")
         bench.say(f"{figure.name}: {figure.value:.0f} bytes per waiting task")
         figures.append(figure)
     bench.empty()
     return figures
 
 
-def _bytes_per_task(bench: Bench, discipline: str) -> float:
+def _bytes_per_task(bench: Bench, queue_mode: str) -> float:
     bench.empty()
-    with manager_for(settings_for(bench.redis_url, discipline)) as (manager, types):
+    with manager_for(settings_for(bench.redis_url, queue_mode)) as (manager, types):
         manager.load([TYPE])
         fill(manager, types[TYPE], range(-1, 0))  # connections, scripts, shared keys
         before = int(bench.server.info("memory")["used_memory"])

@@ -18,7 +18,7 @@ START_TIMEOUT_S = 60.0
 Value = TypeVar("Value")
 
 
-def settings_for(redis_url: str, discipline: str, **more: object) -> Settings:
+def settings_for(redis_url: str, queue_mode: str, **more: object) -> Settings:
     """Settings of a system that may be asked a million tasks at once, for an hour."""
     values: dict[str, object] = {
         "tasks": "benchmarks.drain_tasks",
@@ -27,7 +27,7 @@ def settings_for(redis_url: str, discipline: str, **more: object) -> Settings:
         "log_level": "warning",
         **more,
     }
-    return Settings(redis_url=redis_url, discipline=discipline, **values)  # type: ignore[arg-type]
+    return Settings(redis_url=redis_url, queue_mode=queue_mode, **values)  # type: ignore[arg-type]
 
 
 def start_worker(settings: Settings) -> Part:

@@ -158,7 +158,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--seconds", type=int, default=300)
     seconds = parser.parse_args().seconds
-    with System(discipline="distributed", processes=1, settings=SETTINGS) as system:
+    with System(queue_mode="distributed", processes=1, settings=SETTINGS) as system:
         assert system.http_server is not None
         assert system.worker is not None
         assert system.redis is not None

@@ -66,7 +66,7 @@ def worker_trouble(settings: Settings) -> str:
     connection = Connection(settings.redis_url)
     try:
         with connection.client() as client:
-            rq = settings.discipline == "rq"
+            rq = settings.queue_mode == "rq"
             names = _rq_workers(client) if rq else _owners(client, settings)
     except TaskManagerError as error:
         return str(error)

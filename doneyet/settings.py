@@ -19,7 +19,7 @@ from typing import Any
 
 from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 
-DISCIPLINES = ("random", "distributed", "ordered", "rq", "synchronous")
+QUEUE_MODES = ("random", "distributed", "ordered", "rq", "synchronous")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 HTTP_SERVER, WORKER = "http_server", "worker"
@@ -86,12 +86,12 @@ class Settings:
     )
     input_db: int = _setting(
         1,
-        "database of waiting inputs in the random discipline; keep it for doneyet alone",
+        "database of waiting inputs in the random queue mode; keep it for doneyet alone",
         minimum=0,
     )
     key_prefix: str = _setting("doneyet", "first part of every key")
-    discipline: str = _setting(
-        "random", "how waiting tasks are kept and picked", choices=DISCIPLINES
+    queue_mode: str = _setting(
+        "random", "how waiting tasks are kept and picked", choices=QUEUE_MODES
     )
     tasks: str = _setting("", "more modules with task types, comma separated")
     models: str = _setting(
@@ -112,7 +112,9 @@ class Settings:
     lease_s: float = _setting(
         15.0, "how long an owner's claims stay valid without a renewal", unit="s", minimum=1
     )
-    max_attempts: int = _setting(3, "claims of one task before it fails as deadly", minimum=1)
+    max_attempts: int = _setting(
+        3, "attempts before a task whose process dies each time is marked failed", minimum=1
+    )
     max_load: int = _setting(
         100_000, "tasks waiting and running per type; above it new tasks get 503", minimum=1
     )
@@ -347,15 +349,15 @@ def _parser(program: str, description: str) -> argparse.ArgumentParser:
             metavar=(str(row.type)).upper(),
             help=f"{row.metadata['help']} [{env_name(row.name)}{unit}; default {default}]",
         )
-    for discipline in DISCIPLINES[1:]:
-        if program == WORKER and discipline == "synchronous":
+    for queue_mode in QUEUE_MODES[1:]:
+        if program == WORKER and queue_mode == "synchronous":
             continue  # its worker is a thread of the HTTP server
         parser.add_argument(
-            f"--{discipline}",
-            dest="discipline",
+            f"--{queue_mode}",
+            dest="queue_mode",
             action="store_const",
-            const=discipline,
-            help=f"the same as --discipline {discipline}",
+            const=queue_mode,
+            help=f"the same as --queue-mode {queue_mode}",
         )
     older = parser.add_argument_group("older names, kept working")
     older.add_argument("--redis-host", help="host in --redis-url")

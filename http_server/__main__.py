@@ -25,7 +25,7 @@ def main() -> None:
         asking_paths(registry, settings)
         Access(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
-        if settings.discipline != "synchronous":
+        if settings.queue_mode != "synchronous":
             _check_redis(settings, registry)
     except (TaskTypeError, SettingError, PortTakenError, MisconfiguredError) as error:
         sys.exit(f"http_server: {error}")
@@ -48,10 +48,10 @@ def _check_redis(settings: Settings, registry: Registry) -> None:
 
 
 def _say_where(settings: Settings) -> None:
-    synchronous = settings.discipline == "synchronous"
+    synchronous = settings.queue_mode == "synchronous"
     place = "no Redis" if synchronous else f"Redis at {settings.redis_place}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _say(f"http://{host}:{settings.port} ({settings.discipline} discipline, {place})")
+    _say(f"http://{host}:{settings.port} ({settings.queue_mode} queue mode, {place})")
 
 
 def _say(line: str) -> None:

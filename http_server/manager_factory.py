@@ -9,12 +9,12 @@ from task_manager.interface import Asking
 
 
 def open_manager(settings: Settings, registry: Registry) -> Asking:
-    """The manager of `settings.discipline`; the synchronous one has its models loaded.
+    """The manager of `settings.queue_mode`; the synchronous one has its models loaded.
 
     Raises:
         SettingError: the settings contradict each other.
     """
-    if settings.discipline == "synchronous":
+    if settings.queue_mode == "synchronous":
         from http_server.synchronous.engine import Engine
         from task_manager.result_lookup import recaller
         from task_manager.synchronous import Synchronous

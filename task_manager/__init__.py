@@ -1,4 +1,4 @@
-"""Where tasks wait: the TaskManager interface, its disciplines, keys, Lua scripts."""
+"""Where tasks wait: the TaskManager interface, its queue modes, keys, Lua scripts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from doneyet.settings import SettingError, Settings
 from task_manager.interface import Asking, Limits, TaskManager
 
 _SORTED = ("distributed", "ordered")
-"""Disciplines in which every type, coordinated or not, waits in a sorted set of its own."""
+"""Queue modes in which every type, coordinated or not, waits in a sorted set of its own."""
 
 
 def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
-    """The task manager that `settings.discipline` names, for disciplines that have both halves.
+    """The task manager that `settings.queue_mode` names, for queue modes that have both halves.
 
     It connects at the first call, not here.
 
     Args:
-        settings: names the discipline and the server.
+        settings: names the queue mode and the server.
         limits: what is to be known of each task type, by name; the registry's `types` will do.
 
     Raises:
@@ -25,29 +25,29 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     """
     from task_manager.redis.random import RandomManager
 
-    if settings.discipline in _SORTED:
+    if settings.queue_mode in _SORTED:
         return _sorted(settings, limits)
-    if settings.discipline == "random":
+    if settings.queue_mode == "random":
         try:
             return RandomManager(settings.redis_url, limits, settings.key_prefix, settings.input_db)
         except ValueError as error:
             raise SettingError(str(error)) from error
-    raise SettingError(f"the {settings.discipline} discipline has no worker half here")
+    raise SettingError(f"the {settings.queue_mode} queue mode has no worker half here")
 
 
 def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
-    """The asking half of the discipline, for task types of every kind; not of `synchronous`.
+    """The asking half of the queue mode, for task types of every kind; not of `synchronous`.
 
     Raises:
         SettingError: the settings contradict each other.
     """
-    if settings.discipline == "rq":
+    if settings.queue_mode == "rq":
         from task_manager.redis.rq import RqManager
 
         main: Asking = RqManager(settings.redis_url, limits, settings.key_prefix)
     else:
         main = open_task_manager(settings, limits)
-    if settings.discipline in _SORTED:
+    if settings.queue_mode in _SORTED:
         return main
     elsewhere = {name: each for name, each in limits.items() if each.coordinated}
     if not elsewhere:
@@ -58,7 +58,7 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
 
 
 def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
-    """Where coordinated task types wait, whatever the discipline of the others.
+    """Where coordinated task types wait, whatever the queue mode of the others.
 
     Args:
         settings: name the server.
@@ -68,10 +68,10 @@ def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> Ta
 
 
 def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
-    """In a sorted set per type, which any type can be in, whatever the discipline of the rest."""
+    """In a sorted set per type, which any type can be in, whatever the queue mode of the rest."""
     from task_manager.redis.distributed import DistributedManager
     from task_manager.redis.ordered import OrderedManager
 
-    if settings.discipline == "ordered":
+    if settings.queue_mode == "ordered":
         return OrderedManager(settings.redis_url, limits, settings.key_prefix)
     return DistributedManager(settings.redis_url, limits, settings.key_prefix)

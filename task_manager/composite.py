@@ -1,7 +1,7 @@
 """Asking where some task types wait elsewhere than the rest: those that supervisors coordinate.
 
-The random discipline's pool and RQ's queues give any task to any worker process. Coordinated types
-must come to supervisors only, so there they wait as in the distributed discipline. Both sides
+The random queue mode's pool and RQ's queues give any task to any worker process. Coordinated types
+must come to supervisors only, so there they wait as in the distributed queue mode. Both sides
 publish what finished on one channel of one Redis, so one watch hears all.
 """
 

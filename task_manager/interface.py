@@ -1,4 +1,4 @@
-"""The task manager: where tasks wait. This file is the specification of every discipline.
+"""The task manager: where tasks wait. This file is the specification of every queue mode.
 
 Two halves. `Asking` is for the HTTP server: make tasks wanted, see how they are. `Answering` is
 for workers: claim tasks, finish them, keep the claims of living processes, hand back those of
@@ -8,7 +8,7 @@ Every method that talks to Redis raises `UnavailableError` when Redis is away or
 then may or may not have happened, and repeating it is safe. Every method is safe to call from
 several threads. Times are Redis' own, as Unix milliseconds.
 
-What a discipline does not promise it declares in `Promises`; tests and docs read the same.
+What a queue mode does not promise it declares in `Promises`; tests and docs read the same.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """What a discipline promises beyond the contract that all keep."""
+    """What a queue mode promises beyond the contract that all keep."""
 
     uses_redis: bool = True
     ordered: bool = False

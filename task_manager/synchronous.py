@@ -1,4 +1,4 @@
-"""The synchronous discipline: no Redis, one thread, the answer comes in the same request.
+"""The synchronous queue mode: no Redis, one thread, the answer comes in the same request.
 
 Tasks wait in a queue of this process and run one after the other, first come, first served.
 `submit` returns when all of its tasks are terminal. Answers are kept for their ttl, but only so

@@ -18,7 +18,7 @@ def test_defaults() -> None:
     """With nothing given, the documented defaults hold."""
     settings = Settings.from_environment({})
     assert (settings.redis_url, settings.port) == ("redis://localhost:6379/0", 8080)
-    assert (settings.discipline, settings.lease_s, settings.max_attempts) == ("random", 15.0, 3)
+    assert (settings.queue_mode, settings.lease_s, settings.max_attempts) == ("random", 15.0, 3)
 
 
 def test_environment_and_flags() -> None:
@@ -50,7 +50,7 @@ def test_environment_and_flags() -> None:
         ({"DONEYET_PORT": "８０"}, "DONEYET_PORT must be a whole number, not '８０'"),  # noqa: RUF001
         ({"DONEYET_PORT": "8080.0"}, r"DONEYET_PORT must be a whole number, not '8080\.0'"),
         ({"DONEYET_PORT": "9" * 5000}, "DONEYET_PORT must be a whole number, not '99"),
-        ({"DONEYET_DISCIPLINE": "fifo"}, "DONEYET_DISCIPLINE must be one of random, "),
+        ({"DONEYET_QUEUE_MODE": "fifo"}, "DONEYET_QUEUE_MODE must be one of random, "),
         ({"DONEYET_REDIS_URL": "http://x"}, "DONEYET_REDIS_URL must begin with redis://"),
         ({"DONEYET_KEY_PREFIX": "a{b}"}, "DONEYET_KEY_PREFIX must be non-empty without braces"),
         ({"DONEYET_PROT": "1"}, r"DONEYET_PROT is no setting; did you mean DONEYET_PORT\?"),
@@ -128,8 +128,8 @@ def test_an_empty_value_is_the_default(text: str) -> None:
 def test_blanks_around_a_value_are_dropped() -> None:
     """A Kubernetes Secret often ends in a line break."""
     environ = {"DONEYET_REDIS_URL": "redis://:pw@r/0\n", "DONEYET_PORT": " 9000 "}
-    settings = Settings.from_environment({**environ, "DONEYET_DISCIPLINE": "ordered\r\n"})
-    assert settings == Settings(redis_url="redis://:pw@r/0", port=9000, discipline="ordered")
+    settings = Settings.from_environment({**environ, "DONEYET_QUEUE_MODE": "ordered\r\n"})
+    assert settings == Settings(redis_url="redis://:pw@r/0", port=9000, queue_mode="ordered")
 
 
 @pytest.mark.parametrize("text", ["15", "15.0", "+15", "1.5e1", "15.", "150E-1"])
@@ -146,11 +146,11 @@ def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str
     assert "--processes must be a whole number, not 'two'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("discipline", ["distributed", "ordered", "rq", "synchronous"])
-def test_a_discipline_has_its_own_flag(discipline: str) -> None:
-    """`--distributed` says the same as `--discipline distributed`."""
-    settings = Settings.from_command_line("http_server", [f"--{discipline}"], environ={})
-    assert settings.discipline == discipline
+@pytest.mark.parametrize("queue_mode", ["distributed", "ordered", "rq", "synchronous"])
+def test_a_queue_mode_has_its_own_flag(queue_mode: str) -> None:
+    """`--distributed` says the same as `--queue-mode distributed`."""
+    settings = Settings.from_command_line("http_server", [f"--{queue_mode}"], environ={})
+    assert settings.queue_mode == queue_mode
 
 
 def test_older_flags_keep_working() -> None:
@@ -179,7 +179,7 @@ def test_secrets_do_not_show() -> None:
 
 def test_settings_travel_to_child_processes() -> None:
     """What `to_environment` writes, `from_environment` reads."""
-    settings = Settings(port=0, lease_s=2.5, discipline="ordered", tasks="a,b")
+    settings = Settings(port=0, lease_s=2.5, queue_mode="ordered", tasks="a,b")
     assert Settings.from_environment(settings.to_environment()) == settings
 
 

@@ -29,10 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     set_up_logs(settings)
     log.debug("set by Kubernetes for a Service, and ignored: %s", service_links())
     try:
-        if settings.discipline == "synchronous":
-            raise SettingError("the synchronous discipline's worker is a thread of the HTTP server")
+        if settings.queue_mode == "synchronous":
+            raise SettingError("the synchronous queue mode's worker is a thread of the HTTP server")
         served = served_registry(settings)
-        if settings.discipline == "rq":
+        if settings.queue_mode == "rq":
             from worker.rq.supervisor import RqSupervisor
 
             return RqSupervisor(settings, served).run()

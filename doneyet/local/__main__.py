@@ -15,7 +15,7 @@ from doneyet.local.demo_models import demo_models
 from doneyet.local.embedded_redis import NoServerError
 from doneyet.local.managed_process import PartError
 from doneyet.local.serve import serve
-from doneyet.settings import DISCIPLINES, LOG_LEVELS, env_name
+from doneyet.settings import LOG_LEVELS, QUEUE_MODES, env_name
 
 INTERRUPTED = 130
 MOST_PORT = 65535
@@ -53,14 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         default=os.environ.get(env_name("redis_url")),
         help=f"a Redis or Valkey to use [{env_name('redis_url')}; default: one is started]",
     )
-    up.add_argument("--discipline", choices=DISCIPLINES, default="random")
-    for discipline in DISCIPLINES[1:]:
+    up.add_argument("--queue-mode", choices=QUEUE_MODES, default="random")
+    for queue_mode in QUEUE_MODES[1:]:
         up.add_argument(
-            f"--{discipline}",
-            dest="discipline",
+            f"--{queue_mode}",
+            dest="queue_mode",
             action="store_const",
-            const=discipline,
-            help=f"the same as --discipline {discipline}",
+            const=queue_mode,
+            help=f"the same as --queue-mode {queue_mode}",
         )
     up.add_argument("--tasks", default="", help="more modules with task types, comma separated")
     up.add_argument("--models", default="", help="a TOML file that names the models to serve")

@@ -28,7 +28,7 @@ def serve(arguments: argparse.Namespace) -> int:
         *_flags(arguments, "storage"),
     ]
     system = System(
-        discipline=arguments.discipline,
+        queue_mode=arguments.queue_mode,
         port=arguments.port,
         processes=arguments.processes,
         redis_url=arguments.redis_url,

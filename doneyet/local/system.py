@@ -31,7 +31,7 @@ class System:
             Client(system.url).run("factorize", number=408216)
 
     Args:
-        discipline: how waiting tasks are kept and picked; `synchronous` needs only the server.
+        queue_mode: how waiting tasks are kept and picked; `synchronous` needs only the server.
         port: where the server listens; 0 for a free port.
         processes: worker processes.
         redis_url: a Redis to use; None starts one.
@@ -45,7 +45,7 @@ class System:
     def __init__(
         self,
         *,
-        discipline: str = "random",
+        queue_mode: str = "random",
         port: int = 0,
         processes: int = 2,
         redis_url: str | None = None,
@@ -59,7 +59,7 @@ class System:
         self.redis: EmbeddedRedis | None = None
         self.http_server: Part | None = None
         self.worker: Part | None = None
-        self._discipline, self._processes = discipline, processes
+        self._queue_mode, self._processes = queue_mode, processes
         self._redis_url, self._settings = redis_url, dict(settings or {})
         self._http_arguments, self._worker_arguments = http_arguments, worker_arguments
         self._show_logs, self._grace_s = show_logs, grace_s
@@ -86,7 +86,7 @@ class System:
     def start_http_server(self) -> None:
         """Starts the HTTP server (again), and waits until it is ready."""
         command = [
-            *(sys.executable, "-m", "http_server", "--discipline", self._discipline),
+            *(sys.executable, "-m", "http_server", "--queue-mode", self._queue_mode),
             *("--host", "127.0.0.1", "--port", str(self.port), *self._http_arguments),
         ]
         if self.http_server is not None:
@@ -98,7 +98,7 @@ class System:
     def start_worker(self) -> None:
         """Starts the worker (again), and waits until the HTTP server sees it."""
         command = [
-            *(sys.executable, "-m", "worker", "--discipline", self._discipline),
+            *(sys.executable, "-m", "worker", "--queue-mode", self._queue_mode),
             *("--processes", str(self._processes), *self._worker_arguments),
         ]
         if self.worker is not None:
@@ -137,7 +137,7 @@ class System:
     def _start(self) -> None:
         if not _is_free(self.port):
             raise PartError(f"port {self.port} is in use; choose another one with --port")
-        if self._discipline == "synchronous":
+        if self._queue_mode == "synchronous":
             with saying("Starting the HTTP server"):
                 self.start_http_server()
             return

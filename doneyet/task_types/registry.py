@@ -99,7 +99,7 @@ def load_registry(settings: Settings) -> Registry:
     types: dict[str, TaskType] = {}
     for module in _modules(settings):
         for task_type in _types_in(module, settings):
-            if task_type.coordinated and settings.discipline == "synchronous":
+            if task_type.coordinated and settings.queue_mode == "synchronous":
                 continue  # there is no supervisor to coordinate it
             _check(task_type)
             if task_type.name in types:

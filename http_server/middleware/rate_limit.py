@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from http_server.wire.problem import too_fast
+from http_server.wire.problem import rate_limited
 from http_server.wire.response import problem_response
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def with_rate_limit(
         if environ["PATH_INFO"] not in NOT_COUNTED:
             early_s = limit.too_early_s(environ.get("REMOTE_ADDR") or "", time.monotonic())
             if early_s:
-                return problem_response(too_fast(math.ceil(early_s)))(environ, start_response)
+                return problem_response(rate_limited(math.ceil(early_s)))(environ, start_response)
         return app(environ, start_response)
 
     return limited

@@ -26,7 +26,7 @@ Json = dict[str, Any]
 
 def document(registry: Registry, settings: Settings) -> Json:
     """The whole document, JSON-ready."""
-    at_once = settings.discipline == "synchronous"
+    at_once = settings.queue_mode == "synchronous"
     schemas: Json = dict(PROBLEM_SCHEMAS)
     paths: Json = {}
     for path, types in asking_paths(registry, settings).items():

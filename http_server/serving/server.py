@@ -107,7 +107,7 @@ def check_port(host: str, port: int) -> int:
 
 def _kill_after_s(settings: Settings) -> int:
     """Where tasks run in this process, they may finish."""
-    if settings.discipline == "synchronous":
+    if settings.queue_mode == "synchronous":
         return max(KILL_AFTER_S, math.ceil(settings.grace_s))
     return KILL_AFTER_S
 

@@ -1,4 +1,4 @@
-"""The synchronous discipline's worker, as the server sees it: one process that runs one task after
+"""The synchronous queue mode's worker, as the server sees it: one process that runs one task after
 another, its models loaded once. Whatever a handler does, the server goes on to answer."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 Recall = Callable[[str, str], dict[str, Any] | None]
 
 _ROOT = Path(__file__).resolve().parents[2]
-_DEADLY = (
+_CRASHED = (
     "The process that ran this task died; "
     "it may need more memory than there is, or crash a library."
 )
@@ -73,7 +73,7 @@ class Engine:
         except EOFError:
             how = process.end()
             log.warning("the process that ran %s %s", named(task.type, [task.id]), how)
-            return self._failed(task, "deadly", _DEADLY)
+            return self._failed(task, "crashed", _CRASHED)
         finally:
             with self._lock:
                 self._running = ""

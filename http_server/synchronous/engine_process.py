@@ -1,4 +1,4 @@
-"""The process that runs tasks in the synchronous discipline: `python -m ... SOCKET_FD`."""
+"""The process that runs tasks in the synchronous queue mode: `python -m ... SOCKET_FD`."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def with_times(answer: Answer, status: Status) -> Answer:
 
 
 def at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
-    """The synchronous discipline's answer object: echoed inputs and outputs, nothing else."""
+    """The synchronous queue mode's answer object: echoed inputs and outputs, nothing else."""
     if status.state is State.DONE and status.body is not None:
         return status.body
     known = echo if status.body is None else status.body

@@ -12,23 +12,23 @@ MOST_ERRORS = 50  # wrong fields named in one problem
 _MOST_CHARACTERS = 500  # of one sentence or pointer; what was sent may be in it
 
 TITLES = {
-    "bad-request": "The request cannot be understood",
+    "bad-request": "Bad request",
     "not-json": "The body is not JSON",
-    "foreign-host": "This server does not answer to that name",
-    "foreign-page": "Web pages of other sites may not use this server",
-    "not-found": "There is nothing here",
-    "unknown-task": "There is no such task",
-    "unknown-type": "There is no such task type",
-    "method-not-allowed": "This method is not allowed here",
-    "already-terminal": "The task has its answer already",
-    "too-large": "The body is too large",
-    "too-slow": "The body came too slowly",
-    "unsupported-media-type": "The body is of a type that is not read here",
-    "invalid-input": "The input is not valid",
-    "internal-error": "The server failed",
-    "too-fast": "This client asks too fast",
-    "overloaded": "The task type has as many tasks as it may have",
-    "unavailable": "The server cannot answer for now",
+    "foreign-host": "Host not allowed",
+    "foreign-page": "Cross-site request refused",
+    "not-found": "Not found",
+    "unknown-task": "Task not found",
+    "unknown-type": "Task type not found",
+    "method-not-allowed": "Method not allowed",
+    "already-terminal": "The task is already finished",
+    "too-large": "Content too large",
+    "too-slow": "Request timeout",
+    "unsupported-media-type": "Unsupported media type",
+    "invalid-input": "Invalid input",
+    "internal-error": "Internal server error",
+    "rate-limited": "Rate limit exceeded",
+    "overloaded": "Too many tasks",
+    "unavailable": "Service unavailable",
 }
 """Every kind of problem; `type` is `urn:doneyet:problem:<kind>`."""
 
@@ -119,13 +119,13 @@ def unknown_task() -> Problem:
     return Problem(404, "unknown-task", "no such task, or nobody has asked about it for too long")
 
 
-def too_fast(retry_after_s: int) -> Problem:
+def rate_limited(retry_after_s: int) -> Problem:
     """429: this address has used up what it may ask for now."""
     detail = (
         "this client makes more requests a second than it may (DONEYET_CLIENT_RATE); ask in "
         "arrays, or with Prefer: wait"
     )
-    return Problem(429, "too-fast", detail, headers=[("retry-after", str(retry_after_s))])
+    return Problem(429, "rate-limited", detail, headers=[("retry-after", str(retry_after_s))])
 
 
 def unavailable(detail: str, retry_after_s: int = 1) -> Problem:

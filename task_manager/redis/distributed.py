@@ -1,4 +1,4 @@
-"""The distributed discipline: per task type a sorted set, scored by when interest ends.
+"""The distributed queue mode: per task type a sorted set, scored by when interest ends.
 
 A worker picks, at random, from its own types only: one container per model. All keys of a type
 share its hash tag.
@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.keys import KEEP_MS
-from task_manager.redis.manager import RedisManager, deadly_failure, ms
+from task_manager.redis.manager import RedisManager, crashed_failure, ms
 from task_manager.redis.scripts import Call
 
 
@@ -113,7 +113,7 @@ class DistributedManager(RedisManager):
             ],
             [
                 *(owner, int(self._limit(type_name, "max_attempts"))),
-                *(ms(self._limit(type_name, "failure_ttl_s")), deadly_failure(), keys.finished()),
+                *(ms(self._limit(type_name, "failure_ttl_s")), crashed_failure(), keys.finished()),
                 *(part for task_id in ids for part in (task_id, int(task_id in counted))),
             ],
         )

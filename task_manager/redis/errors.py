@@ -64,7 +64,7 @@ _MISCONFIGURED = (
     (
         r"DB index is out of range|invalid DB index|Invalid Database",
         (
-            f"has no database of that number, which {_URL} names, or in the random discipline "
+            f"has no database of that number, which {_URL} names, or in the random queue mode "
             "DONEYET_INPUT_DB: lower it, raise `databases` in Redis' configuration, or use "
             "--distributed, which needs one only"
         ),

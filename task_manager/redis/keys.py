@@ -64,7 +64,7 @@ class Keys:
         """Channel: comma-separated ids of tasks that became terminal or lost their result."""
         return f"{self.prefix}:finished"
 
-    # The random discipline
+    # The random queue mode
 
     def input(self, task_id: str) -> str:
         """String in the input database: a waiting task. TTL: its interest."""
@@ -82,7 +82,7 @@ class Keys:
         """List: one token for each idle worker to wake. TTL: the input ttl."""
         return f"{self.prefix}:wake"
 
-    # The distributed and the ordered discipline
+    # The distributed and the ordered queue mode
 
     def waiting(self, type_name: str) -> str:
         """Sorted set: ids of waiting tasks by the end of their interest, ms. TTL: the longest."""

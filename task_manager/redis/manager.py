@@ -1,4 +1,4 @@
-"""What the random and the distributed discipline share: all but how tasks wait."""
+"""What the random and the distributed queue mode share: all but how tasks wait."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from task_manager.redis.scripts import Call
 
 _Item = TypeVar("_Item", Claim, Result)
 
-_DEADLY = (
+_CRASHED = (
     "The process that ran this task died each time, so it will not be tried again; "
     "it may need more memory than there is, or crash a library."
 )
 
 
 class RedisManager(TaskManager):
-    """The TaskManager on Redis; a discipline adds the calls for waiting tasks."""
+    """The TaskManager on Redis; a queue mode adds the calls for waiting tasks."""
 
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
         self._connection = Connection(url)
@@ -44,7 +44,7 @@ class RedisManager(TaskManager):
         self._keys = Keys(prefix, version_marks(limits))
         self._registered: set[str] = set()
 
-    # What a discipline defines
+    # What a queue mode defines
 
     @abstractmethod
     def _submit_call(self, type_name: str, tasks: Sequence[Task], discard: bool) -> Call: ...
@@ -340,9 +340,9 @@ class RedisManager(TaskManager):
         return float(value)
 
 
-def deadly_failure() -> str:
+def crashed_failure() -> str:
     """The body of a task that failed because its process died at every attempt."""
-    return json.dumps({"error": {"code": "deadly", "detail": _DEADLY}})
+    return json.dumps({"error": {"code": "crashed", "detail": _CRASHED}})
 
 
 def ms(seconds: float) -> int:

@@ -1,4 +1,4 @@
-"""The ordered discipline: as the distributed one, but first come, first served.
+"""The ordered queue mode: as the distributed one, but first come, first served.
 
 Beside the sorted set by the end of interest, each type has one by arrival, and a claim takes its
 lowest. Arrival is the time of Redis in µs, moved on where it would not be later than that of a task

@@ -1,4 +1,4 @@
-"""The random discipline: one TTL-expiring key per waiting task, in a database of their own.
+"""The random queue mode: one TTL-expiring key per waiting task, in a database of their own.
 
 `RANDOMKEY` picks, so that no client can crowd out another by arriving first. Interest ends on
 whole seconds (rounded up), so that waiting tasks can be counted per type although their keys
@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.keys import KEEP_MS
-from task_manager.redis.manager import RedisManager, deadly_failure, ms
+from task_manager.redis.manager import RedisManager, crashed_failure, ms
 from task_manager.redis.scripts import Call
 
 
@@ -125,7 +125,7 @@ class RandomManager(RedisManager):
                 *(self._main_db, self._input_db, owner, self._queue(type_name)),
                 int(self._limit(type_name, "max_attempts")),
                 ms(self._limit(type_name, "failure_ttl_s")),
-                *(deadly_failure(), keys.finished()),
+                *(crashed_failure(), keys.finished()),
                 *(part for task_id in ids for part in (task_id, int(task_id in counted))),
             ],
         )

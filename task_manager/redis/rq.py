@@ -1,7 +1,7 @@
-"""The rq discipline: tasks are RQ's jobs, which stock RQ workers run.
+"""The rq queue mode: tasks are RQ's jobs, which stock RQ workers run.
 
 What doneyet knows of a task (that it waits, for how long, its input, its answer) is kept as in the
-distributed discipline. RQ's queue has a job for each waiting task: the job's id is the task's, the
+distributed queue mode. RQ's queue has a job for each waiting task: the job's id is the task's, the
 queue is named like the task type, the serializer is JSON. The job's function (`worker.rq.job.run`)
 begins the task here, runs it and finishes it here. So it never runs what nobody wants any more, nor
 what runs or is done already, however often RQ has a job for it. And where RQ lost a job, the next
@@ -42,7 +42,7 @@ _DESCRIPTION_LENGTH = 100  # characters of the input that RQ's tools show
 
 
 class RqManager(DistributedManager):
-    """Waiting tasks as in the distributed discipline, and an RQ job for each."""
+    """Waiting tasks as in the distributed queue mode, and an RQ job for each."""
 
     promises: ClassVar[Promises] = Promises(
         answering=False,

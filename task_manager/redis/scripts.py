@@ -34,8 +34,8 @@ _REPLIES: dict[str, type] = {
     **dict.fromkeys(("shared/progress", "shared/take_turn", "shared/end_turn"), int),
     "shared/probe": int,
     **{
-        f"{discipline}/{name}": kind
-        for discipline in ("random", "distributed")
+        f"{queue_mode}/{name}": kind
+        for queue_mode in ("random", "distributed")
         for name, kind in (
             *(("submit", list), ("status", list), ("load", list), ("claim", list)),
             *(("return", int), ("forget", int)),

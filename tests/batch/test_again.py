@@ -164,13 +164,13 @@ def test_a_dry_run(jobs: Jobs) -> None:
     assert "and write " in answer["plan"]
 
 
-@pytest.mark.parametrize("discipline", ["distributed", "ordered"])
-def test_in_other_disciplines(start_jobs: Start, discipline: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["distributed", "ordered"])
+def test_in_other_queue_modes(start_jobs: Start, queue_mode: str) -> None:
     """Also by a worker for jobs alone, all of whose jobs are busy."""
     arguments: dict[str, Any] = {}
-    if discipline == "distributed":
+    if queue_mode == "distributed":
         arguments = {"worker_arguments": ["--types", "batch,slow"]}
-    jobs = start_jobs({"DONEYET_BATCH_JOBS": "1"}, discipline=discipline, **arguments)
+    jobs = start_jobs({"DONEYET_BATCH_JOBS": "1"}, queue_mode=queue_mode, **arguments)
     jobs.write(5)
     jobs.run()
     jobs.write(400, "many.jsonl")

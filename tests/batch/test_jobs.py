@@ -15,10 +15,10 @@ from tests.batch.conftest import Jobs
 Start = Callable[..., Jobs]
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered", "rq"])
-def test_a_file_becomes_a_file(start_jobs: Start, discipline: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered", "rq"])
+def test_a_file_becomes_a_file(start_jobs: Start, queue_mode: str) -> None:
     """In the input's order, with one worker process, which the job does not occupy."""
-    jobs = start_jobs(discipline=discipline)
+    jobs = start_jobs(queue_mode=queue_mode)
     jobs.write(30)
     answer = jobs.run()
     assert (answer["items"], answer["succeeded"], answer["failed"]) == (30, 30, 0)
@@ -28,7 +28,7 @@ def test_a_file_becomes_a_file(start_jobs: Start, discipline: str) -> None:
 
 @pytest.fixture
 def jobs(start_jobs: Start) -> Jobs:
-    """The default discipline."""
+    """The default queue mode."""
     return start_jobs()
 
 
@@ -174,7 +174,7 @@ def test_more_items_than_may_wait(start_jobs: Start) -> None:
 
 def test_a_worker_for_jobs_alone(start_jobs: Start) -> None:
     """It has no worker process, so it needs no model; others answer the items."""
-    jobs = start_jobs(discipline="distributed", worker_arguments=["--types", "batch"])
+    jobs = start_jobs(queue_mode="distributed", worker_arguments=["--types", "batch"])
     load = requests.get(f"{jobs.system.url}/load", timeout=10).json()["types"]
     assert load["batch"]["workers"] == 4
     assert load["slow"]["workers"] == 0

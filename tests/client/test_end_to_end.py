@@ -99,7 +99,7 @@ def test_a_map_outlives_a_killed_server() -> None:
 
 def test_a_server_without_a_queue_answers_too() -> None:
     """`--synchronous` answers in the same request."""
-    with System(discipline="synchronous") as system, Client(system.url) as client:
+    with System(queue_mode="synchronous") as system, Client(system.url) as client:
         assert client.run("factorize", number=35)["factorization_str"] == "5^1 7^1"
         answers = client.map("factorize", [{"number": 6}, {"number": 1}], errors="return")
         assert is_right(answers[0])

@@ -146,7 +146,7 @@ def test_distributed_form() -> None:
 
 @pytest.mark.parametrize("flag", ["--distributed", "--ordered"])
 def test_flags_at_the_ends_of_the_commands(flag: str, tmp_path: Path) -> None:
-    """Another discipline is a flag more in two lines of docker-compose.yml."""
+    """Another queue mode is a flag more in two lines of docker-compose.yml."""
     text = (ROOT / "docker-compose.yml").read_text()
     for program in ("http_server", "worker"):
         line = f"command: python -m {program}\n"

@@ -18,14 +18,14 @@ WORKER = ["tini", "--", "python", "-m", "worker"]
 SERVER = ["python", "-m", "http_server", "--port"]
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed"])
+@pytest.mark.parametrize("queue_mode", ["random", "distributed"])
 def test_worker_is_healthy_while_it_holds_a_lease(
-    redis_url: str, discipline: str, capsys: pytest.CaptureFixture[str]
+    redis_url: str, queue_mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Its own lease: another machine's says nothing about this one."""
-    settings = Settings(redis_url=redis_url, discipline=discipline)
+    settings = Settings(redis_url=redis_url, queue_mode=queue_mode)
     manager = open_task_manager(settings, load_registry(settings).types)
-    command = [*WORKER, "--discipline", discipline, "--redis-url", redis_url]
+    command = [*WORKER, "--queue-mode", queue_mode, "--redis-url", redis_url]
     owner = new_owner(1)
     manager.renew({"elsewhere-1-abc": ["factorization"]}, 15)
     assert main(command) == 1

@@ -94,7 +94,7 @@ def test_an_image_of_ones_own(tmp_path: Path) -> None:
         "FROM doneyet-worker\n"
         "RUN pip install -q inflection==0.5.1\n"
         "COPY shout.py ./\n"
-        "ENV DONEYET_TASKS=shout DONEYET_TYPES=shout DONEYET_DISCIPLINE=distributed\n"
+        "ENV DONEYET_TASKS=shout DONEYET_TYPES=shout DONEYET_QUEUE_MODE=distributed\n"
     )
     built = docker("build", "--quiet", str(tmp_path)).strip()
     ask = "import shout; print(shout.Shout().run([shout.Shout.Input(text='two_words')])[0].shouted)"

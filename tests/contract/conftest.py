@@ -1,4 +1,4 @@
-"""Every discipline as a fixture; a test that names `harness` runs once for each."""
+"""Every queue mode as a fixture; a test that names `harness` runs once for each."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from tests.contract.harness import (
 from tests.rq.harness import RqHarness
 from tests.synchronous.harness import SynchronousHarness
 
-DISCIPLINES: dict[str, HarnessMaker] = {
-    "random": partial(RedisHarness, discipline="random"),
-    "distributed": partial(RedisHarness, discipline="distributed"),
-    "ordered": partial(RedisHarness, discipline="ordered"),
+QUEUE_MODES: dict[str, HarnessMaker] = {
+    "random": partial(RedisHarness, queue_mode="random"),
+    "distributed": partial(RedisHarness, queue_mode="distributed"),
+    "ordered": partial(RedisHarness, queue_mode="ordered"),
     "rq": RqHarness,
     "synchronous": lambda _url, limits: SynchronousHarness(limits, answer),
 }
@@ -32,20 +32,20 @@ DISCIPLINES: dict[str, HarnessMaker] = {
 MakeHarness = Callable[..., Harness]
 
 
-@pytest.fixture(params=DISCIPLINES)
-def discipline(request: pytest.FixtureRequest) -> str:
-    """The name of one discipline."""
+@pytest.fixture(params=QUEUE_MODES)
+def queue_mode(request: pytest.FixtureRequest) -> str:
+    """The name of one queue mode."""
     return cast("str", request.param)
 
 
 @pytest.fixture
-def make_harness(discipline: str, redis_url: str) -> Iterator[MakeHarness]:
-    """Makes harnesses of one discipline on one server; keyword arguments change the limits."""
+def make_harness(queue_mode: str, redis_url: str) -> Iterator[MakeHarness]:
+    """Makes harnesses of one queue mode on one server; keyword arguments change the limits."""
     made: list[Harness] = []
 
     def make(**limits: Any) -> Harness:
         both = {name: replace(TypeLimits(), **limits) for name in (ONE, OTHER)}
-        made.append(DISCIPLINES[discipline](redis_url, both))
+        made.append(QUEUE_MODES[queue_mode](redis_url, both))
         return made[-1]
 
     yield make
@@ -55,5 +55,5 @@ def make_harness(discipline: str, redis_url: str) -> Iterator[MakeHarness]:
 
 @pytest.fixture
 def harness(make_harness: MakeHarness) -> Harness:
-    """A discipline with the usual limits."""
+    """A queue mode with the usual limits."""
     return make_harness()

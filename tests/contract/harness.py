@@ -1,4 +1,4 @@
-"""One way to drive every discipline: ask through its manager, let a worker work once."""
+"""One way to drive every queue mode: ask through its manager, let a worker work once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def answer(n: int) -> bytes:
 
 
 class Harness(Protocol):
-    """A discipline, ready to use."""
+    """A queue mode, ready to use."""
 
     @property
     def manager(self) -> Asking:
@@ -70,10 +70,10 @@ HarnessMaker = Callable[[str, Mapping[str, TypeLimits]], Harness]
 
 
 class RedisHarness:
-    """A discipline with both halves, and a worker that is a few lines."""
+    """A queue mode with both halves, and a worker that is a few lines."""
 
-    def __init__(self, url: str, limits: Mapping[str, TypeLimits], discipline: str) -> None:
-        settings = Settings(redis_url=url, discipline=discipline)
+    def __init__(self, url: str, limits: Mapping[str, TypeLimits], queue_mode: str) -> None:
+        settings = Settings(redis_url=url, queue_mode=queue_mode)
         self.manager: TaskManager = open_task_manager(settings, limits)
         self._types = list(limits)
         self._limits = limits

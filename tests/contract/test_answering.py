@@ -1,4 +1,4 @@
-"""What every discipline with promises.answering promises to workers."""
+"""What every queue mode with promises.answering promises to workers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TYPES = [ONE, OTHER]
 
 @pytest.fixture(params=["random", "distributed", "ordered"])
 def make_harness(request: pytest.FixtureRequest, redis_url: str) -> Any:
-    """Makes harnesses of one discipline whose manager has both halves."""
+    """Makes harnesses of one queue mode whose manager has both halves."""
     made: list[RedisHarness] = []
 
     def make(**limits: Any) -> RedisHarness:
@@ -46,7 +46,7 @@ def make_harness(request: pytest.FixtureRequest, redis_url: str) -> Any:
 
 @pytest.fixture
 def harness(make_harness: MakeHarness) -> RedisHarness:
-    """A discipline with the usual limits and the registered owners `a` and `b`."""
+    """A queue mode with the usual limits and the registered owners `a` and `b`."""
     harness = make_harness()
     harness.manager.renew({"a": TYPES, "b": TYPES}, lease_s=10)
     return harness
@@ -315,7 +315,7 @@ def test_deadly_task_fails_after_max_attempts(harness: RedisHarness) -> None:
     assert status is not None
     assert (status.state, status.attempts) == (State.FAILED, 3)
     assert status.body is not None
-    assert b'"deadly"' in status.body
+    assert b'"crashed"' in status.body
 
 
 def test_unwanted_task_of_a_dead_owner_is_dropped(make_harness: MakeHarness) -> None:

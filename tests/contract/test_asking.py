@@ -1,4 +1,4 @@
-"""What every discipline promises to whoever asks."""
+"""What every queue mode promises to whoever asks."""
 
 from __future__ import annotations
 

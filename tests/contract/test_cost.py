@@ -35,7 +35,7 @@ def costs(
 ) -> dict[str, tuple[float, float]]:
     """For each kind of call: commands made in the server, and µs that its scripts took."""
     limits = TypeLimits(max_load=10 * TASKS)
-    manager = open_task_manager(Settings(redis_url=url, discipline=mode), {ONE: limits})
+    manager = open_task_manager(Settings(redis_url=url, queue_mode=mode), {ONE: limits})
     manager.renew({"a": [ONE]}, lease_s=60)
     for n in range(TASKS):
         limits.input_ttl_s = max(1.0, spread_s * (n + 1) / TASKS)

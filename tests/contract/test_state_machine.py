@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 
 from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import Claim, State, Status
-from tests.contract.conftest import DISCIPLINES
+from tests.contract.conftest import QUEUE_MODES
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
 
 NUMBERS = st.integers(min_value=-2, max_value=5)
@@ -35,7 +35,7 @@ RUNS = settings(
     suppress_health_check=list(HealthCheck),
 )
 
-REDIS_DISCIPLINES = [name for name in DISCIPLINES if name != "synchronous"]
+REDIS_QUEUE_MODES = [name for name in QUEUE_MODES if name != "synchronous"]
 
 
 class AskingMachine(RuleBasedStateMachine):
@@ -195,32 +195,32 @@ class AnsweringMachine(AskingMachine):
         """Work is what the owners do here."""
 
 
-@pytest.mark.parametrize("discipline", REDIS_DISCIPLINES)
-def test_asking(discipline: str, redis_url: str) -> None:
-    """Every Redis discipline does what the model of asking does."""
-    check(AskingMachine, discipline, redis_url)
+@pytest.mark.parametrize("queue_mode", REDIS_QUEUE_MODES)
+def test_asking(queue_mode: str, redis_url: str) -> None:
+    """Every Redis queue mode does what the model of asking does."""
+    check(AskingMachine, queue_mode, redis_url)
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
-def test_answering(discipline: str, redis_url: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered"])
+def test_answering(queue_mode: str, redis_url: str) -> None:
     """Both halves together do what the model does, whoever dies, lingers or comes late."""
-    check(AnsweringMachine, discipline, redis_url)
+    check(AnsweringMachine, queue_mode, redis_url)
 
 
-def check(machine: type[AskingMachine], discipline: str, redis_url: str) -> None:
-    """Runs `machine` on one discipline."""
+def check(machine: type[AskingMachine], queue_mode: str, redis_url: str) -> None:
+    """Runs `machine` on one queue mode."""
     limits = {name: TypeLimits(max_attempts=MAX_ATTEMPTS) for name in (ONE, OTHER)}
     client = redis.Redis.from_url(redis_url)
     bound = type(
         machine.__name__,
         (machine,),
         {
-            "make": staticmethod(lambda: DISCIPLINES[discipline](redis_url, limits)),
+            "make": staticmethod(lambda: QUEUE_MODES[queue_mode](redis_url, limits)),
             "flush": staticmethod(client.flushall),
         },
     )
     # A worker of RQ takes a while to start, and each step of work starts one.
-    examples = 20 if discipline == "rq" else RUNS.max_examples
+    examples = 20 if queue_mode == "rq" else RUNS.max_examples
     run_state_machine_as_test(bound, settings=settings(RUNS, max_examples=examples))
     client.close()
 

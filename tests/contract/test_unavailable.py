@@ -1,4 +1,4 @@
-"""What every Redis discipline does while its server is away."""
+"""What every Redis queue mode does while its server is away."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ import pytest
 from doneyet.local.embedded_redis import EmbeddedRedis
 from task_manager.errors import UnavailableError
 from task_manager.interface import State
-from tests.contract.conftest import DISCIPLINES
+from tests.contract.conftest import QUEUE_MODES
 from tests.contract.harness import ONE, OTHER, TypeLimits, only, task
 
 
-@pytest.fixture(params=[name for name in DISCIPLINES if name != "synchronous"])
-def redis_discipline(request: pytest.FixtureRequest) -> str:
-    """The name of a discipline whose promises.uses_redis is true."""
+@pytest.fixture(params=[name for name in QUEUE_MODES if name != "synchronous"])
+def redis_queue_mode(request: pytest.FixtureRequest) -> str:
+    """The name of a queue mode whose promises.uses_redis is true."""
     return str(request.param)
 
 
-def test_away_is_said_within_two_seconds_and_healed(redis_discipline: str) -> None:
+def test_away_is_said_within_two_seconds_and_healed(redis_queue_mode: str) -> None:
     """Every call raises UnavailableError within 2 s; when the server is back, all works again."""
     with EmbeddedRedis() as server:
         limits = {ONE: TypeLimits(), OTHER: TypeLimits()}
-        harness = DISCIPLINES[redis_discipline](server.url, limits)
+        harness = QUEUE_MODES[redis_queue_mode](server.url, limits)
         manager = harness.manager
         manager.submit([task(1)])
         server.kill()

@@ -44,5 +44,5 @@ def system(modules: Path) -> Iterator[System]:
 @pytest.fixture(scope="session")
 def synchronous_system() -> Iterator[System]:
     """A server that answers in the same request."""
-    with System(discipline="synchronous") as running:
+    with System(queue_mode="synchronous") as running:
         yield running

@@ -52,7 +52,7 @@ STATUSES = {
     "too-slow": "408",
     "unsupported-media-type": "415",
     "invalid-input": "422",
-    "too-fast": "429",
+    "rate-limited": "429",
     "internal-error": "500",
     "overloaded": "503",
     "unavailable": "503",
@@ -75,7 +75,7 @@ def settings() -> str:
 
 
 def promises() -> str:
-    """What each discipline promises."""
+    """What each queue mode promises."""
     declared = {
         "random": RandomManager.promises,
         "distributed": DistributedManager.promises,

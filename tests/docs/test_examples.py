@@ -18,7 +18,7 @@ from tests.docs.conftest import ADDING, README, REGRESSION, ROOT
 from tests.docs.markdown import Block, blocks
 
 SYNCHRONOUS = "Without Redis"
-"""The heading in README.md below which the synchronous discipline is shown."""
+"""The heading in README.md below which the synchronous queue mode is shown."""
 
 
 def run(command: list[str], system: System, block: Block, directory: Path) -> str:

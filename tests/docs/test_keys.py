@@ -22,10 +22,10 @@ RQS_OWN = re.compile(r"rq:(executions?|clean_registries):")
 """What RQ's worker writes for itself, as the document says below its table."""
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered", "rq"])
-def test_every_key_of_a_system_at_work_is_listed(discipline: str, redis_url: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered", "rq"])
+def test_every_key_of_a_system_at_work_is_listed(queue_mode: str, redis_url: str) -> None:
     """Whatever stands in Redis has a row, and lives for ever only where the row says so."""
-    with System(discipline=discipline, processes=1, redis_url=redis_url) as system:
+    with System(queue_mode=queue_mode, processes=1, redis_url=redis_url) as system:
         _ask(system.url, [{"number": number} for number in range(2, 20)], wait_s=10)
         _ask(system.url, [{"number": 10**40 + number} for number in range(300)], wait_s=0)
         found = _keys(redis_url)

@@ -119,14 +119,14 @@ StartSystem = Callable[..., FaultSystem]
 def start_system(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[StartSystem]:
-    """Starts a system of one discipline; checks at the end that no key lives for ever."""
+    """Starts a system of one queue mode; checks at the end that no key lives for ever."""
     monkeypatch.setenv(RUNS, str(tmp_path / "runs"))
     started: list[FaultSystem] = []
 
     def start(processes: int = 1, **settings: str) -> FaultSystem:
         redis = EmbeddedRedis(append_only=True)
         system = System(
-            discipline=request.param,
+            queue_mode=request.param,
             redis_url=redis.url,
             processes=processes,
             settings={**SETTINGS, **settings},

@@ -131,7 +131,7 @@ def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
 
         def start(mode: str, processes: int = 2, **settings: str) -> Misbehaving:
             system = System(
-                discipline=mode,
+                queue_mode=mode,
                 processes=processes,
                 settings={
                     "DONEYET_TASKS": "tests.faults.misbehaving_tasks",
@@ -162,7 +162,7 @@ def test_innocent_beside_five_inputs_that_kill_their_process(do: str, start: Sta
     assert running.answered_in_s(n=7) < running.soon_s()
     assert running.answered_in_s(n=8) < running.soon_s()
     for each in deadly:
-        assert running.answer(**each)["error"]["code"] == "deadly"
+        assert running.answer(**each)["error"]["code"] == "crashed"
     assert len(running.running(do)) == 15
 
 
@@ -176,7 +176,7 @@ def test_innocent_where_there_is_one_process(start: Start) -> None:
         running.answered_in_s(n=n)
         assert len(running.running("exit")) <= before + 2, "it waits for one restart, not for many"
     for n in range(5):
-        assert running.answer(do="exit", n=n)["error"]["code"] == "deadly"
+        assert running.answer(do="exit", n=n)["error"]["code"] == "crashed"
 
 
 def test_innocent_batch_mates_of_the_deadly(start: Start) -> None:
@@ -188,7 +188,7 @@ def test_innocent_batch_mates_of_the_deadly(start: Start) -> None:
     for ask in asks:
         answer = running.answer(of="misbehaving-batched", **ask)
         if "do" in ask:
-            assert answer["error"]["code"] == "deadly"
+            assert answer["error"]["code"] == "crashed"
         else:
             assert answer["square"] == ask["n"] ** 2
 

@@ -1,4 +1,4 @@
-"""Handlers that misbehave in the synchronous discipline: the server answers, whatever they do."""
+"""Handlers that misbehave in the synchronous queue mode: the server answers, whatever they do."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbeha
     """A server that runs tasks itself."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
     settings = {"DONEYET_TASKS": "tests.faults.misbehaving_tasks"}
-    with System(discipline="synchronous", settings=settings, grace_s=1) as system:
+    with System(queue_mode="synchronous", settings=settings, grace_s=1) as system:
         yield Misbehaving(system, tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_the_time_limit_holds(do: str, running: Misbehaving) -> None:
 @pytest.mark.parametrize("do", ["exit", "segfault", "kill", "spawn and die"])
 def test_a_crash_is_a_failed_task(do: str, running: Misbehaving) -> None:
     """The server goes on, and the next task is answered by a new process."""
-    assert post(running, do=do)["error"]["code"] == "deadly"
+    assert post(running, do=do)["error"]["code"] == "crashed"
     wait_until_ended(*running.children())
     assert post(running, n=4)["square"] == 16
 

@@ -153,7 +153,7 @@ def test_what_it_started_ends_with_its_time(do: str, running: Misbehaving) -> No
 
 def test_what_it_started_ends_with_a_crash(running: Misbehaving) -> None:
     """Once for each attempt."""
-    assert running.answer(do="spawn and die")["error"]["code"] == "deadly"
+    assert running.answer(do="spawn and die")["error"]["code"] == "crashed"
     assert len(running.children()) == 3
     wait_until_ended(*running.children())
 

@@ -89,10 +89,10 @@ def test_missing_permissions(odd_redis: EmbeddedRedis, program: str, user: str) 
         assert all(admin.ttl(key) >= 0 for key in admin.scan_iter()), "also where it ends half way"
 
 
-@pytest.mark.parametrize("discipline", ["--random", "--distributed", "--ordered"])
-def test_a_user_without_dangerous_commands(odd_redis: EmbeddedRedis, discipline: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["--random", "--distributed", "--ordered"])
+def test_a_user_without_dangerous_commands(odd_redis: EmbeddedRedis, queue_mode: str) -> None:
     """The usual ACL rule is enough: INFO is not needed."""
-    flags = [] if discipline == "--random" else [discipline]
+    flags = [] if queue_mode == "--random" else [queue_mode]
     server = ServerProcess(*flags, redis_url=url_of(odd_redis, "safe"))
     ready = requests.get(f"{server.url}/readyz", timeout=10)
     reply = requests.post(f"{server.url}/factorize", json={"number": 6}, timeout=10)

@@ -1,6 +1,6 @@
 """Whatever Redis says for a while, nothing ends, nothing is a bug, and then all is answered.
 
-One running system per discipline meets every refusal in turn: system → muting proxy → refusing
+One running system per queue mode meets every refusal in turn: system → muting proxy → refusing
 proxy → a real server. So each test begins with what the one before left behind.
 """
 
@@ -30,7 +30,7 @@ from tests.faults.muting_proxy import ASKING, BLOCKING, SUBSCRIBING, MutingProxy
 from tests.faults.refusing_redis import REFUSALS, RefusingRedis
 from tests.helpers import wait_until
 
-DISCIPLINES = ("random", "distributed", "ordered")
+QUEUE_MODES = ("random", "distributed", "ordered")
 HARMLESS = ("UNBLOCKED", "NOSCRIPT")
 """Refusals that no client needs to notice."""
 NUMBERS = itertools.count(1)
@@ -90,14 +90,14 @@ class Log:
 class Running:
     """A system, its Redis, and what stands between."""
 
-    def __init__(self, discipline: str, runs_file: Path) -> None:
+    def __init__(self, queue_mode: str, runs_file: Path) -> None:
         self.redis = EmbeddedRedis(tcp=True)
         self.refusing = RefusingRedis(self.redis.url)
         self.muting = MutingProxy(self.refusing.url)
         self.admin = redis.Redis.from_url(self.redis.url)
         self._runs_file = runs_file
         self.system = System(
-            discipline=discipline,
+            queue_mode=queue_mode,
             redis_url=self.muting.url,
             processes=1,
             settings={**SETTINGS, "DONEYET_LEASE_S": "5"},
@@ -173,11 +173,11 @@ class Running:
         return reply.ok and reply.json()["load"] == 0
 
 
-@pytest.fixture(scope="module", params=DISCIPLINES)
+@pytest.fixture(scope="module", params=QUEUE_MODES)
 def running(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
-    """One system for all tests of a discipline."""
+    """One system for all tests of a queue mode."""
     runs_file = tmp_path_factory.mktemp("runs") / "runs"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(RUNS, str(runs_file))

@@ -19,7 +19,7 @@ def test_deadly_input_fails_and_its_mates_are_answered(start_system: StartSystem
     answers = running.poll("deadly", numbers).wait()
     failed = answers[3]
     assert isinstance(failed, TaskFailedError)
-    assert failed.code == "deadly"
+    assert failed.code == "crashed"
     good = [answer["square"] for answer in answers[:3] + answers[4:]]
     assert good == [n**2 for n in numbers if n > 0]
     assert running.runs[-1] == 3

@@ -26,7 +26,7 @@ def prepare(
         monkeypatch.setenv(VERSION, version)
         settings = {"DONEYET_TASKS": "tests.faults.fault_tasks", "DONEYET_LOG_LEVEL": "warning"}
         system = System(
-            discipline=request.param,
+            queue_mode=request.param,
             redis_url=redis_url,
             processes=1,
             settings=settings,

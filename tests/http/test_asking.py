@@ -291,7 +291,7 @@ def test_cancel(client: FlaskClient, manager: FakeManager) -> None:
 
 
 def test_synchronous_shape(registry: Registry) -> None:
-    """The synchronous discipline answers with inputs and outputs alone."""
+    """The synchronous queue mode answers with inputs and outputs alone."""
 
     class AtOnce(FakeManager):
         promises = FakeManager.promises.__class__(answers_at_once=True)
@@ -301,7 +301,7 @@ def test_synchronous_shape(registry: Registry) -> None:
             self.finish_all()
             return [self.tasks[task.id] for task in tasks]
 
-    app = create_app(Settings(discipline="synchronous"), AtOnce(), registry)
+    app = create_app(Settings(queue_mode="synchronous"), AtOnce(), registry)
     response = app.test_client().post("/factorize", json={"number": 6})
     assert response.status_code == 200
     assert response.get_json() == {"number": 6, "factorization": [], "factorization_str": "x"}

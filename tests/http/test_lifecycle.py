@@ -50,12 +50,12 @@ def test_junk_is_one_line(flags: list[str], said: str) -> None:
 
 
 def test_it_says_where_it_is_without_passwords() -> None:
-    """One line tells the address, the discipline and Redis' place; no password shows."""
+    """One line tells the address, the queue mode and Redis' place; no password shows."""
     server = ServerProcess(redis_url="redis://user:hunter2@127.0.0.1:1/0")
     response = requests.post(f"{server.url}/factorize", json={"number": 6}, timeout=5)
     errors = server.stop()
     assert errors.splitlines()[1] == (
-        f"http_server: {server.url} (random discipline, Redis at redis://***@127.0.0.1:1/0)"
+        f"http_server: {server.url} (random queue mode, Redis at redis://***@127.0.0.1:1/0)"
     )
     assert "hunter2" not in errors + response.text
 
@@ -88,7 +88,7 @@ def test_drain(redis_url: str) -> None:
 
 
 def test_what_runs_here_may_finish() -> None:
-    """In the synchronous discipline a drain lets the running task end."""
+    """In the synchronous queue mode a drain lets the running task end."""
     with serving("--synchronous", "--tasks", TASKS) as server:
         answers: list[Any] = []
         thread = threading.Thread(

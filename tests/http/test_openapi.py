@@ -19,8 +19,8 @@ STATIC = Path(__file__).parents[2] / "http_server" / "static"
 
 
 def test_it_is_openapi(registry: Registry) -> None:
-    """The document is valid OpenAPI 3.1, in the synchronous discipline too."""
-    for settings in (SETTINGS, Settings(discipline="synchronous")):
+    """The document is valid OpenAPI 3.1, in the synchronous queue mode too."""
+    for settings in (SETTINGS, Settings(queue_mode="synchronous")):
         OpenAPIV31SpecValidator(document(registry, settings)).validate()
 
 

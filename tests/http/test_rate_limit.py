@@ -61,14 +61,14 @@ def test_memory_is_bounded() -> None:
     assert limit.too_early_s("busy", 100.0) > 0
 
 
-def test_too_fast_is_a_problem_with_retry_after(limited: FlaskClient) -> None:
+def test_rate_limited_is_a_problem_with_retry_after(limited: FlaskClient) -> None:
     """429 says when to come again; health checks are always answered."""
     answers = [limited.post("/factorize", json={"number": 6}) for _ in range(7)]
     assert [answer.status_code for answer in answers] == [202] * 5 + [429] * 2
     problem = answers[-1]
     assert problem.content_type == "application/problem+json"
     assert problem.headers["Retry-After"] == "1"
-    assert problem.get_json()["type"] == "urn:doneyet:problem:too-fast"
+    assert problem.get_json()["type"] == "urn:doneyet:problem:rate-limited"
     assert limited.get("/load").status_code == 429
     assert limited.get("/healthz").status_code == 200
 

@@ -17,11 +17,11 @@ from tests.helpers import wait_until
 from tests.local.processes import marked, new_mark
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered", "rq"])
-def test_questions_are_answered_as_soon_as_it_is_started(discipline: str) -> None:
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered", "rq"])
+def test_questions_are_answered_as_soon_as_it_is_started(queue_mode: str) -> None:
     """And nothing is left of it afterwards."""
     mark = new_mark()
-    with System(discipline=discipline, processes=1, settings=mark) as system:
+    with System(queue_mode=queue_mode, processes=1, settings=mark) as system:
         with Client(system.url) as client:
             answer = client.run("factorize", number=408216, timeout_s=20)
         assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
@@ -31,7 +31,7 @@ def test_questions_are_answered_as_soon_as_it_is_started(discipline: str) -> Non
 
 def test_synchronous_needs_only_the_server() -> None:
     """No Redis, no worker."""
-    with System(discipline="synchronous") as system, Client(system.url) as client:
+    with System(queue_mode="synchronous") as system, Client(system.url) as client:
         assert (system.redis, system.worker) == (None, None)
         answer = client.ask("factorize", number=408216)
         assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"

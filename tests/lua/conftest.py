@@ -33,7 +33,7 @@ def run(client: redis.Redis) -> RunScript:
 
 @pytest.fixture
 def inputs(redis_url: str) -> Iterator[redis.Redis]:
-    """A client of database 1, where the random discipline's inputs wait."""
+    """A client of database 1, where the random queue mode's inputs wait."""
     with redis.Redis.from_url(redis_url, single_connection_client=True) as client:
         client.select(1)
         yield client

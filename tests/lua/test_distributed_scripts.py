@@ -1,4 +1,4 @@
-"""The scripts of the distributed discipline, one by one, on a real server."""
+"""The scripts of the distributed queue mode, one by one, on a real server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scripts of the random discipline, one by one, on a real server.
+"""The scripts of the random queue mode, one by one, on a real server.
 
 `MAIN` and `INPUT` are databases; every task is of type `t`; ids and keys are short on purpose.
 """

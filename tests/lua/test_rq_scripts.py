@@ -1,4 +1,4 @@
-"""The scripts of the rq discipline, one by one, on a real server."""
+"""The scripts of the rq queue mode, one by one, on a real server."""
 
 from __future__ import annotations
 

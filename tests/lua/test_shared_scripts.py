@@ -1,4 +1,4 @@
-"""The scripts that the Redis disciplines share, one by one, on a real server."""
+"""The scripts that the Redis queue modes share, one by one, on a real server."""
 
 from __future__ import annotations
 

@@ -200,7 +200,7 @@ def waiting(redis_url: str, tmp_path: Path) -> Iterator[tuple[System, Client]]:
     """A server whose model has no files yet, and somebody who has asked it."""
     (tmp_path / "models.toml").write_text(TABLE)
     system = System(
-        discipline="distributed",
+        queue_mode="distributed",
         processes=1,
         redis_url=redis_url,
         settings={"DONEYET_MODELS": str(tmp_path / "models.toml")},

@@ -340,7 +340,7 @@ def test_wrong_options_are_refused_when_the_table_is_read(
 
 
 def test_every_method_over_http_in_queues_of_their_own(models: Path, tmp_path: Path) -> None:
-    """In the distributed discipline: each model has a queue, and one bad question fails alone."""
+    """In the distributed queue mode: each model has a queue, and one bad question fails alone."""
     table = tmp_path / "models.toml"
     table.write_text(
         f"[question-answering]\n"
@@ -349,7 +349,7 @@ def test_every_method_over_http_in_queues_of_their_own(models: Path, tmp_path: P
         f"reader = {{ model = '{MINILM}', method = 'passages' }}\n"
     )
     settings = {"DONEYET_MODELS": str(table)}
-    with System(discipline="distributed", processes=1, settings=settings) as system:
+    with System(queue_mode="distributed", processes=1, settings=settings) as system:
         page = "The cat sat on the mat. Paris is the capital of France. The sky is blue."
         asked = [
             {"question": "What is the capital of France?", "context": page, "model": model}

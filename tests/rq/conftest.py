@@ -1,4 +1,4 @@
-"""An asker in the rq discipline, and programs that work for it."""
+"""An asker in the rq queue mode, and programs that work for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 @pytest.fixture
 def settings(redis_url: str) -> Settings:
     """The sample tasks on the shared server."""
-    return Settings(redis_url=redis_url, discipline="rq", tasks=SAMPLE_TASKS, grace_s=3.0)
+    return Settings(redis_url=redis_url, queue_mode="rq", tasks=SAMPLE_TASKS, grace_s=3.0)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The rq discipline with one of RQ's own workers in this process."""
+"""The rq queue mode with one of RQ's own workers in this process."""
 
 from __future__ import annotations
 

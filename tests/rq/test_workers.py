@@ -81,7 +81,7 @@ def test_a_deadly_task_fails_and_others_are_answered(asker: RqAsker, start: Star
     start(WORKER)
     assert asker.answer(other).state is State.DONE
     status = asker.answer(deadly)
-    assert (error_code(status), status.attempts) == ("deadly", 2)
+    assert (error_code(status), status.attempts) == ("crashed", 2)
 
 
 def test_sigterm_ends_after_the_running_task(
@@ -117,12 +117,12 @@ def test_what_takes_longer_than_the_grace_waits_again(
 
 
 def test_a_type_that_cannot_be_loaded_ends_the_worker(start: Start) -> None:
-    """With 1, as in the other disciplines."""
+    """With 1, as in the other queue modes."""
     assert start(WORKER, SAMPLE_NOT_THERE="1").wait(timeout=40) == 1
 
 
 def test_lock_is_refused(settings: Settings) -> None:
     """A setting that would do nothing is not taken."""
-    locked = Settings(redis_url=settings.redis_url, discipline="rq", lock="gpu")
+    locked = Settings(redis_url=settings.redis_url, queue_mode="rq", lock="gpu")
     with pytest.raises(SettingError, match="--lock"):
         RqSupervisor(locked, load_registry(locked))

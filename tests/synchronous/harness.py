@@ -1,4 +1,4 @@
-"""The synchronous discipline; it works by itself, so `work_once` only tells."""
+"""The synchronous queue mode; it works by itself, so `work_once` only tells."""
 
 from __future__ import annotations
 

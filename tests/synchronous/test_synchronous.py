@@ -1,4 +1,4 @@
-"""The synchronous discipline: one thread, one run per task, bounded memory, a clean end."""
+"""The synchronous queue mode: one thread, one run per task, bounded memory, a clean end."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def test_a_reply_of_another_type_is_none(redis_url: str) -> None:
 
 
 def test_two_databases_are_needed() -> None:
-    """The random discipline refuses to keep its inputs among other keys."""
+    """The random queue mode refuses to keep its inputs among other keys."""
     settings = Settings(redis_url="redis://localhost:6379/1", input_db=1)
     with pytest.raises(SettingError, match="a database of their own"):
         open_task_manager(settings, {})

@@ -19,7 +19,7 @@ NAME = "question-answering/roberta"
 
 
 def test_all_keys_of_a_type_share_a_slot() -> None:
-    """In a Redis Cluster every script of the distributed discipline stays on one node."""
+    """In a Redis Cluster every script of the distributed queue mode stays on one node."""
     manager = DistributedManager("redis://localhost:1/0", {NAME: TypeLimits()}, "doneyet")
     task = Task("id", NAME, b"{}")
     calls: list[Call] = [

@@ -1,4 +1,4 @@
-"""The ordered discipline: what is claimed next, whatever happened."""
+"""The ordered queue mode: what is claimed next, whatever happened."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OWNER = "o"
 @pytest.fixture
 def manager(redis_url: str) -> Iterator[TaskManager]:
     """A manager with one registered owner."""
-    manager = open_task_manager(Settings(redis_url=redis_url, discipline="ordered"), LIMITS)
+    manager = open_task_manager(Settings(redis_url=redis_url, queue_mode="ordered"), LIMITS)
     manager.renew({OWNER: [ONE, OTHER]}, lease_s=60)
     yield manager
     manager.close()
@@ -75,7 +75,7 @@ def test_asked_for_again_after_its_end_a_task_is_new(manager: TaskManager) -> No
 
 
 def test_running_tasks_have_all_their_times(manager: TaskManager) -> None:
-    """Their record has a field more than in the other disciplines; nobody is confused by it."""
+    """Their record has a field more than in the other queue modes; nobody is confused by it."""
     manager.submit([task(1)])
     claimed(manager, 1)
     status = manager.status(ONE, task(1).id)
@@ -101,7 +101,7 @@ def test_nothing_is_left_in_line(manager: TaskManager, redis_url: str) -> None:
 def test_jobs_are_in_order_too(manager: TaskManager, redis_url: str) -> None:
     """What supervisors coordinate waits in the same way."""
     manager.submit([task(n) for n in (5, 3, 9)])
-    settings = Settings(redis_url=redis_url, discipline="ordered")
+    settings = Settings(redis_url=redis_url, queue_mode="ordered")
     coordinator = open_for_coordinator(settings, {ONE: LIMITS[ONE]})
     coordinator.renew({"c": [ONE]}, lease_s=60)
     assert [number(claim) for claim in coordinator.claim("c", [ONE], 9)] == [5, 3, 9]

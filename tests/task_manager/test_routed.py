@@ -24,8 +24,8 @@ def task(number: int, type_name: str) -> Task:
 
 @pytest.fixture(params=["random", "ordered", "distributed", "rq"])
 def asking(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Asking]:
-    """The asking half of each discipline, with a type of each kind."""
-    manager = open_asking(Settings(redis_url=redis_url, discipline=request.param), LIMITS)
+    """The asking half of each queue mode, with a type of each kind."""
+    manager = open_asking(Settings(redis_url=redis_url, queue_mode=request.param), LIMITS)
     assert isinstance(manager, Routed) == (request.param in ("random", "rq"))
     yield manager
     manager.close()

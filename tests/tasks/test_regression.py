@@ -1,4 +1,4 @@
-"""Fit, predict and score, over HTTP in every discipline."""
+"""Fit, predict and score, over HTTP in every queue mode."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from doneyet.client import Client
 from doneyet.client.errors import TaskFailedError
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.system import System
-from doneyet.settings import DISCIPLINES, Settings
+from doneyet.settings import QUEUE_MODES, Settings
 from doneyet.task_types.registry import load_registry
 from task_manager import open_task_manager
 from task_manager.result_lookup import recaller
@@ -28,10 +28,10 @@ X = [[0, 1], [1, 0], [2, 2], [3, 1], [4, 5]]
 Y = [3 + 2 * a - b for a, b in X]
 
 
-@pytest.fixture(scope="module", params=DISCIPLINES)
+@pytest.fixture(scope="module", params=QUEUE_MODES)
 def system(request: pytest.FixtureRequest) -> Iterator[System]:
-    """A system of each discipline."""
-    with System(processes=1, discipline=request.param) as serving:
+    """A system of each queue mode."""
+    with System(processes=1, queue_mode=request.param) as serving:
         yield serving
 
 

@@ -79,14 +79,14 @@ def test_batch_mates_of_a_deadly_input_are_answered(
     tmp_path: Path, settings: Settings, start_worker: StartWorker
 ) -> None:
     """It is retried alone, fails after `max_attempts`; its mates run twice at most."""
-    settings = dataclasses.replace(settings, discipline="distributed")
+    settings = dataclasses.replace(settings, queue_mode="distributed")
     asker = Asker(settings)
     mates = [f"k{n}" for n in range(7)]
     asker.ask("fragile", *mates, "deadly")
     start_worker("--types", "fragile", settings=settings)
     *good, deadly = asker.answers("fragile", *mates, "deadly")
     assert [each["answer"] for each in good] == [key.upper() for key in mates]
-    assert deadly["error"]["code"] == "deadly"
+    assert deadly["error"]["code"] == "crashed"
     assert runs_of(tmp_path, "deadly") == 3
     assert all(runs_of(tmp_path, key) <= 2 for key in mates)
     first, *later = runs(tmp_path)

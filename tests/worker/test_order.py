@@ -20,13 +20,13 @@ from tests.worker.running_worker import Asker, runs
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """The ordered discipline."""
-    return dataclasses.replace(settings, discipline="ordered")
+    """The ordered queue mode."""
+    return dataclasses.replace(settings, queue_mode="ordered")
 
 
 @pytest.fixture
 def asker(settings: Settings) -> Iterator[Asker]:
-    """Asks in that discipline."""
+    """Asks in that queue mode."""
     with closing(Asker(settings)) as somebody:
         yield somebody
 
@@ -83,7 +83,7 @@ def test_what_a_killed_process_had_not_begun_keeps_its_turn(
 def test_workers_take_turns_on_a_device(
     tmp_path: Path, settings: Settings, asker: Asker, start_worker: StartWorker
 ) -> None:
-    """`--lock` is as in the other disciplines: one of two workers has the device at a time."""
+    """`--lock` is as in the other queue modes: one of two workers has the device at a time."""
     for name in ("device/one", "device/two"):
         start_worker("--types", name, "--lock", "gpu")
     keys = [f"k{n}" for n in range(8)]

@@ -17,12 +17,12 @@ from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, RunningWorker, runs, runs_of
 
 
-@pytest.mark.parametrize("discipline", ["random", "distributed", "ordered"])
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered"])
 def test_it_answers_what_is_asked_and_ends_on_sigterm(
-    discipline: str, settings: Settings, start_worker: StartWorker
+    queue_mode: str, settings: Settings, start_worker: StartWorker
 ) -> None:
-    """In each of these disciplines; one line tells what it serves."""
-    settings = dataclasses.replace(settings, discipline=discipline)
+    """In each of these queue modes; one line tells what it serves."""
+    settings = dataclasses.replace(settings, queue_mode=queue_mode)
     worker = start_worker("--processes", "2", settings=settings)
     asker = Asker(settings)
     keys = [f"k{n}" for n in range(300)]
@@ -30,14 +30,14 @@ def test_it_answers_what_is_asked_and_ends_on_sigterm(
     asker.close()
     assert worker.stop() == 0
     assert worker.log().count("2 worker processes serve") == 1
-    assert f"({discipline}) at unix://" in worker.log()
+    assert f"({queue_mode}) at unix://" in worker.log()
 
 
 def test_a_distributed_worker_serves_the_types_it_is_told_to(
     settings: Settings, start_worker: StartWorker
 ) -> None:
     """The others wait for theirs."""
-    settings = dataclasses.replace(settings, discipline="distributed")
+    settings = dataclasses.replace(settings, queue_mode="distributed")
     start_worker("--types", "noop,picky", settings=settings)
     asker = Asker(settings)
     asker.ask("noop/batched", "a")
@@ -190,7 +190,7 @@ def test_a_type_that_cannot_be_loaded_stops_the_start(settings: Settings, tmp_pa
     [
         (["--distributed", "--types", "nope"], "there is no task type 'nope'"),
         (["--types", "noop"], "--types needs --distributed"),
-        (["--discipline", "synchronous"], "a thread of the HTTP server"),
+        (["--queue-mode", "synchronous"], "a thread of the HTTP server"),
         (["--tasks", "no.such.module"], "no.such.module"),
         (["--processes", "many"], "must be a whole number, not 'many'"),
     ],

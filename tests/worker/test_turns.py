@@ -21,12 +21,12 @@ from tests.worker.running_worker import Asker, runs_of
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """One worker per task type."""
-    return dataclasses.replace(settings, discipline="distributed")
+    return dataclasses.replace(settings, queue_mode="distributed")
 
 
 @pytest.fixture
 def asker(settings: Settings) -> Iterator[Asker]:
-    """Asks in the discipline of these tests."""
+    """Asks in the queue mode of these tests."""
     somebody = Asker(settings)
     yield somebody
     somebody.close()

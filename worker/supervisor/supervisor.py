@@ -240,7 +240,7 @@ class Supervisor:
         if self._coordinator is not None:
             said.append(f"the supervisor serves {', '.join(self._coordinator.names)}")
         place = self._settings.redis_place
-        log.info("%s (%s) at %s", "; ".join(said), self._settings.discipline, place)
+        log.info("%s (%s) at %s", "; ".join(said), self._settings.queue_mode, place)
 
     def _drain(self) -> None:
         """Stops claiming, lets running tasks finish within `grace_s`, hands back the rest."""
