@@ -57,7 +57,7 @@ format: $(DEV) ## Formats the code and sorts its imports
 mutants: $(DEV) ## Breaks one rule at a time and checks that tests notice; a part with ARGS="lua -k retry"
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-bench: $(DEV) ## Measures doneyet beside its peers and writes docs/benchmarks.md
+bench: $(DEV) ## Measures doneyet beside its peers and writes docs/explanation/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 soak: $(DEV) ## Mixed traffic for five minutes: fails if memory grows; ARGS="--seconds 60" for less

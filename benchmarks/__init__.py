@@ -3,7 +3,7 @@
 __main__       which benchmarks run, in which order
 budgets        what each figure has to be
 figures        one measured figure, and what is made of several runs
-report         the table and docs/benchmarks.md
+report         the table and docs/explanation/benchmarks.md
 machine        where it was measured
 environments   installs the peers, each in an environment of its own
 parts          starts the programs that are measured; stock fills queues and counts what is left

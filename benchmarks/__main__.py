@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME ...]`: measures all, or those named, and prints a table.
 
-All of them together also write docs/benchmarks.md. Exits with 1 where a budget does not hold.
+All of them together also write docs/explanation/benchmarks.md. Exits with 1 where a budget does not
+hold.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ TITLES = {
     "batching": "A batching model, saturated",
     "recovery": "After SIGKILL",
 }
-DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+DOCUMENT = Path(__file__).parent.parent / "docs" / "explanation" / "benchmarks.md"
 
 
 def main() -> int:

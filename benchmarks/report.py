@@ -1,4 +1,4 @@
-"""The table that is printed, and docs/benchmarks.md."""
+"""The table that is printed, and docs/explanation/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Mixed traffic for minutes on a real system: does anything grow?
 
-    make soak                          # five minutes; writes docs/soak.svg
+    make soak                          # five minutes; writes docs/explanation/soak.svg
     make soak ARGS="--seconds 60"      # shorter, and only prints
 
 Clients poll, wait, send arrays, send what is wrong, cancel, stall and read nothing, all at once.
@@ -31,7 +31,7 @@ from doneyet.local.system import System
 
 MOST_MORE_MIB = 64
 WARM_UP = 0.4  # of the whole time
-PLOT = Path(__file__).parents[1] / "docs" / "soak.svg"
+PLOT = Path(__file__).parents[1] / "docs" / "explanation" / "soak.svg"
 PLOT_FROM_S = 120
 SETTINGS = {
     "DONEYET_RESULT_TTL_S": "15",

@@ -13,8 +13,8 @@ from tests.docs.markdown import Block, blocks
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-ADDING = ROOT / "docs" / "adding-a-task.md"
-REGRESSION = ROOT / "docs" / "regression.md"
+ADDING = ROOT / "docs" / "how-to" / "task-type.md"
+REGRESSION = ROOT / "docs" / "reference" / "regression.md"
 
 
 def example(path: Path) -> Block:

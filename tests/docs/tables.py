@@ -142,7 +142,7 @@ def renewed(text: str) -> str:
 
 def documents() -> list[Path]:
     """Every document for users and contributors."""
-    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 if __name__ == "__main__":

@@ -14,14 +14,20 @@ from task_manager.interface import Promises, State
 from tests.docs.markdown import anchors, blocks, links
 from tests.docs.tables import BLOCK, PROMISES, ROOT, STATUSES, TABLES, documents, renewed
 
+SETTINGS = ROOT / "docs" / "reference" / "settings.md"
 PARTS = ("doneyet", "http_server", "task_manager", "worker")
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+def name(path: Path) -> str:
+    """Where the document is."""
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", documents(), ids=name)
 def test_tables_are_those_of_the_code(path: Path) -> None:
     """`python -m tests.docs.tables` writes them anew."""
     text = path.read_text()
-    assert text == renewed(text), f"run: python -m tests.docs.tables (for {path.name})"
+    assert text == renewed(text), f"run: python -m tests.docs.tables (for {name(path)})"
 
 
 def test_every_table_is_shown_once() -> None:
@@ -31,16 +37,17 @@ def test_every_table_is_shown_once() -> None:
 
 
 def test_settings_exist_both_ways() -> None:
-    """Each setting has a row in the README, each row a setting, and no document names another."""
-    rows = re.findall(
-        r"^\| `(DONEYET_\w+)` \| `(--[\w-]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE
-    )
+    """Each setting has a row in the reference, each row a setting; no document names another."""
+    row_of = re.compile(r"^\| `(DONEYET_\w+)` \| `(--[\w-]+)` \|", re.MULTILINE)
     names = [row.name for row in dataclasses.fields(Settings)]
-    assert rows == [(env_name(name), flag_name(name)) for name in names]
-    known = {env_name(name) for name in names}
+    known = {env_name(each): flag_name(each) for each in names}
+    assert row_of.findall(SETTINGS.read_text()) == list(known.items())
     for path in documents():
-        named = set(re.findall(r"DONEYET_[A-Z_]*[A-Z]", path.read_text()))
-        assert named <= known, f"{path.name} names {named - known}"
+        text = path.read_text()
+        named = set(re.findall(r"DONEYET_[A-Z_]*[A-Z]", text))
+        assert named <= known.keys(), f"{name(path)} names {named - known.keys()}"
+        for variable, flag in row_of.findall(text):
+            assert known[variable] == flag, f"{name(path)}: {variable}"
 
 
 def test_every_promise_is_explained() -> None:
@@ -50,7 +57,7 @@ def test_every_promise_is_explained() -> None:
 
 def test_the_protocol_tells_all() -> None:
     """Every problem, every state, and every status that a problem has."""
-    text = (ROOT / "docs" / "protocol.md").read_text()
+    text = (ROOT / "docs" / "reference" / "protocol.md").read_text()
     assert STATUSES.keys() == TITLES.keys()
     for state in State:
         assert f"`{state}`" in text or f"`{state}`:" in text, state
@@ -82,14 +89,14 @@ def test_error_codes_are_those_of_the_code() -> None:
         for pattern in (r"failure\(\"([a-z-]+)\"", r"\"code\": ?\"([a-z-]+)\"")
         for code in re.findall(pattern, path.read_text())
     }
-    text = (ROOT / "docs" / "protocol.md").read_text()
+    text = (ROOT / "docs" / "reference" / "protocol.md").read_text()
     table = text[text.index("Codes of `error`") : text.index("### Replies to an array")]
     assert found == set(re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE))
 
 
 def test_the_tour_passes_every_file() -> None:
-    """docs/architecture.md names each module, and no file that does not exist."""
-    text = (ROOT / "docs" / "architecture.md").read_text()
+    """docs/contributing/architecture.md names each module, and no file that does not exist."""
+    text = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
     named = set(re.findall(r"`([\w/]+\.py)`", text))
     assert not [name for name in named if not (ROOT / name).is_file()]
     modules = {
@@ -98,19 +105,19 @@ def test_the_tour_passes_every_file() -> None:
         for path in (ROOT / part).rglob("*.py")
         if not path.name.startswith("__") and path.parent.name != "storage"
     }
-    assert not modules - named, "docs/architecture.md does not say what these are for"
+    assert not modules - named, "docs/contributing/architecture.md does not say what these are for"
 
 
-@pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", documents(), ids=name)
 def test_links_lead_somewhere(path: Path) -> None:
     """To a file of this repository, and to a heading where they name one."""
     for link in links(path):
         if link.startswith(("http://", "https://", "mailto:")):
             continue
-        name, _, anchor = link.partition("#")
-        target = path.parent / name if name else path
-        assert target.exists(), f"{path.name} links to {link}"
-        assert not anchor or anchor in anchors(target), f"{path.name} links to {link}"
+        file, _, anchor = link.partition("#")
+        target = path.parent / file if file else path
+        assert target.exists(), f"{name(path)} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{name(path)} links to {link}"
 
 
 def test_the_example_is_the_one_that_can_be_run() -> None:

@@ -1,4 +1,4 @@
-"""docs/redis-keys.md lists the keys that there are, with the TTL that they have."""
+"""docs/reference/redis-keys.md lists the keys that there are, with the TTL that they have."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _keys(url: str) -> dict[str, bool]:
 
 def _rows() -> list[tuple[re.Pattern[str], str]]:
     """A pattern for each key in the tables, and what the column `TTL` says, if there is one."""
-    text = (ROOT / "docs" / "redis-keys.md").read_text()
+    text = (ROOT / "docs" / "reference" / "redis-keys.md").read_text()
     rows = []
     for shown, ttl in re.findall(r"^\| `([^`]+)` \| [^|]*(?:\| ([^|]*) )?\|$", text, re.MULTILINE):
         pattern = re.escape(shown)

@@ -277,7 +277,7 @@ SETTINGS = {
 def test_ways_to_name_the_endpoint(
     variables: dict[str, str], bucket: str, s3_server: S3Server, source: Path
 ) -> None:
-    """Those that docs/storage.md tells work, in a process that has nothing else."""
+    """Those that docs/how-to/storage.md tells work, in a process that has nothing else."""
     environ = dict(s3_server.environment)
     url = environ.pop("AWS_ENDPOINT_URL")
     environ |= {name: text.format(url=url) for name, text in variables.items()}
