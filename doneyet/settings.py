@@ -81,44 +81,42 @@ class Settings:
 
     redis_url: str = _setting(
         "redis://localhost:6379/0",
-        "where Redis or Valkey is: redis://, rediss:// (TLS) or unix://",
+        "URL of Redis or Valkey: redis://, rediss:// (TLS) or unix://",
         secret=True,
     )
     input_db: int = _setting(
         1,
-        "database of waiting inputs in the random queue mode; keep it for doneyet alone",
+        "Redis database for waiting tasks in the random queue mode; nothing else may use it",
         minimum=0,
     )
-    key_prefix: str = _setting("doneyet", "first part of every key")
+    key_prefix: str = _setting("doneyet", "prefix of every Redis key")
     queue_mode: str = _setting(
-        "random", "how waiting tasks are kept and picked", choices=QUEUE_MODES
+        "random", "how waiting tasks are stored and picked", choices=QUEUE_MODES
     )
     tasks: str = _setting("", "more modules with task types, comma separated")
-    models: str = _setting(
-        "", "a TOML file that names the models to serve, such as models.example.toml"
-    )
+    models: str = _setting("", "TOML file with the models to serve, such as models.example.toml")
     storage: str = _setting(
         "",
-        "where batch jobs may read and write, comma separated: folders, s3://bucket/prefix, gs://, "
-        "gdrive://; names without a place are in the first one",
+        "places that file-to-file jobs may read and write, comma separated: folders, "
+        "s3://bucket/prefix, gs://, gdrive://; a name without a place is in the first one",
     )
     input_ttl_s: float = _setting(
-        60.0, "how long asking once keeps a task wanted", unit="s", minimum=1
+        60.0, "how long one submit keeps a task alive", unit="s", minimum=1
     )
     result_ttl_s: float = _setting(86400.0, "how long a result is kept", unit="s", minimum=1)
     failure_ttl_s: float = _setting(
-        60.0, "how long a failure is kept before asking runs it again", unit="s", minimum=1
+        60.0, "how long a failure is kept; after that, a submit runs it again", unit="s", minimum=1
     )
     lease_s: float = _setting(
-        15.0, "how long an owner's claims stay valid without a renewal", unit="s", minimum=1
+        15.0, "how long a worker keeps its tasks without renewing its lease", unit="s", minimum=1
     )
     max_attempts: int = _setting(
-        3, "attempts before a task whose process dies each time is marked failed", minimum=1
+        3, "attempts before a task that crashes its process is marked failed", minimum=1
     )
     max_load: int = _setting(
-        100_000, "tasks waiting and running per type; above it new tasks get 503", minimum=1
+        100_000, "most waiting and running tasks per type; above it, new tasks get 503", minimum=1
     )
-    log_level: str = _setting("info", "least severe message that is logged", choices=LOG_LEVELS)
+    log_level: str = _setting("info", "lowest level that is logged", choices=LOG_LEVELS)
 
     host: str = _setting("127.0.0.1", "address the HTTP server listens on", programs=(HTTP_SERVER,))
     port: int = _setting(
@@ -126,79 +124,83 @@ class Settings:
     )
     hosts: str = _setting(
         "",
-        "host names that this server is reached by, comma separated, such as example.org or "
-        "*.example.org; addresses, localhost and names without a dot need not be named",
+        "host names that clients use for this server, comma separated, such as example.org or "
+        "*.example.org; IP addresses, localhost and names without a dot are always allowed",
         programs=(HTTP_SERVER,),
     )
     max_body_bytes: int = _setting(
         8 * 1024 * 1024,
-        "largest request body; above it 413",
+        "largest request body; above it, 413",
         unit="bytes",
         programs=(HTTP_SERVER,),
         minimum=1,
     )
     body_timeout_s: float = _setting(
         10.0,
-        "how long a request's body may take to come, and 1 s more for each 16 KiB of it; then 408",
+        "time limit for receiving a request body, plus 1 s for each 16 KiB; then 408",
         unit="s",
         programs=(HTTP_SERVER,),
         minimum=0.1,
     )
     max_wait_s: float = _setting(
-        30.0, "cap of `Prefer: wait`", unit="s", programs=(HTTP_SERVER,), minimum=0
+        30.0,
+        "longest time that `Prefer: wait` gets",
+        unit="s",
+        programs=(HTTP_SERVER,),
+        minimum=0,
     )
     max_waiting: int = _setting(
         2048,
-        "places for requests held by `Prefer: wait`; beyond it they are answered at once",
+        "most requests held by `Prefer: wait` at once; more are answered immediately",
         programs=(HTTP_SERVER,),
         minimum=0,
     )
     client_rate: float = _setting(
         0.0,
-        "requests that one address may make, on average; above it 429; 0: no limit",
+        "requests per second that one address may make on average; above it, 429; 0: no limit",
         unit="1/s",
         programs=(HTTP_SERVER,),
         minimum=0,
     )
     threads: int = _setting(
         64,
-        "threads that answer requests that need not wait",
+        "threads for requests that are not held",
         programs=(HTTP_SERVER,),
         minimum=1,
     )
 
     root_type: str = _setting(
         "",
-        "task type that requests to `/` itself ask, such as fill-mask/bert; empty: none",
+        "task type that `POST /` submits to, such as fill-mask/bert; empty: none",
         programs=(HTTP_SERVER,),
     )
 
     types: str = _setting(
-        "", "task types this worker serves, comma separated; empty: all", programs=(WORKER,)
+        "", "task types that this worker runs, comma separated; empty: all", programs=(WORKER,)
     )
     processes: int = _setting(1, "worker processes", programs=(WORKER,), minimum=1)
     load_models: str = _setting(
         "at-start",
-        "when a worker process loads a task type's model",
+        "when a worker process loads its models",
         programs=(WORKER,),
         choices=("at-start", "at-first-claim"),
     )
     batch_jobs: int = _setting(
-        4, "file-to-file jobs that one worker coordinates at once", programs=(WORKER,), minimum=1
+        4, "file-to-file jobs that one worker runs at once", programs=(WORKER,), minimum=1
     )
     gdrive_credentials: str = _setting(
         "",
-        "file with the service account's key (JSON) for Google Drive; empty: the one that "
-        "GOOGLE_APPLICATION_CREDENTIALS names",
+        "JSON key file of the service account for Google Drive; empty: the file in "
+        "GOOGLE_APPLICATION_CREDENTIALS",
         programs=(WORKER,),
         secret=True,
     )
     grace_s: float = _setting(
-        30.0, "how long running tasks may take to finish after SIGTERM", unit="s", minimum=0
+        30.0, "time for running tasks to finish after SIGTERM", unit="s", minimum=0
     )
     lock: str = _setting(
         "",
-        "name of a lock that workers share to take turns on one device; held while a batch runs",
+        "name of a lock that workers share to take turns on one device, batch by batch",
         programs=(WORKER,),
     )
 
@@ -233,7 +235,7 @@ class Settings:
             if not name.startswith("DONEYET_") or name in links:
                 continue
             if name not in rows:
-                raise SettingError(f"{name} is no setting; {_nearest(name, rows)}")
+                raise SettingError(f"{name} is not a setting; {_nearest(name, rows)}")
             values[rows[name].name] = _parse(rows[name], text, name)
         return cls(**{**values, **overrides})
 

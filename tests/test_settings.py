@@ -53,12 +53,12 @@ def test_environment_and_flags() -> None:
         ({"DONEYET_QUEUE_MODE": "fifo"}, "DONEYET_QUEUE_MODE must be one of random, "),
         ({"DONEYET_REDIS_URL": "http://x"}, "DONEYET_REDIS_URL must begin with redis://"),
         ({"DONEYET_KEY_PREFIX": "a{b}"}, "DONEYET_KEY_PREFIX must be non-empty without braces"),
-        ({"DONEYET_PROT": "1"}, r"DONEYET_PROT is no setting; did you mean DONEYET_PORT\?"),
-        ({"DONEYET_COLOUR": "1"}, "DONEYET_COLOUR is no setting; see --help"),
+        ({"DONEYET_PROT": "1"}, r"DONEYET_PROT is not a setting; did you mean DONEYET_PORT\?"),
+        ({"DONEYET_COLOUR": "1"}, "DONEYET_COLOUR is not a setting; see --help"),
         ({"DONEYET_PORT": "http://10.0.0.1:80"}, "DONEYET_PORT must be a whole number"),
         ({"DONEYET_PORT": "tcp://evil.example:80"}, "DONEYET_PORT must be a whole number"),
-        ({"DONEYET_SERVICE_HOST": "me"}, "DONEYET_SERVICE_HOST is no setting"),
-        ({"DONEYET_REDIS_PORT": "6379"}, "DONEYET_REDIS_PORT is no setting"),
+        ({"DONEYET_SERVICE_HOST": "me"}, "DONEYET_SERVICE_HOST is not a setting"),
+        ({"DONEYET_REDIS_PORT": "6379"}, "DONEYET_REDIS_PORT is not a setting"),
     ],
 )
 def test_junk_is_refused_by_name(environ: dict[str, str], message: str) -> None:
