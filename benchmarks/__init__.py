@@ -8,7 +8,7 @@ machine        where it was measured
 environments   installs the peers, each in an environment of its own
 parts          starts the programs that are measured; stock fills queues and counts what is left
 load           asks a server over HTTP as fast as it answers; asking: by many clients that wait
-drain, poll, array, idle, claim_cost, memory, batching, recovery      one benchmark each
+drain, poll, array, idle, claim_cost, ttl_cost, memory, batching, recovery      one benchmark each
 drain_tasks, model_tasks, recovery_tasks                              the task types they ask for
 seed_server, constant_server                                          what polling is compared with
 model_loop, model_servers, model_texts                                what batching is made of

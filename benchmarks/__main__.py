@@ -24,6 +24,7 @@ TITLES = {
     "array": "Polling by array",
     "idle": "Submit to answer on an idle system",
     "claim_cost": "What a claim costs as the queue grows",
+    "ttl_cost": "What calls cost as the input ttl grows",
     "memory": "Redis memory per waiting task",
     "batching": "A batching model, saturated",
     "recovery": "After SIGKILL",

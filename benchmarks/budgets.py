@@ -41,6 +41,7 @@ BUDGETS = {
     "idle p50": _at_most(5, "ms"),
     "idle p99": _at_most(25, "ms"),
     "claim cost": _at_most(1.3, TIMES),
+    "ttl cost": _at_most(1.3, TIMES),
     "memory": _at_most(350, "bytes"),
     "batching": _at_least(0.95, TIMES),
     "grouping": _at_least(1.2, TIMES),

@@ -63,9 +63,9 @@ def _costs_us(bench: Bench, queue_mode: str) -> dict[int, list[float]]:
 
 def _cost_us(bench: Bench, manager: TaskManager) -> float:
     """Server time per claimed task; the claims are given back."""
-    before_us = _scripts_us(bench)
+    before_us = scripts_us(bench)
     claims = [claim for _ in range(CLAIMS) for claim in manager.claim(OWNER, [TYPE], BATCH)]
-    took_us = _scripts_us(bench) - before_us
+    took_us = scripts_us(bench) - before_us
     if len(claims) != CLAIMS * BATCH:
         raise RuntimeError(f"{len(claims)} tasks were claimed instead of {CLAIMS * BATCH}")
     for start in range(0, len(claims), BATCH):
@@ -73,6 +73,7 @@ def _cost_us(bench: Bench, manager: TaskManager) -> float:
     return took_us / len(claims)
 
 
-def _scripts_us(bench: Bench) -> float:
+def scripts_us(bench: Bench) -> float:
+    """Microseconds that the server has spent in scripts so far."""
     stats = bench.server.info("commandstats")
     return float(stats.get("cmdstat_evalsha", {}).get("usec", 0))
