@@ -6,6 +6,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import redis
 
@@ -30,6 +31,10 @@ KEPT_BY_RQ = tuple(
 os.environ["HF_HUB_OFFLINE"] = (
     "1"  # models come from folders that tests make; no test may fetch one
 )
+
+
+hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
+hypothesis.settings.load_profile("suite")
 
 
 def pytest_report_header() -> str:

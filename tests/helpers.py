@@ -1,4 +1,4 @@
-"""What many tests need: waiting for something to become true."""
+"""What many tests need: waiting for something to become true, and how long it may take."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Value = TypeVar("Value")
 
 
 def wait_until(
-    predicate: Callable[[], Value], *, description: str, timeout_s: float = 10.0
+    predicate: Callable[[], Value], *, description: str, timeout_s: float = 30.0
 ) -> Value:
     """The first true value of `predicate`, asked every 10 ms.
 
@@ -25,3 +25,19 @@ def wait_until(
         if time.monotonic() > give_up_at:
             raise AssertionError(f"waited {timeout_s:g} s in vain until {description}")
         time.sleep(0.01)
+
+
+SAMPLE_S = 0.1
+
+
+def ceiling_s(quiet_s: float) -> float:
+    """`quiet_s`, or as much more as this machine is busier right now than a quiet one.
+
+    For promises of the form "within a second", which a busy machine can keep for nobody. Where two
+    programs want each processor, a chain of a few processes takes about three times as long.
+    """
+    began_s, used_s = time.monotonic(), time.thread_time()
+    while time.thread_time() - used_s < SAMPLE_S:
+        pass
+    contention = (time.monotonic() - began_s) / SAMPLE_S
+    return quiet_s * max(1.0, 2 * contention - 1)

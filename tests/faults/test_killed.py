@@ -9,7 +9,7 @@ import redis
 import requests
 
 from tests.faults.conftest import LEASE_S, StartSystem, signal_each
-from tests.helpers import wait_until
+from tests.helpers import ceiling_s, wait_until
 
 NUMBERS = list(range(40))
 BATCH = 4
@@ -28,7 +28,7 @@ def test_worker_process_killed_in_mid_batch(start_system: StartSystem) -> None:
         lambda: any(count > 1 for count in running.runs.values()),
         description="a task of the killed process runs again",
     )
-    assert time.monotonic() - killed_at_s < 1
+    assert time.monotonic() - killed_at_s < ceiling_s(1)
     polling.assert_all_right()
     repeated = {n: count for n, count in running.runs.items() if count > 1}
     assert len(repeated) <= BATCH
@@ -50,7 +50,7 @@ def test_machine_killed(start_system: StartSystem) -> None:
     killed_at_s = time.monotonic()
     wait_until(lambda: running.runs.total() > 2, description="its task runs again", timeout_s=15)
     # The other worker is busy with a task of 3 s; then at most a lease and a renewal pass.
-    assert time.monotonic() - killed_at_s < 3 + LEASE_S + 1
+    assert time.monotonic() - killed_at_s < ceiling_s(3 + LEASE_S + 1)
     polling.assert_all_right()
     assert running.runs == {1: 1 + (held == 1), 2: 1 + (held == 2)}
     first.stop()
@@ -78,7 +78,7 @@ def test_redis_killed_and_restarted(start_system: StartSystem) -> None:
     running.redis.kill()
     began_s = time.monotonic()
     answer = requests.post(f"{running.system.url}/slow", json={"n": 99}, timeout=5)
-    assert time.monotonic() - began_s < 2
+    assert time.monotonic() - began_s < ceiling_s(2)
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) >= 1

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.helpers import wait_until
+from tests.helpers import ceiling_s, wait_until
 from tests.http.conftest import System
 
 
@@ -48,7 +48,7 @@ def test_waiting_ends_when_the_time_is_up(idle_system: System) -> None:
     system = idle_system
     began = time.monotonic()
     response = ask(system, 98, wait=1)
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < ceiling_s(3)
     assert response.status_code == 202
     assert response.headers["Preference-Applied"] == "wait=1"
 
@@ -111,7 +111,7 @@ def test_an_answer_is_seen_at_once(system: System) -> None:
         assert ask(system, 103).status_code == 202
     began = time.monotonic()
     wait_until(lambda: ask(system, 103).status_code == 200, description="the task is done")
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < ceiling_s(1)
 
 
 @pytest.mark.parametrize(
