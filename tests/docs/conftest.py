@@ -13,6 +13,8 @@ from tests.docs.markdown import Block, blocks
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs" / "tutorial" / "your-first-model.md"
+CLIENT = ROOT / "docs" / "reference" / "python-client.md"
 ADDING = ROOT / "docs" / "how-to" / "task-type.md"
 REGRESSION = ROOT / "docs" / "reference" / "regression.md"
 
@@ -29,6 +31,9 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("docs")
     (directory / "wordcount.py").write_text(example(README).text)
     (directory / "sentiment.py").write_text(example(ADDING).text)
+    (directory / "iris.py").write_text(example(TUTORIAL).text)
+    weights = next(block for block in blocks(TUTORIAL) if block.language == "json")
+    (directory / "iris.json").write_text(weights.text)
     return directory
 
 
@@ -36,7 +41,7 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def system(modules: Path) -> Iterator[System]:
     """A server and a worker that know them."""
     path = os.pathsep.join(filter(None, (str(modules), os.environ.get("PYTHONPATH"))))
-    settings = {"PYTHONPATH": path, "DONEYET_TASKS": "wordcount,sentiment"}
+    settings = {"PYTHONPATH": path, "DONEYET_TASKS": "wordcount,sentiment,iris"}
     with System(processes=1, settings=settings) as running:
         yield running
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from doneyet.local.system import System
-from tests.docs.conftest import ADDING, README, REGRESSION, ROOT
+from tests.docs.conftest import ADDING, CLIENT, README, REGRESSION, ROOT, TUTORIAL
 from tests.docs.markdown import Block, blocks
 
 SYNCHRONOUS = "Without Redis"
@@ -51,7 +51,7 @@ def commands(path: Path) -> list[tuple[Block, Block | None]]:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("path", [README, ADDING, REGRESSION], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [README, TUTORIAL, ADDING, REGRESSION], ids=lambda path: path.name)
 def test_commands_print_what_is_shown(
     path: Path, system: System, synchronous_system: System, modules: Path
 ) -> None:
@@ -88,25 +88,31 @@ def rounded(value: Any) -> Any:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("path", [README, ADDING], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [README, TUTORIAL, ADDING, CLIENT], ids=lambda path: path.name)
 def test_programs_run(path: Path, system: System, modules: Path) -> None:
-    """Every Python block is a whole program; the one with twenty numbers prints twenty answers."""
-    outputs = {
-        block.text: run([sys.executable, "-c", here(block.text, system)], system, block, modules)
-        for block in blocks(path)
-        if block.language == "python"
-    }
-    assert outputs
-    for text, output in outputs.items():
-        if "range(20)" in text:
+    """Every Python block is a whole program, or a test that passes; the one with twenty numbers
+    prints twenty answers."""
+    shown = [block for block in blocks(path) if block.language == "python"]
+    assert shown
+    for block in shown:
+        output = run_program(block, system, modules)
+        if "range(20)" in block.text:
             last = output.strip().splitlines()[-20:]
             assert all(re.fullmatch(r" *\d+ = \d+\^\d+( \d+\^\d+)*", line) for line in last)
+
+
+def run_program(block: Block, system: System, directory: Path) -> str:
+    """What the block prints, run as a file, or by pytest where it defines a test."""
+    program = directory / "program.py"
+    program.write_text(here(block.text, system))
+    pytests = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "def test_" in block.text else []
+    return run([sys.executable, *pytests, str(program)], system, block, directory)
 
 
 def test_the_librarys_answers_are_right(system: System, modules: Path) -> None:
     """The client example counts the primes below 1000, of which there are 168."""
     (block,) = [one for one in blocks(README) if "client.map(" in one.text]
-    printed = run([sys.executable, "-c", here(block.text, system)], system, block, modules)
+    printed = run_program(block, system, modules)
     assert printed.splitlines() == ["2^3 3^1 73^1 233^1", "168 primes"]
 
 
