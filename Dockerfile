@@ -6,7 +6,7 @@
 #   synchronous   both in one process, without Redis
 #
 # An image of your own task types is built on the worker's: FROM doneyet-worker, RUN pip install ...,
-# COPY iris.py ./, ENV DONEYET_TASKS=iris.
+# COPY iris.py ./, ENV DONEYET_TASKS=iris.py.
 
 # To have the same base each time, name it by its digest: python:3.11-slim@sha256:...
 ARG PYTHON_IMAGE=python:3.11-slim

@@ -93,7 +93,11 @@ class Settings:
     queue_mode: str = _setting(
         "random", "how waiting tasks are stored and picked", choices=QUEUE_MODES
     )
-    tasks: str = _setting("", "more modules with task types, comma separated")
+    tasks: str = _setting(
+        "",
+        "task types to serve, comma separated: files such as iris.py, modules, or the built-in "
+        "factorization, regression and batch; empty, and no models: the built-in ones",
+    )
     models: str = _setting("", "TOML file with the models to serve, such as models.example.toml")
     storage: str = _setting(
         "",

@@ -11,7 +11,13 @@ from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.manager_factory import open_manager
 from http_server.middleware.access import Access
 from http_server.routes.endpoints import asking_paths
-from http_server.serving.server import PortTakenError, check_port, make_server
+from http_server.serving.server import (
+    SAFE_PATH,
+    PortTakenError,
+    check_port,
+    load_application,
+    make_server,
+)
 from task_manager.errors import MisconfiguredError, UnavailableError
 
 
@@ -31,7 +37,7 @@ def main() -> None:
         sys.exit(f"http_server: {error}")
     _say_where(settings)
     _hand_down(settings)
-    make_server(settings).serve()
+    make_server(settings).serve(target_loader=load_application, wrap_loader=False)
 
 
 def _check_redis(settings: Settings, registry: Registry) -> None:
@@ -62,7 +68,7 @@ def _hand_down(settings: Settings) -> None:
     """Puts the settings, and nothing else of ours, into the server process' environment."""
     for name in [name for name in os.environ if name.startswith("DONEYET_")]:
         del os.environ[name]
-    os.environ.update(settings.to_environment())
+    os.environ.update({**settings.to_environment(), SAFE_PATH: "1"})
 
 
 if __name__ == "__main__":

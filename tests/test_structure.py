@@ -9,11 +9,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = {"doneyet.redis_url", "doneyet.settings"}
+GROUND = {"doneyet.redis_url", "doneyet.settings", "doneyet.fresh_python"}
 
 MAY_IMPORT = {
     "doneyet.process_tree": set[str](),
     "doneyet.redis_url": set[str](),
+    "doneyet.fresh_python": set[str](),
     "doneyet.strict_json": set[str](),
     "doneyet.settings": {"doneyet.redis_url"},
     "doneyet.client": set[str](),

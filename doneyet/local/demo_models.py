@@ -47,6 +47,7 @@ def demo_models() -> int:
     with tempfile.TemporaryDirectory(prefix="doneyet-demo-") as folder:
         settings = {
             "DONEYET_MODELS": str(TABLE),
+            "DONEYET_TASKS": "factorization,regression",
             "DONEYET_STORAGE": folder,
             "HF_HUB_OFFLINE": "1",
         }

@@ -65,7 +65,6 @@ class Part:
             stdout=subprocess.PIPE,
             stderr=self._log,
             env=dict(environ),
-            cwd=Path(__file__).parents[2],
             start_new_session=True,  # Ctrl-C reaches us alone, who stop the parts in order
         )
         assert self._keeper.stdout is not None

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import socket
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from doneyet.fresh_python import python_command, python_environment
 from doneyet.local.console import saying
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import Part, PartError, free_port
@@ -86,7 +86,7 @@ class System:
     def start_http_server(self) -> None:
         """Starts the HTTP server (again), and waits until it is ready."""
         command = [
-            *(sys.executable, "-m", "http_server", "--queue-mode", self._queue_mode),
+            *python_command("http_server", "--queue-mode", self._queue_mode),
             *("--host", "127.0.0.1", "--port", str(self.port), *self._http_arguments),
         ]
         if self.http_server is not None:
@@ -98,7 +98,7 @@ class System:
     def start_worker(self) -> None:
         """Starts the worker (again), and waits until the HTTP server sees it."""
         command = [
-            *(sys.executable, "-m", "worker", "--queue-mode", self._queue_mode),
+            *python_command("worker", "--queue-mode", self._queue_mode),
             *("--processes", str(self._processes), *self._worker_arguments),
         ]
         if self.worker is not None:
@@ -154,6 +154,7 @@ class System:
         environ = {**os.environ, **self._settings, "DONEYET_GRACE_S": str(self._grace_s)}
         if self._redis_url is not None:
             environ["DONEYET_REDIS_URL"] = self._redis_url
+        environ = python_environment(environ)
         return Part(name, command, environ, grace_s=self._grace_s, show_log=self._show_logs)
 
     def _wait_until_free(self) -> None:

@@ -4,6 +4,7 @@ Importing this package imports no model library; heavy imports live in `TaskType
 """
 
 from doneyet.task_types.base import TaskType
-from doneyet.task_types.registry import Registry, TaskTypeError, load_registry
+from doneyet.task_types.modules import TaskTypeError
+from doneyet.task_types.registry import Registry, load_registry
 
 __all__ = ["Registry", "TaskType", "TaskTypeError", "load_registry"]

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.execution import run_batch
+from doneyet.task_types.modules import how_to_install
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,9 @@ def load(task_type: TaskType) -> None:
     except Exception as error:
         log.debug("where it failed", exc_info=error)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise NotLoadedError(f"task type {task_type.name} cannot be loaded: {reason}") from error
+        raise NotLoadedError(
+            f"task type {task_type.name} cannot be loaded: {reason}{how_to_install(error)}"
+        ) from error
     _warm_up(task_type)
     task_type.loaded = True
 

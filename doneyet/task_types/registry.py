@@ -1,8 +1,7 @@
-"""Which task types there are: built-in ones, `--tasks` modules and installed entry points."""
+"""Which task types are served: those that settings name, else the built-in and installed ones."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import re
 from collections.abc import Iterable, Iterator
@@ -13,15 +12,13 @@ from types import ModuleType
 
 from pydantic import BaseModel
 
-from doneyet.settings import Settings
+from doneyet.settings import Settings, env_name
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType, type_tag
+from doneyet.task_types.modules import TaskTypeError, import_tasks
 
-BUILT_IN = (
-    "doneyet.task_types.factorization",
-    "doneyet.task_types.regression.regression",
-    "doneyet.task_types.models.models_table",
-    "doneyet.task_types.batch.batch",
-)
+EXAMPLES = ("factorization", "regression")
+"""The built-in types that are served where nothing is named."""
+MODELS_TABLE = "doneyet.task_types.models.models_table"
 ENTRY_POINT_GROUP = "doneyet.tasks"
 RESERVED_ENDPOINTS = frozenset(
     {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}
@@ -30,10 +27,6 @@ RESERVED_ENDPOINTS = frozenset(
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _ENDPOINT = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
-
-
-class TaskTypeError(Exception):
-    """Raised when a task type, or a module that should hold some, cannot be used; says why."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +84,10 @@ class Registry:
 
 
 def load_registry(settings: Settings) -> Registry:
-    """All task types that `settings` and the installed packages name, ready but not loaded.
+    """The task types that `settings` name, ready but not loaded.
+
+    Those of `tasks` and of the models table, and file-to-file jobs where there is storage. Where
+    neither tasks nor models are named, the built-in examples and those of installed packages.
 
     Raises:
         TaskTypeError: a module cannot be imported, or a task type is not usable.
@@ -110,19 +106,18 @@ def load_registry(settings: Settings) -> Registry:
 
 
 def _modules(settings: Settings) -> Iterator[ModuleType]:
-    named = [name.strip() for name in settings.tasks.split(",") if name.strip()]
-    for name in (*BUILT_IN, *named):
-        try:
-            yield importlib.import_module(name)
-        except ImportError as error:
-            raise TaskTypeError(f"the task module {name!r} cannot be imported: {error}") from error
-    for point in entry_points(group=ENTRY_POINT_GROUP):
-        try:
-            yield point.load()
-        except ImportError as error:
-            raise TaskTypeError(
-                f"the entry point {point.name!r} cannot be imported: {error}"
-            ) from error
+    installed = {point.name: point for point in entry_points(group=ENTRY_POINT_GROUP)}
+    names = [name.strip() for name in settings.tasks.split(",") if name.strip()]
+    if not names and not settings.models:
+        names = [*EXAMPLES, *installed]
+    if "batch" in names and not settings.storage:
+        raise TaskTypeError(f"the task types 'batch' need {env_name('storage')}")
+    if settings.models:
+        names.append(MODELS_TABLE)
+    if settings.storage:
+        names.append("batch")
+    for name in dict.fromkeys(names):
+        yield import_tasks(name, installed)
 
 
 def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:

@@ -9,6 +9,7 @@ import socket
 import threading
 from typing import Any
 
+from flask import Flask
 from granian.constants import Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -18,13 +19,14 @@ from doneyet.settings import Settings
 from http_server.serving.lifecycle import DRAIN_SIGNAL
 from http_server.wire.body_reader import MOST_SLOW
 
-TARGET = "http_server.app:app_for_server"
-
 DRAIN_S = 0.5
 """How long a draining server still serves, so that load balancers and clients see it drain."""
 
 KILL_AFTER_S = 5
 """How long a server process may take to end after that, unless it runs tasks itself."""
+
+SAFE_PATH = "PYTHONSAFEPATH"
+"""Keeps the current directory off the path of the server process while it starts."""
 
 BACKLOG = 4096
 _MOST_HEADER_BYTES = 64 * 1024
@@ -66,8 +68,7 @@ def make_server(settings: Settings) -> DrainingServer:
     # Below "debug" only its errors: its warnings are about our number of threads, which is meant.
     level = LogLevels.debug if settings.log_level == "debug" else LogLevels.error
     return DrainingServer(
-        TARGET,
-        factory=True,
+        "http_server",  # unused: see `load_application`
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,
@@ -80,6 +81,16 @@ def make_server(settings: Settings) -> DrainingServer:
         log_level=level,
         websockets=False,
     )
+
+
+def load_application() -> Flask:
+    """What a server process serves. granian's own loader puts the current directory first on the
+    path, so that a user's `http_server.py` there would be served.
+    """
+    from http_server.app import app_for_server
+
+    os.environ.pop(SAFE_PATH, None)
+    return app_for_server()
 
 
 def check_port(host: str, port: int) -> int:

@@ -11,12 +11,11 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from doneyet.fresh_python import python_command, python_environment, without_settings
 from doneyet.process_tree import MARK, kill_remains
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
@@ -30,7 +29,6 @@ log = logging.getLogger(__name__)
 
 Recall = Callable[[str, str], dict[str, Any] | None]
 
-_ROOT = Path(__file__).resolve().parents[2]
 _CRASHED = (
     "The process that ran this task died; "
     "it may need more memory than there is, or crash a library."
@@ -115,12 +113,11 @@ class _Process:
         ours, its = socket.socketpair()
         self._link = Link(ours)
         self._mark = secrets.token_hex(8)
-        kept = {name: text for name, text in os.environ.items() if not name.startswith("DONEYET_")}
-        path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
+        environ = {**without_settings(os.environ), **settings.to_environment(), MARK: self._mark}
         with its:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "http_server.synchronous.engine_process", str(its.fileno())],
-                env={**kept, **settings.to_environment(), "PYTHONPATH": path, MARK: self._mark},
+                python_command("http_server.synchronous.engine_process", str(its.fileno())),
+                env=python_environment(environ),
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],
                 start_new_session=True,

@@ -25,7 +25,9 @@ from tests.helpers import ceiling_s
 @pytest.fixture(scope="module")
 def system() -> Iterator[System]:
     """A real worker, whose task takes ten steps in 3 s."""
-    with System(processes=1, settings={"DONEYET_TASKS": "tests.client.slow_tasks"}) as running:
+    with System(
+        processes=1, settings={"DONEYET_TASKS": "factorization,regression,tests.client.slow_tasks"}
+    ) as running:
         yield running
 
 

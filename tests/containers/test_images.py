@@ -94,7 +94,7 @@ def test_an_image_of_ones_own(tmp_path: Path) -> None:
         "FROM doneyet-worker\n"
         "RUN pip install -q inflection==0.5.1\n"
         "COPY shout.py ./\n"
-        "ENV DONEYET_TASKS=shout DONEYET_TYPES=shout DONEYET_QUEUE_MODE=distributed\n"
+        "ENV DONEYET_TASKS=shout.py\n"
     )
     built = docker("build", "--quiet", str(tmp_path)).strip()
     ask = "import shout; print(shout.Shout().run([shout.Shout.Input(text='two_words')])[0].shouted)"
@@ -111,7 +111,7 @@ _SHOUT = '''
 from inflection import camelize
 from pydantic import BaseModel
 
-from tasks import TaskType
+from doneyet import TaskType
 
 
 class Shout(TaskType):
@@ -130,7 +130,7 @@ class Shout(TaskType):
 '''
 
 _SERVED = """
-from settings import Settings
+from doneyet.settings import Settings
 from worker.type_selection import served_registry
 print(list(served_registry(Settings.from_environment()).types))
 """

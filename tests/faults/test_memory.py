@@ -63,7 +63,14 @@ class Target:
 def target(redis_server: EmbeddedRedis) -> Iterator[Target]:
     """A server whose tasks nobody does."""
     url = redis_server.url.replace("/0", "/8").replace("db=0", "db=8")
-    flags = ("--input-db", "9", "--key-prefix", "memory", "--tasks", "tests.http.task_types")
+    flags = (
+        "--input-db",
+        "9",
+        "--key-prefix",
+        "memory",
+        "--tasks",
+        "factorization,regression,tests.http.task_types",
+    )
     with serving(*flags, "--max-load", "1000000", redis_url=url) as server:
         yield Target(server)
 

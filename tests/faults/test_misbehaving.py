@@ -132,7 +132,7 @@ def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
                 queue_mode=mode,
                 processes=processes,
                 settings={
-                    "DONEYET_TASKS": "tests.faults.misbehaving_tasks",
+                    "DONEYET_TASKS": "factorization,regression,tests.faults.misbehaving_tasks",
                     "DONEYET_LEASE_S": "2",
                     "DONEYET_LOG_LEVEL": "info",
                     **settings,

@@ -24,7 +24,10 @@ def prepare(
 
     def start(version: str) -> System:
         monkeypatch.setenv(VERSION, version)
-        settings = {"DONEYET_TASKS": "tests.faults.fault_tasks", "DONEYET_LOG_LEVEL": "warning"}
+        settings = {
+            "DONEYET_TASKS": "factorization,regression,tests.faults.fault_tasks",
+            "DONEYET_LOG_LEVEL": "warning",
+        }
         system = System(
             queue_mode=request.param,
             redis_url=redis_url,

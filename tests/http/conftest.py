@@ -16,7 +16,7 @@ from http_server.app import create_app
 from tests.http.fakes import FakeManager
 from tests.http.servers import ServerProcess, WorkLoop, serving
 
-TASKS = "tests.http.task_types"
+TASKS = "factorization,regression,tests.http.task_types"
 SETTINGS = Settings(tasks=TASKS, max_body_bytes=100_000, max_wait_s=5, max_waiting=4)
 
 

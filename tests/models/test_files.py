@@ -46,10 +46,10 @@ CLOSED = {
 
 LOAD = """
 import json, os, sys
-from settings import Settings
+from doneyet.settings import Settings
 from doneyet.task_types.loading import NotLoadedError, load
 from doneyet.task_types.models.models_table import task_types
-from doneyet.task_types.registry import TaskTypeError
+from doneyet.task_types import TaskTypeError
 
 folder, owner, user = sys.argv[1], os.geteuid(), int(sys.argv[2])
 
@@ -305,8 +305,8 @@ def test_files_that_are_no_part_of_the_model_may_be_anything(tmp_path: Path) -> 
 
 def test_the_table_says_who_may_not_read_it() -> None:
     """Where there is no home, a path that begins with it is told, too."""
+    from doneyet.task_types import TaskTypeError
     from doneyet.task_types.models.models_table import task_types
-    from doneyet.task_types.registry import TaskTypeError
 
     with pytest.raises(TaskTypeError, match=r"DONEYET_MODELS.* cannot be read"):
         task_types(Settings(models="~no-such-user/models.toml"))

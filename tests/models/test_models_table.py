@@ -188,7 +188,8 @@ def test_the_table_for_machines_without_a_hub() -> None:
 def test_reading_a_table_imports_no_model_library() -> None:
     """HTTP servers do it, too, where torch is not installed."""
     code = (
-        "import sys; from settings import Settings; from tasks import load_registry; "
+        "import sys; from doneyet.settings import Settings; "
+        "from doneyet.task_types import load_registry; "
         f"load_registry(Settings(models={str(ROOT / 'models.example.toml')!r})); "
         "heavy = {'torch', 'transformers', 'numpy', 'tokenizers'} & set(sys.modules); "
         "sys.exit(f'imported: {heavy}' if heavy else 0)"

@@ -36,7 +36,11 @@ def test_a_worker_loads_its_own_model_only(models: Path, queue_mode: str) -> Non
 def test_synchronous(models: Path) -> None:
     """Without Redis the server's own thread computes, and jobs are not offered."""
     (models / "one.toml").write_text('[embedding.bert]\nmodel = "./encoder"\n')
-    settings = {"DONEYET_MODELS": str(models / "one.toml"), "DONEYET_STORAGE": str(models)}
+    settings = {
+        "DONEYET_MODELS": str(models / "one.toml"),
+        "DONEYET_TASKS": "factorization,regression",
+        "DONEYET_STORAGE": str(models),
+    }
     with System(queue_mode="synchronous", settings=settings) as own:
         reply = requests.post(f"{own.url}/embed", json={"text": "the cat"}, timeout=30)
         assert len(reply.json()["vector"]) == 32

@@ -14,10 +14,10 @@ import transformers
 
 from doneyet.local.system import System
 from doneyet.settings import Settings
+from doneyet.task_types import TaskTypeError
 from doneyet.task_types.models.engines.extractive_answers import windows_of
 from doneyet.task_types.models.engines.runtime.special_tokens import SpecialTokens
 from doneyet.task_types.models.models_table import task_types
-from doneyet.task_types.registry import TaskTypeError
 from tests.models import tiny
 from tests.models.conftest import MINILM, MakeModel, answers
 

@@ -32,6 +32,7 @@ def host(folder: Path) -> Iterator[str]:
     """`http://0.0.0.0:8080` as it is here."""
     settings = {
         "DONEYET_MODELS": str(ROOT / "models.minilm.toml"),
+        "DONEYET_TASKS": "factorization,regression",
         "DONEYET_STORAGE": str(folder),
         "DONEYET_LOAD_MODELS": "at-first-claim",
     }

@@ -6,9 +6,9 @@ import logging
 import os
 import signal
 import subprocess
-import sys
 import time
 
+from doneyet.fresh_python import python_command, python_environment
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from task_manager.errors import UnavailableError
@@ -123,8 +123,8 @@ class RqSupervisor:
     def _start(self, slot: _Slot) -> None:
         slot.name, slot.started_s = new_owner(os.getpid()), time.monotonic()
         slot.process = subprocess.Popen(
-            [sys.executable, "-m", "worker.rq.process", slot.name],
-            env={**os.environ, **self._settings.to_environment()},
+            python_command("worker.rq.process", slot.name),
+            env=python_environment({**os.environ, **self._settings.to_environment()}),
             stdin=subprocess.PIPE,  # closes when this process ends, however that happens
             start_new_session=True,  # Ctrl-C must reach the supervisor only, which drains
         )

@@ -8,10 +8,9 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
+from doneyet.fresh_python import python_command, python_environment, without_settings
 from doneyet.process_tree import MARK, kill_remains
 from doneyet.settings import Settings
 from worker.status_board import Run, StatusBoard, make_board_file
@@ -19,8 +18,6 @@ from worker.supervisor.owner import new_owner
 
 EXIT_NOT_LOADED = 3
 """What a worker process exits with that cannot load a task type; it has said why."""
-
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 class Why(enum.Enum):
@@ -44,7 +41,7 @@ class Child:
         control_fd, self._control = os.pipe()
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "worker.process", str(control_fd), str(board_fd)],
+                python_command("worker.process", str(control_fd), str(board_fd)),
                 env={**_environment(settings), MARK: self._mark},
                 stdin=subprocess.DEVNULL,
                 pass_fds=(control_fd, board_fd),
@@ -123,6 +120,4 @@ def describe_exit(code: int) -> str:
 
 def _environment(settings: Settings) -> dict[str, str]:
     """This process' environment, with `settings` in the place of what it says of doneyet."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith("DONEYET_")}
-    path = os.pathsep.join(filter(None, (str(_ROOT), kept.get("PYTHONPATH"))))
-    return {**kept, "PYTHONPATH": path, **settings.to_environment()}
+    return python_environment({**without_settings(os.environ), **settings.to_environment()})

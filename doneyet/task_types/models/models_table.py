@@ -28,7 +28,7 @@ from doneyet.task_types.models.model_type import ModelEntry, ModelType
 from doneyet.task_types.models.question_answering import QuestionAnswering
 from doneyet.task_types.models.summarization import Summarization
 from doneyet.task_types.models.text_classification import TextClassification
-from doneyet.task_types.registry import TaskTypeError
+from doneyet.task_types.modules import TaskTypeError
 
 TASKS: dict[str, type[ModelType]] = {
     kind.task: kind
