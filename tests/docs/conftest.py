@@ -41,7 +41,10 @@ def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def system(modules: Path) -> Iterator[System]:
     """A server and a worker that know them."""
     path = os.pathsep.join(filter(None, (str(modules), os.environ.get("PYTHONPATH"))))
-    settings = {"PYTHONPATH": path, "DONEYET_TASKS": "factorization,regression,wordcount,sentiment,iris"}
+    settings = {
+        "PYTHONPATH": path,
+        "DONEYET_TASKS": "factorization,regression,wordcount,sentiment,iris",
+    }
     with System(processes=1, settings=settings) as running:
         yield running
 
