@@ -115,7 +115,9 @@ def _check_encodable(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise UnkeepableError("a string has half a surrogate pair, which is no character") from None
+        raise UnkeepableError(
+            "a string has half a surrogate pair, which is not a character"
+        ) from None
 
 
 def _shown(text: str) -> str:

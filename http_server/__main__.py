@@ -23,7 +23,9 @@ from task_manager.errors import MisconfiguredError, UnavailableError
 
 def main() -> None:
     """Checks what can be checked, then serves until SIGTERM or SIGINT."""
-    settings = Settings.from_command_line("http_server", description="Answers questions over HTTP.")
+    settings = Settings.from_command_line(
+        "http_server", description="Accepts tasks over HTTP and serves their answers."
+    )
     if settings.log_level == "debug":
         _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
     try:

@@ -38,8 +38,8 @@ class OverloadedError(TaskManagerError):
 
     def __init__(self, type_name: str, load: int) -> None:
         super().__init__(
-            f"{type_name} has {load} tasks waiting and running, which is all it may have "
-            "(DONEYET_MAX_LOAD, or the type's own max_load); ask again later"
+            f"{type_name} has {load} waiting and running tasks, the most that is allowed "
+            "(DONEYET_MAX_LOAD, or the type's own max_load); try again later"
         )
         self.type_name, self.load = type_name, load
 

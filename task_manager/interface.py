@@ -185,7 +185,7 @@ class Asking(ABC):
         It is `cancelled` from now on; the process that runs it is stopped within seconds.
 
         Raises:
-            AlreadyTerminalError: it has its answer already.
+            AlreadyTerminalError: it is finished already.
         """
 
     @abstractmethod

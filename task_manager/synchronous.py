@@ -103,7 +103,7 @@ class Synchronous(Asking):
     ) -> list[Status | OverloadedError]:
         with self._lock:
             if self._closed:
-                raise UnavailableError("this server is shutting down; ask again elsewhere")
+                raise UnavailableError("this server is shutting down; submit to another one")
             dropped = [t.id for t in tasks if self._drop(t.id, only_cancelled=not discard)]
             taken = [self._enter(task) for task in tasks]
             self._lock.notify_all()
@@ -129,7 +129,7 @@ class Synchronous(Asking):
             if entry is None:
                 return None
             if entry.state.terminal:
-                raise AlreadyTerminalError(f"task {task_id} has its answer already")
+                raise AlreadyTerminalError(f"task {task_id} is finished already")
             was_running = entry.state is State.RUNNING
             if not was_running:
                 self._waiting.remove(entry)
@@ -162,7 +162,7 @@ class Synchronous(Asking):
             UnavailableError: it is closed.
         """
         if self._closed:
-            raise UnavailableError("this server is shutting down; ask again elsewhere")
+            raise UnavailableError("this server is shutting down; submit to another one")
 
     def close(self) -> None:
         """Lets the running task finish within `grace_s`; those that wait are cancelled, their

@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = Settings.from_command_line(
         "worker",
         argv,
-        description="Answers what was asked: claims tasks, runs them, stores results.",
+        description="Claims tasks, runs them, stores their results.",
     )
     set_up_logs(settings)
     log.debug("set by Kubernetes for a Service, and ignored: %s", service_links())

@@ -1,6 +1,6 @@
-"""Asking politely: a client library and a command line for doneyet's HTTP API.
+"""The client library for doneyet's HTTP API: submits, polls, retries.
 
-from client import Client
+from doneyet import Client
 
 client = Client("http://localhost:8080")
 client.run("factorize", number=408216)["factorization_str"]  # '2^3 3^1 73^1 233^1'

@@ -28,7 +28,7 @@ def read_answer(item: Any) -> Answer:
     """
     if isinstance(item, dict) and isinstance(item.get("done", True), bool):
         return item if "done" in item else {**item, "done": True}
-    raise UnexpectedAnswerError("what the server answered is no answer object; is doneyet there?")
+    raise UnexpectedAnswerError("the reply is not an answer object; is this a doneyet server?")
 
 
 def read_item(item: Any) -> Answer | ProblemError:

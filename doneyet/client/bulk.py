@@ -124,7 +124,9 @@ class Mapper:
             self._ask(indexes[:middle], 0.0)
             return self._ask(indexes[middle:], 0.0)
         if not isinstance(reply.body, list) or len(reply.body) != len(indexes):
-            raise UnexpectedAnswerError("the server did not answer an array by one of its length")
+            raise UnexpectedAnswerError(
+                "the server did not answer an array with one of the same length"
+            )
         for index, item in zip(indexes, reply.body, strict=True):
             self._sort(index, item)
         return reply

@@ -1,4 +1,4 @@
-"""`Client`: asks a doneyet server, again and again, until the answer is there."""
+"""`Client`: submits to a doneyet server and polls it until the answer is there."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ PROGRESS_EVERY_S = 1.0
 
 
 class Client:
-    """Asks the doneyet server at `url`. May be shared by threads.
+    """A client of the doneyet server at `url`. Threads may share it.
 
     Args:
-        url: where the server is, with the path it is mounted at if there is one. A user and a
+        url: where the server is, with a path if it is mounted at one. A user and a
             password in it are sent as HTTP's Basic authentication, and never shown.
-        patience_s: how long to try again while the server cannot be reached or cannot serve
-            (connection errors, 429, 502, 503, 504), counted from the last time that it could.
-        wait_s: how long one request asks to be held until the answer is there; 0: never.
-        headers: more headers for every request, as for an authenticating proxy.
+        patience_s: how long to retry while the server cannot be reached or cannot serve
+            (connection errors, 429, 502, 503, 504), counted from the last time that it worked.
+        wait_s: how long one request asks to be held (`Prefer: wait`); 0: never.
+        headers: more headers for every request, such as those of an authenticating proxy.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Client:
         answer comes as soon as without it.
 
         Raises:
-            TypeError, ValueError: the input is no JSON, as with NaN; says which field.
+            TypeError, ValueError: the input is not JSON, as with NaN; says which field.
             TaskFailedError: the task failed, or was cancelled (TaskCancelledError).
             InvalidInputError: the input is wrong; the message says the fields.
-            NotFoundError: no task type is asked at `endpoint`.
+            NotFoundError: no task type is served at `endpoint`.
             NotDoneError: not done within `timeout_s`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
@@ -89,12 +89,12 @@ class Client:
             deadline.pause(backoff.after(reply.took_s, held_s, reply.retry_after_s))
 
     def ask(self, endpoint: str, given: Any = None, /, **fields: Any) -> Answer:
-        """How the task is now: one request, answered at once, done or not.
+        """The answer as it is now, done or not: one request, which is not held.
 
         A failed task is an answer too, with an `error` object in it.
 
         Raises:
-            ProblemError: the server refuses, or cannot be reached; of the subclass that fits.
+            ProblemError: the server refuses, or cannot be reached; a subclass says which.
         """
         text = to_json(merged(given, fields))
         return read_answer(self._transport.send("POST", endpoint, text).body)
@@ -130,13 +130,13 @@ class Client:
         progress: bool = False,
         timeout_s: float | None = None,
     ) -> Iterator[Outcome]:
-        """The answers to all inputs, one by one in their order, while later ones are still asked.
+        """The answers to all inputs, one by one in their order, while later ones still run.
 
         Reads a few thousand inputs ahead, so that `inputs` may be longer than memory. Stopping
-        half-way loses nothing: asked again, what is done is answered from the server's results.
+        half-way loses nothing: run it again, and what is done comes from the server's results.
 
         Args:
-            endpoint: where the task type is asked, as in `factorize`.
+            endpoint: where the task type is served, such as `factorize`.
             inputs: one mapping per task, or a row of pandas, a pydantic model, a dataclass; or a
                 data frame, row by row.
             errors: `raise` raises an input's error when its turn comes; `return` gives the
@@ -146,8 +146,8 @@ class Client:
             timeout_s: inputs that are not answered by then become a `NotDoneError`.
 
         Raises:
-            TypeError, ValueError: an input is no JSON, as with NaN; says which, and which field.
-            NotFoundError: no task type is asked at `endpoint`.
+            TypeError, ValueError: an input is not JSON, as with NaN; says which, and which field.
+            NotFoundError: no task type is served at `endpoint`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
         if errors not in ("raise", "return"):
@@ -186,7 +186,7 @@ class Client:
         return mapper.run(texts)
 
     def task(self, task_id: str) -> Answer:
-        """How a task is, by its id, without keeping it wanted.
+        """A task's answer, with times and attempts. Does not keep the task alive.
 
         Raises:
             NotFoundError: it is unknown or expired.
@@ -194,16 +194,16 @@ class Client:
         return read_answer(self._transport.send("GET", f"tasks/{task_id}").body)
 
     def cancel(self, task_id: str) -> Answer:
-        """Cancels a task for everybody who asked.
+        """Cancels a task, for all clients.
 
         Raises:
             NotFoundError: it is unknown or expired.
-            AlreadyTerminalError: it has its answer already.
+            AlreadyTerminalError: it is done already.
         """
         return read_answer(self._transport.send("DELETE", f"tasks/{task_id}").body)
 
     def load(self, task_type: str | None = None) -> Any:
-        """How many tasks wait and run, and how many workers there are, per type or for one."""
+        """Waiting and running tasks, and workers: per type, or for one."""
         return self._transport.send("GET", f"load/{task_type}" if task_type else "load").body
 
     def close(self) -> None:

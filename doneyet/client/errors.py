@@ -1,11 +1,11 @@
-"""What can go wrong when asking.
+"""The errors of the client.
 
 ClientError
 ├── ProblemError               the server refused; its problem object is in .problem
 │   ├── InvalidInputError      the input is wrong; .errors says which fields and why
 │   ├── NotFoundError          no such endpoint, or the task is unknown or expired
-│   ├── AlreadyTerminalError   the task has its answer, so it cannot be cancelled
-│   └── UnavailableError       cannot be reached, or cannot serve now; asking later may work
+│   ├── AlreadyTerminalError   the task is done, so it cannot be cancelled
+│   └── UnavailableError       cannot be reached, or cannot serve now; retrying may work
 ├── UnexpectedAnswerError      what answers there is not doneyet
 ├── TaskFailedError            the task ran and failed; .answer has the whole answer
 │   └── TaskCancelledError     somebody cancelled the task
@@ -24,7 +24,7 @@ Answer = dict[str, Any]
 
 
 class ClientError(Exception):
-    """Raised when asking did not lead to an answer; the base of all errors here."""
+    """Raised when there is no answer; the base of all errors here."""
 
     code = "client-error"
     """What went wrong, for programs; a failed task names its own."""
@@ -62,11 +62,11 @@ class ProblemError(ClientError):
         """The HTTP status; 0 where no server answered."""
         self.problem = dict(problem)
         self.retry_after_s: float | None = None
-        """How long the server asks to be left alone, where it says so."""
+        """Seconds after which the server says to retry, if it says so."""
 
 
 class InvalidInputError(ProblemError):
-    """Raised when the input is not one that the task type takes; the message says the fields."""
+    """Raised when the input is wrong; the message names the fields."""
 
     code = "invalid-input"
 
@@ -88,13 +88,13 @@ class NotFoundError(ProblemError):
 
 
 class AlreadyTerminalError(ProblemError):
-    """Raised when a task that has its answer should be cancelled."""
+    """Raised when the task to cancel is done."""
 
     code = "already-terminal"
 
 
 class UnavailableError(ProblemError):
-    """Raised when the server stayed unreachable, or too busy, longer than the client's patience."""
+    """Raised when the server was unreachable or too busy for longer than the client's patience."""
 
     code = "unavailable"
 
@@ -106,7 +106,7 @@ class UnexpectedAnswerError(ClientError):
 
 
 class TaskFailedError(ClientError):
-    """Raised when the task ran and failed; asking again later runs it again."""
+    """Raised when the task ran and failed; submitting it later runs it again."""
 
     def __init__(self, answer: Answer) -> None:
         error = answer.get("error") or {}
@@ -120,14 +120,14 @@ class TaskFailedError(ClientError):
 
 
 class TaskCancelledError(TaskFailedError):
-    """Raised when somebody cancelled the task; asking again starts it anew."""
+    """Raised when somebody cancelled the task; submitting it again starts it anew."""
 
     def __str__(self) -> str:
         return "the task was cancelled"
 
 
 class NotDoneError(ClientError, TimeoutError):
-    """Raised when the task is not done within `timeout_s`; it goes on as long as it is wanted."""
+    """Raised when the task is not done within `timeout_s`; it goes on while it is kept alive."""
 
     code = "not-done"
 
@@ -138,7 +138,7 @@ class NotDoneError(ClientError, TimeoutError):
 
     def __str__(self) -> str:
         how = self.answer["status"] if self.answer else "unanswered"
-        return f"still {how} after {self.timeout_s:g} s; ask again to wait on"
+        return f"still {how} after {self.timeout_s:g} s; call again to keep waiting"
 
 
 class SomeFailedError(ClientError):

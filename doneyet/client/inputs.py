@@ -115,7 +115,7 @@ def _name(name: Any, at: str) -> str:
         return name
     if isinstance(name, int) or hasattr(name, "item"):
         return str(name)
-    raise TypeError(f"{_where(at)}the name {name!r} is no text")
+    raise TypeError(f"{_where(at)}the name {name!r} is not a string")
 
 
 def _where(at: str) -> str:

@@ -147,7 +147,7 @@ class Transport:
 
     def _without_json(self, response: requests.Response) -> str:
         """That something else answers, what it may be, and what to do."""
-        told = f"{self.url} answers {response.status_code} without JSON"
+        told = f"{self.url} answered {response.status_code} without JSON"
         if where := response.headers.get("Location"):
             where = without_login(where.partition("?")[0])
             told += f" and sends on to {where}; give the server's own URL"
@@ -155,7 +155,7 @@ class Transport:
             told += f" ({kind.partition(';')[0].strip()[:40]})"
         if (proxy := proxy_to(self.url)) is not None:
             told += f", through the proxy {proxy.url}, which {proxy.variable} names"
-        return f"{told}; is doneyet there?"
+        return f"{told}; is this a doneyet server?"
 
 
 def _retry_after_s(value: str | None) -> float | None:

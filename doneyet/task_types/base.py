@@ -1,4 +1,4 @@
-"""What one kind of work declares: the `TaskType` base class."""
+"""The base class of task types."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Recall = Callable[[str, str], dict[str, Any] | None]
 
 
 class TaskType:
-    """One kind of work with one queue of its own; subclass it in one file.
+    """One kind of work, with a queue of its own. Subclass it.
 
     A subclass names itself, says what goes in and out, and runs batches:
 
@@ -47,9 +47,9 @@ class TaskType:
     """
 
     name: str
-    """What the queue is called, as in `question-answering/roberta`."""
+    """The queue's name, such as `question-answering/roberta`."""
     endpoint: str
-    """Where it is asked, as in `/factorize`."""
+    """Where it is served, such as `/factorize`."""
     version: str = "1"
     """Part of every task id: change it when the same input gets a different answer."""
     description: str = ""
@@ -66,12 +66,12 @@ class TaskType:
 
     coordinated: bool = False
     """Run by a thread of a worker's supervisor, which calls `coordinate` instead of `run`: for
-    work that mostly waits, such as asking many other tasks. It never occupies a model."""
+    work that mostly waits, such as submitting many other tasks. It never occupies a model."""
 
     rechecked_by: TaskType | None = None
     """A coordinated type that says whether an answer of this type still holds, where answers are
-    about what can change outside, as files do. Each time a task is asked again that is done, this
-    is asked with what `recheck` gives; where it answers `{"holds": false}`, the task runs again.
+    about what can change outside, as files do. Each time a done task is submitted again, this
+    runs with what `recheck` gives; where it answers `{"holds": false}`, the task runs again.
     It is declared here and nowhere else, has all its limits, and no endpoint."""
 
     max_batch_size: int = 1
@@ -116,7 +116,7 @@ class TaskType:
 
         Returns:
             As many items in the same order, each an `Output`, or an exception where that one
-            input failed; its message is shown to whoever asked.
+            input failed; its message is shown to the client.
 
         Raises:
             Exception: the whole batch failed; it is then split until the guilty input is alone.
@@ -131,13 +131,13 @@ class TaskType:
 
         Raises:
             StoppedError: from `coordination`, to be passed on: the task goes back.
-            Exception: the task failed; the message is shown to whoever asked.
+            Exception: the task failed; the message is shown to the client.
         """
         raise NotImplementedError(f"{type(self).__name__} must define coordinate()")
 
     def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
-        """What `rechecked_by` is asked about a finished `answer` (it gets `asked`, too, which is
-        never the same); None where there is nothing to ask."""
+        """The input of `rechecked_by` for a finished `answer` (it gets `asked` as well, which is
+        never the same); None if there is nothing to check."""
         return None
 
     def cost(self, item: Any) -> float:
@@ -148,14 +148,14 @@ class TaskType:
         return 1.0
 
     def progress(self, index: int, fraction: float, message: str = "") -> None:
-        """Tells whoever asks how far `inputs[index]` is: `fraction` from 0 to 1."""
+        """Tells clients how far `inputs[index]` is: `fraction` from 0 to 1."""
         if self.report_progress is not None:
             self.report_progress(index, fraction, message)
 
     def recall(self, type_name: str, task_id: str) -> dict[str, Any] | None:
         """The finished answer of another task: its outputs and echoed inputs.
 
-        None where there is no such answer: never asked, not finished, failed or expired.
+        None if there is no such answer: never submitted, not finished, failed or expired.
         """
         return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 

@@ -176,7 +176,9 @@ def answer_of(task_type: TaskType, item: BaseModel, outcome: Any, task_id: str =
         return Answer(True, _join(task_type.echo_json(item), output_json(outcome)))
     except Exception as error:  # a validator or serializer of its own may raise anything
         why = described(error)
-        log.error("%s gave what is no Output: %s", named(task_type.name, [task_id]), why)
+        log.error(
+            "%s returned something that is not an Output: %s", named(task_type.name, [task_id]), why
+        )
         detail = f"{task_type.name} gave an answer of the wrong form: {why}"
         return failure("invalid-output", detail, task_type.echo_json(item))
 

@@ -1,4 +1,4 @@
-"""What a coordinated task type gets to work with: asking other tasks, as any client does."""
+"""What a coordinated task type works with: it submits other tasks, as any client does."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Coordination(Protocol):
 
     @property
     def registry(self) -> Registry:
-        """All task types that can be asked, also those that this worker does not serve."""
+        """All task types, also those that this worker does not run."""
         ...
 
     def ask(self, tasks: Sequence[AskedTask]) -> list[Answer | None]:
-        """How each is, in order; None while it is unfinished. Keeps all of them wanted.
+        """The answer of each, in order; None while it is unfinished. Keeps all of them alive.
 
-        A task that meets its type's `max_load` is unfinished, too: ask again later. Waits while
+        A task that meets its type's `max_load` is unfinished, too: try again later. Waits while
         Redis is away.
 
         Raises:
@@ -41,7 +41,7 @@ class Coordination(Protocol):
         ...
 
     def progress(self, fraction: float, message: str = "") -> None:
-        """Tells whoever asks how far it is, from 0 to 1."""
+        """Tells clients how far it is, from 0 to 1."""
         ...
 
     def sleep(self, seconds: float) -> None:

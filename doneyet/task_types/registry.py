@@ -174,13 +174,13 @@ def _check(task_type: TaskType) -> None:
             raise TaskTypeError(f"{kind}: the field name {min(taken)!r} is doneyet's own")
     echoed = task_type.Input.model_fields.keys() if task_type.echo is None else task_type.echo
     if unknown := echoed - task_type.Input.model_fields.keys():
-        raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is no input field")
+        raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is not an input field")
     if both := echoed & task_type.Output.model_fields.keys():
         raise TaskTypeError(f"{kind}: {min(both)!r} is both an echoed input and an output")
     if (
         task_type.text_field is not None
         and task_type.text_field not in task_type.Input.model_fields
     ):
-        raise TaskTypeError(f"{kind}.text_field {task_type.text_field!r} is no input field")
+        raise TaskTypeError(f"{kind}.text_field {task_type.text_field!r} is not an input field")
     if task_type.max_batch_size < 1:
         raise TaskTypeError(f"{kind}.max_batch_size must be at least 1")

@@ -55,8 +55,8 @@ class News:
             self.epoch += 1
             self.connected = connected
         if connected:
-            log.debug("news of finished tasks comes")
+            log.debug("notifications of finished tasks arrive")
         else:
-            log.debug("no news of finished tasks comes")
+            log.debug("no notifications of finished tasks")
         for call in self._on_doubt:
             call()

@@ -116,7 +116,8 @@ class AskView:
             raise Problem(
                 413,
                 "too-large",
-                f"an array may have at most {MOST_ITEMS} inputs, not {len(value)}; ask in parts",
+                f"an array may have at most {MOST_ITEMS} inputs, not {len(value)}; "
+                "send several arrays",
             )
         several: list[Question | bytes] = []
         errors = 0

@@ -137,7 +137,7 @@ class Asker:
         if self.news.connected:
             self.outage.worked(Outage.NEWS)
         else:
-            self.outage.failed(Outage.NEWS, "Redis is away: it sends no news of finished tasks")
+            self.outage.failed(Outage.NEWS, "Redis is away: no notifications of finished tasks")
 
     def _from_cache(self, questions: Sequence[Question]) -> dict[int, Known]:
         """What need not be asked, by place. Where a type's load is stale, one of its tasks is left

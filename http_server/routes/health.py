@@ -19,7 +19,7 @@ def add_health_routes(app: Flask, asker: Asker) -> None:
 
     def ready() -> Response:
         if asker.room.draining:
-            raise unavailable("this server is draining; ask another one")
+            raise unavailable("this server is draining; use another one")
         asker.manager.ping()
         asker.outage.worked(Outage.ASKING)
         return json_response({"status": "ready"})

@@ -95,7 +95,7 @@ def with_large_answers(
         pieces = room.pieces(answer[0])
         if pieces is not None:
             return pieces
-        problem = unavailable("too many large answers are being read; ask for less at once")
+        problem = unavailable("too many large answers are being sent; request fewer at once")
         return problem_response(problem)(environ, start_response)
 
     return sending

@@ -146,7 +146,7 @@ def _pairs(text: str) -> dict[str, Any]:
 
 def _merged(fields: dict[str, Any], value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise invalid_whole("with a query string the body must be one object or text, no array")
+        raise invalid_whole("with a query string the body must be one object or text, not an array")
     if twice := sorted(fields.keys() & value.keys()):
         detail = "is given both in the query string and in the body"
         raise invalid_input([{"pointer": f"/{name}", "detail": detail} for name in twice])

@@ -118,7 +118,7 @@ class BodyReader:
         readings = list(self._readings.values())
         for reading in readings[: max(0, len(readings) - MOST_SLOW)]:
             if now_s - reading.since_s > SLOW_AFTER_S and not reading.ended:
-                _end(reading, unavailable("too many bodies are on their way; ask again"), 0.0)
+                _end(reading, unavailable("too many request bodies are arriving; try again"), 0.0)
 
     def _read(
         self, read: Callable[[int], bytes], length: int | None, came: Callable[[int], None]

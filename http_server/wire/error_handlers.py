@@ -50,15 +50,17 @@ class ErrorResponses:
             if isinstance(error, family):
                 return respond(error)
         log.error("a request failed unexpectedly", exc_info=error)
-        return problem_response(Problem(500, "internal-error", "this is a bug; the log has more"))
+        return problem_response(
+            Problem(500, "internal-error", "this is a bug of doneyet; the server's log has details")
+        )
 
     def _unavailable(self, error: UnavailableError) -> PlainResponse:
         self._outage.failed(Outage.ASKING, error)
-        return problem_response(unavailable("the store of tasks is away, or refuses; ask again"))
+        return problem_response(unavailable("Redis is away, or refuses; try again"))
 
     def _misconfigured(self, error: MisconfiguredError) -> PlainResponse:
         self._outage.failed(Outage.ASKING, error)
-        detail = "the store of tasks refuses this server, whose log says why; ask again later"
+        detail = "Redis refuses this server, whose log says why; try again later"
         return problem_response(unavailable(detail, retry_after_s=3))
 
     def _unsupported_server(self, error: UnsupportedServerError) -> PlainResponse:
@@ -79,7 +81,7 @@ def _http_exception(error: HTTPException) -> PlainResponse:
     status = error.code or InternalServerError.code
     headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
     detail = {
-        404: "there is nothing at this path; /openapi.json lists what there is",
-        405: "this path does not take this method; Allow lists those that it takes",
+        404: "no such path; /openapi.json lists all paths",
+        405: "method not allowed here; the header Allow lists those that are",
     }.get(status, error.description or error.name)
     return problem_response(Problem(status, _KINDS.get(status, ""), detail, headers=headers))

@@ -83,7 +83,9 @@ def _problem(raw: bytes, told: str) -> Problem:
     what, line, column = found.groups() if found else (told, "1", "1")
     where = f"line {line}, column {column}"
     if "hex escape" in what:
-        return invalid_whole(f"a string has half a surrogate pair, which is no character ({where})")
+        return invalid_whole(
+            f"a string has half a surrogate pair, which is not a character ({where})"
+        )
     if what == "number out of range":
         return invalid_whole(f"a number has more than {MOST_DIGITS} digits ({where})")
     return _not_json(f"{_in_plain_words(raw, what, int(line), int(column))} ({where})")

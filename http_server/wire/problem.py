@@ -85,7 +85,7 @@ def bad_request(detail: str, kind: str = "bad-request") -> Problem:
 def foreign_host(name: str) -> Problem:
     """403: nobody told this server that it is known by `name`; a page may have made up the name."""
     detail = (
-        f"this server does not know that it is called {name[:100]!r}; if it is, add that name to "
+        f"this server does not know the host name {name[:100]!r}; if it is right, add it to "
         "DONEYET_HOSTS"
     )
     return Problem(403, "foreign-host", detail)
@@ -94,8 +94,8 @@ def foreign_host(name: str) -> Problem:
 def foreign_page(evidence: str) -> Problem:
     """403: a browser sent this for a page that is not this server's; a header is the evidence."""
     detail = (
-        f"a web page of another site made this request ({evidence[:100]}); only pages of this "
-        "server may, which behind a proxy are those of the hosts in DONEYET_HOSTS"
+        f"a web page of another site made this request ({evidence[:100]}); only this server's "
+        "own pages may. Behind a proxy, add its host name to DONEYET_HOSTS"
     )
     return Problem(403, "foreign-page", detail)
 
@@ -116,14 +116,14 @@ def invalid_whole(detail: str) -> Problem:
 
 def unknown_task() -> Problem:
     """404: the id was never given, or its task has expired."""
-    return Problem(404, "unknown-task", "no such task, or nobody has asked about it for too long")
+    return Problem(404, "unknown-task", "no such task, or it has expired; submit its input again")
 
 
 def rate_limited(retry_after_s: int) -> Problem:
     """429: this address has used up what it may ask for now."""
     detail = (
-        "this client makes more requests a second than it may (DONEYET_CLIENT_RATE); ask in "
-        "arrays, or with Prefer: wait"
+        "this address sends more requests a second than DONEYET_CLIENT_RATE allows; send "
+        "arrays, or use Prefer: wait"
     )
     return Problem(429, "rate-limited", detail, headers=[("retry-after", str(retry_after_s))])
 

@@ -67,7 +67,7 @@ class FinishedWatch:
                             pause_s = FIRST_PAUSE_S
             except Exception as error:
                 if isinstance(error, UnavailableError):
-                    log.debug("no news of finished tasks: %s", error)
+                    log.debug("no notifications of finished tasks: %s", error)
                 else:
                     log.exception("listening for finished tasks failed; trying again")
                 with contextlib.suppress(Exception):  # which may be what failed

@@ -115,7 +115,7 @@ class RedisManager(TaskManager):
             if record is None:
                 return None
             if record == b"terminal":
-                raise AlreadyTerminalError(f"task {task_id} has its answer already")
+                raise AlreadyTerminalError(f"task {task_id} is finished already")
             status = read_status(type_name, task_id, 0, record)
         load = self.load([type_name])[0]
         status.load = load.waiting + load.running

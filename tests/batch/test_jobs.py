@@ -73,7 +73,7 @@ def test_items_that_fail_do_not_fail_the_job(jobs: Jobs) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[1, 2", r"no JSON array: .* at line 1, column 6"),
+        ("[1, 2", r"not a JSON array: .* at line 1, column 6"),
         ('[{"n": 1}]\n]', r"there is more after its end at line 2, column 1"),
     ],
 )
@@ -136,7 +136,7 @@ def test_jobs_that_cannot_be_done(jobs: Jobs) -> None:
     """Say why before any item is asked."""
     jobs.write(3)
     assert "there are: /factorize" in jobs.run(task="no-such")["error"]["detail"]
-    assert "no items can be asked of 'batch'" in jobs.run(task="batch")["error"]["detail"]
+    assert "items cannot be submitted to 'batch'" in jobs.run(task="batch")["error"]["detail"]
     assert "there is no such file" in jobs.run(input="none.jsonl")["error"]["detail"]
     (jobs.folder / "file").write_text("")
     detail = jobs.run(output="file/answers.jsonl")["error"]["detail"]

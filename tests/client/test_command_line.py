@@ -64,7 +64,7 @@ def test_values_are_json_or_text(stub: MakeStub, arguments: list[str], sent: Any
         (Says(422, problem(422, "x", ("/number", "too small"))), 1, "number: too small"),
         (Says(404, problem(404, "no such endpoint")), 1, "NotFoundError: no such endpoint"),
         (Says(503, problem(503, "Redis is away")), 3, "UnavailableError: Redis is away"),
-        (Says(200, "<html>"), 3, "is doneyet there?"),
+        (Says(200, "<html>"), 3, "is this a doneyet server?"),
     ],
 )
 def test_exit_codes(

@@ -106,7 +106,7 @@ def test_what_has_a_plain_meaning(item: Any, meant: Any) -> None:
         ({"tags": {"a"}}, r"^tags: a set is not JSON serializable; give a list"),
         ({"z": np.array([1j])}, r"^z/0: a complex is not JSON"),
         ({"kind": Flower}, r"^kind: a ModelMetaclass is not JSON"),
-        ({("a", 1): 1}, r"^the name \('a', 1\) is no text"),
+        ({("a", 1): 1}, r"^the name \('a', 1\) is not a string"),
     ],
 )
 def test_what_has_none_is_told_by_its_field(item: Any, told: str) -> None:
@@ -153,5 +153,7 @@ def test_a_row_and_fields(stub: MakeStub, client_of: MakeClient) -> None:
 
 def test_nothing_of_others_is_imported() -> None:
     """Whoever has no numpy needs none."""
-    code = "import sys, client; assert not {'numpy', 'pandas', 'pydantic'} & set(sys.modules)"
+    code = (
+        "import sys, doneyet.client; assert not {'numpy', 'pandas', 'pydantic'} & set(sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -194,8 +194,8 @@ def test_fields_may_be_called_like_arguments(stub: MakeStub, client_of: MakeClie
         (Says(200, "<html>welcome</html>"), "200 without JSON"),
         (Says(404, "<html>not here</html>"), "404 without JSON"),
         (Says(301, "", {"Location": "https://elsewhere/"}), "https://elsewhere/"),
-        (Says(200, [1, 2]), "no answer object"),
-        (Says(200, {"done": "yes"}), "no answer object"),
+        (Says(200, [1, 2]), "not an answer object"),
+        (Says(200, {"done": "yes"}), "not an answer object"),
     ],
 )
 def test_another_server_is_told_apart(

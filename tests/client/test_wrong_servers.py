@@ -83,7 +83,7 @@ def test_a_proxy_that_reaches_nobody(stub: MakeStub, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("http_proxy", proxy.url)
     error = failure("http://doneyet.example:8080")
     assert isinstance(error, UnavailableError)
-    assert "answers 502 without JSON (text/html), through the proxy" in str(error)
+    assert "answered 502 without JSON (text/html), through the proxy" in str(error)
     assert "http_proxy names" in str(error)
 
 
@@ -93,7 +93,9 @@ def test_a_redirect_and_a_login_page(stub: MakeStub) -> None:
     error = failure(stub(in_turn(Says(302, "", {"Location": where}))).url)
     assert "sends on to https://***@login.example/; give the server's own URL" in str(error)
     page = stub(in_turn(Says(200, "<html>log in</html>", {"Content-Type": "text/html"})))
-    assert "answers 200 without JSON (text/html); is doneyet there?" in str(failure(page.url))
+    assert "answered 200 without JSON (text/html); is this a doneyet server?" in str(
+        failure(page.url)
+    )
     deep = failure(stub(in_turn(Says(200, "[" * 200_000))).url)
     assert "without JSON" in str(deep)
 

@@ -56,7 +56,7 @@ class FakeManager(Asking):
         if status is None:
             return None
         if status.state.terminal:
-            raise AlreadyTerminalError(f"task {task_id} has its answer already")
+            raise AlreadyTerminalError(f"task {task_id} is finished already")
         status.state = State.CANCELLED
         return status
 

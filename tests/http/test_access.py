@@ -77,7 +77,7 @@ def test_a_foreign_host_is_told_what_to_set(client: FlaskClient) -> None:
     """The problem names the host and the setting."""
     reply = client.get("/load", headers={"Host": "api.example.org:8080"})
     assert reply.content_type == "application/problem+json"
-    assert "called 'api.example.org'" in reply.get_json()["detail"]
+    assert "host name 'api.example.org'" in reply.get_json()["detail"]
     assert "DONEYET_HOSTS" in reply.get_json()["detail"]
 
 

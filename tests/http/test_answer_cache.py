@@ -31,8 +31,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of everything in http_server that measures freshness."""
     clock = Clock()
-    for module in ("answer_cache", "asking", "ask_routes"):
-        monkeypatch.setattr(f"http_server.{module}.time", clock)
+    for module in ("answer_cache", "service", "route"):
+        monkeypatch.setattr(f"http_server.ask.{module}.time", clock)
     return clock
 
 

@@ -238,13 +238,13 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "a folder as configuration": (
         *(in_the_place_of("config.json"), "'config.json' should be a file, and is none"),
     ),
-    "no weights": (without("model.safetensors"), "is no whole model"),
+    "no weights": (without("model.safetensors"), "is not a complete model"),
     "no configuration": (without("config.json"), "Unrecognized model"),
     "a link to nothing": (link_to_nothing, "'model.safetensors' is a link to nothing (../blobs"),
     "no tokenizer": (without("tokenizer.json", "tokenizer_config.json"), "has no tokenizer: its"),
     "half a tokenizer": (without("tokenizer.json"), "has no tokenizer: its files"),
     "a tokenizer cut short": (text_in("tokenizer.json", '{"version": '), "cannot be used: JSONDec"),
-    "a configuration cut short": (text_in("config.json", "{"), "is no whole model: "),
+    "a configuration cut short": (text_in("config.json", "{"), "is not a complete model: "),
     "a list as configuration": (text_in("config.json", "[]"), "cannot be used: "),
     "an unknown architecture": (said_in("config.json", model_type="brain"), "model type `brain`"),
     "code of its own": (

@@ -51,7 +51,7 @@ def why_not(task: str, folder: Path, **fields: Any) -> str:
         ("not a name!", "check its name in the models table"),
         ("encoder", "write './encoder'"),
         ("./empty", "ValueError: "),
-        ("./no-weights", "'./no-weights' is no whole model: "),
+        ("./no-weights", "'./no-weights' is not a complete model: "),
     ],
 )
 def test_a_model_that_is_not_there(models: Path, model: str, said: str) -> None:

@@ -319,7 +319,7 @@ def test_a_question_is_never_cut(make_model: MakeModel) -> None:
         ("prompt = '{context}'", "must contain {question}"),
         ("prompt = '{question}'", "must contain {context}"),
         ("prompt_without_context = 'why?'", "must contain {question}"),
-        ("answer_pattern = '('", "is no regular expression"),
+        ("answer_pattern = '('", "is not a regular expression"),
         ("answer_pattern = 'a'", "must have a group"),
         ("max_answer_tokens = 0", "greater than or equal to 1"),
         ("strid = 12", "strid: no such option"),

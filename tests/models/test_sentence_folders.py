@@ -184,7 +184,7 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "pooling_mode_new_token = True": ("1_Pooling/config.json", {"pooling_mode_new_token": True}),
     "pools by 'median'": ("1_Pooling/config.json", {"pooling_mode": "median"}),
     "1_Pooling/config.json has another form": ("1_Pooling/config.json", []),
-    "modules.json is no JSON": ("modules.json", "["),
+    "modules.json is not JSON": ("modules.json", "["),
     "has other steps than a transformer first": ("modules.json", []),
     "has the step {'type': 'my.Pooling', 'path': ''}": (
         "modules.json",

@@ -93,7 +93,7 @@ def test_what_is_not_there(files: Files, place: Path, source: Path, tmp_path: Pa
         files.fetch(f"{place}/none", tmp_path / "copy")
     with pytest.raises(StorageError, match="it is a folder; name a file"):
         files.fetch(f"{place}/folder", tmp_path / "copy")
-    with pytest.raises(StorageError, match="no ordinary file"):
+    with pytest.raises(StorageError, match="not a regular file"):
         files.fetch(f"{place}/pipe", tmp_path / "copy")
     for act in (files.check_writable, lambda where: files.store(source, where)):
         with pytest.raises(StorageError, match="it is a folder; name a file"):

@@ -109,11 +109,11 @@ def test_an_output_that_is_no_file(files: Files, place: Path, tmp_path: Path) ->
     (place / "link").symlink_to("pipe")
     (place / "circle").symlink_to("circle")
     (tmp_path / "new").write_bytes(b"new")
-    for name, told in (("pipe", "no ordinary file"), ("link", "no ordinary file")):
+    for name, told in (("pipe", "not a regular file"), ("link", "not a regular file")):
         for act in (files.check_writable, lambda where: files.store(tmp_path / "new", where)):
             with pytest.raises(StorageError, match=told):
                 act(f"{place}/{name}")
-    with pytest.raises(StorageError, match=r"links lead in a circle|no ordinary file"):
+    with pytest.raises(StorageError, match=r"links lead in a circle|not a regular file"):
         files.check_writable(f"{place}/circle")
     assert (place / "pipe").is_fifo()
     assert names(place) == ["a", "below", "circle", "link", "pipe"]

@@ -124,7 +124,10 @@ def test_installed_packages_add_types(folder: Path) -> None:
         (GOOD.replace("text: str", "done: str"), "the field name 'done' is doneyet's own"),
         (GOOD.replace("loud: str", "text: str"), "'text' is both an echoed input and an output"),
         (GOOD.replace("max_load = 7", "echo = frozenset({'no'})"), "echo names 'no'"),
-        (GOOD.replace("max_load = 7", "text_field = 'no'"), "text_field 'no' is no input field"),
+        (
+            GOOD.replace("max_load = 7", "text_field = 'no'"),
+            "text_field 'no' is not an input field",
+        ),
         (GOOD.replace("max_load = 7", "max_batch_size = 0"), "max_batch_size must be at least 1"),
         (GOOD.replace('"shout", ', '"factorization", '), "two task types are called"),
         (GOOD.replace("name, endpoint", "title, endpoint"), "Shout must define name"),

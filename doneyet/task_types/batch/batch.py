@@ -67,12 +67,12 @@ class _Job(TaskType):
 
     class Output(BaseModel):
         items: int = Field(description="How many items the input has.")
-        succeeded: int = Field(description="In a dry run: how many could be asked.")
+        succeeded: int = Field(description="In a dry run: how many could be submitted.")
         failed: int = Field(description="Each of them has an `error` in the output.")
         written: str | None = Field(description="Where the output is; null in a dry run.")
         versions: dict[str, str | None] = Field(
-            description="Of input and output, by where they are. Asked again, the job is done anew "
-            "if one of them has another version by then, or is gone."
+            description="Of input and output, by where they are. Submitted again, the job runs "
+            "anew if one of them has changed or is gone."
         )
         errors: list[ItemError] = Field(description="Of the first items that failed.")
         plan: str | None = Field(description="In a dry run: what would be done.")
@@ -109,8 +109,8 @@ class _Job(TaskType):
             if run.dry_run:
                 there = files.describe(run.target) is not None
                 plan = (
-                    f"would read {total} items from {run.source}, ask {run.types[0].name}, and "
-                    f"{'replace' if there else 'write'} {run.target}"
+                    f"would read {total} items from {run.source}, submit them to "
+                    f"{run.types[0].name}, and {'replace' if there else 'write'} {run.target}"
                 )
             else:
                 files.store(target, run.target, spared=run.source)
@@ -163,7 +163,7 @@ class BatchCheck(TaskType):
 
 
 def _give_up(_: float) -> None:
-    raise StoppedError("whoever asks does not wait for a second try")
+    raise StoppedError("a recheck is not retried: its client does not wait for that")
 
 
 def _no_error(name: str) -> str:
@@ -270,7 +270,9 @@ def types_called(name: str, registry: Registry) -> Sequence[TaskType]:
     items = [kind for kind in types if not kind.coordinated]
     if not items:
         there_are = (path for path, kinds in registry.endpoints.items() if not kinds[0].coordinated)
-        raise ValueError(f"no items can be asked of {name!r}; there are: {', '.join(there_are)}")
+        raise ValueError(
+            f"items cannot be submitted to {name!r}; there are: {', '.join(there_are)}"
+        )
     return items
 
 

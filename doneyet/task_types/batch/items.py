@@ -139,7 +139,8 @@ def _array(file: BinaryIO) -> Iterator[Item]:
             raise json.JSONDecodeError("there is more after its end", text, rest)
     except json.JSONDecodeError as error:
         raise BrokenFileError(
-            f"the input is no JSON array: {error.msg} at line {error.lineno}, column {error.colno}"
+            f"the input is not a JSON array: {error.msg} at line {error.lineno}, "
+            f"column {error.colno}"
         ) from error
 
 
@@ -173,7 +174,7 @@ def _line(number: int, line_number: int, line: bytes) -> Item:
     except UnicodeDecodeError as error:
         fault = f"the line is not UTF-8 (byte {error.start})"
     except json.JSONDecodeError as error:
-        fault = f"the line is no JSON: {error.msg} at column {error.colno}"
+        fault = f"the line is not JSON: {error.msg} at column {error.colno}"
     except (strict_json.NotJSONError, strict_json.UnkeepableError) as error:
         fault = str(error)
     return Item(number, line_number, None, fault)

@@ -56,7 +56,7 @@ class _Options(Options):
         try:
             groups = re.compile(pattern).groups
         except re.error as error:
-            raise ValueError(f"is no regular expression: {error}") from error
+            raise ValueError(f"is not a regular expression: {error}") from error
         if pattern and groups < 1:
             raise ValueError("must have a group, which is the answer")
         return pattern

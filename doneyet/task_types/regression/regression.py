@@ -216,7 +216,7 @@ class _WithModel(TaskType):
             answer = self.recall(FIT, name)
             if answer is None:
                 raise ValueError(
-                    f"there is no fitted model {name}: POST its data to /fit, and ask again when "
+                    f"there is no fitted model {name}: POST its data to /fit, and try again when "
                     f"that is done; a model is kept for {self.result_ttl_s:g} s"
                 )
             self._known[name] = self._math.Fitted(

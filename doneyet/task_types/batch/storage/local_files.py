@@ -131,7 +131,7 @@ class LocalFiles:
                 if stat.S_ISDIR(kind):
                     raise IsADirectoryError(21, "Is a directory", path)
                 if not stat.S_ISREG(kind):
-                    raise StorageError(f"{path!r} is no ordinary file; name one that is")
+                    raise StorageError(f"{path!r} is not a regular file; name one that is")
                 yield file
             finally:
                 os.close(file)
@@ -201,7 +201,9 @@ def _mode(folder: int, name: str) -> int | None:
     if stat.S_ISDIR(old):
         raise IsADirectoryError(21, "Is a directory", name)
     if not stat.S_ISREG(old):
-        raise StorageError(f"{name!r} is no ordinary file; name one that is, or that is not there")
+        raise StorageError(
+            f"{name!r} is not a regular file; name one that is, or that is not there"
+        )
     return stat.S_IMODE(old)
 
 

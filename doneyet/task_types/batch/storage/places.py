@@ -127,7 +127,7 @@ def _place(text: str) -> Place:
         return _url(text.rstrip("/") if text.count("/") > 2 else text)
     path = os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111
     if not path.startswith("/"):
-        raise ValueError(f"{shown(text)} is no folder of this system")
+        raise ValueError(f"{shown(text)} is not a folder of this system")
     return Place("", "", _parts(path, empty_allowed=True))
 
 

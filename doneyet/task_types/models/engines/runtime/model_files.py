@@ -133,7 +133,7 @@ def _not_found(entry: ModelEntry, place: str, error: OSError) -> ModelNotFoundEr
     """Says what to do, and the first line of what transformers says."""
     first = _first_line(error)
     if Path(place).is_absolute():
-        return ModelNotFoundError(f"{entry.model!r} is no whole model: {first}")
+        return ModelNotFoundError(f"{entry.model!r} is not a complete model: {first}")
     hint = ""
     if (entry.folder / place).is_dir():
         hint = f"; for the folder beside the models table write './{place}'"

@@ -232,7 +232,7 @@ class _Reader:
         try:
             told = json.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise self._refused(str(PurePosixPath(path, name)), f"is no JSON ({error})") from error
+            raise self._refused(str(PurePosixPath(path, name)), f"is not JSON ({error})") from error
         if not isinstance(told, kind):
             raise self._refused(str(PurePosixPath(path, name)), "has another form")
         return told
