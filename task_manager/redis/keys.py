@@ -67,15 +67,15 @@ class Keys:
     # The random queue mode
 
     def input(self, task_id: str) -> str:
-        """String in the input database: a waiting task. TTL: its interest."""
+        """String in the input database: a waiting task. TTL: until it expires."""
         return f"{self.prefix}:input:{task_id}"
 
     def wanted(self, type_name: str) -> str:
-        """Hash: waiting tasks, in all and by the second when interest ends. TTL: the longest."""
+        """Hash: waiting tasks, in all and by the second when they expire. TTL: the longest."""
         return f"{_queue(self, type_name)}:wanted"
 
     def pool_retry(self) -> str:
-        """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
+        """List: ids of waiting tasks to be claimed alone, first. TTL: until they expire."""
         return f"{self.prefix}:retry"
 
     def pool_wake(self) -> str:
@@ -85,7 +85,7 @@ class Keys:
     # The distributed and the ordered queue mode
 
     def waiting(self, type_name: str) -> str:
-        """Sorted set: ids of waiting tasks by the end of their interest, ms. TTL: the longest."""
+        """Sorted set: ids of waiting tasks by expiry, ms. TTL: the longest."""
         return f"{_queue(self, type_name)}:waiting"
 
     def inputs(self, type_name: str) -> str:
@@ -93,7 +93,7 @@ class Keys:
         return f"{_queue(self, type_name)}:inputs"
 
     def retry(self, type_name: str) -> str:
-        """List: ids of waiting tasks to be claimed alone, first. TTL: their interest."""
+        """List: ids of waiting tasks to be claimed alone, first. TTL: until they expire."""
         return f"{_queue(self, type_name)}:retry"
 
     def wake(self, type_name: str) -> str:

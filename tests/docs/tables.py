@@ -27,14 +27,14 @@ BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", 
 PROMISES = {
     "uses_redis": "uses Redis or Valkey",
     "ordered": "first come, first served",
-    "answering": "its tasks are claimed by doneyet's own worker processes",
+    "answering": "doneyet's own worker processes run its tasks",
     "answers_at_once": "the answer comes in the same request",
-    "progress": "progress of a running task shows in its answer",
+    "progress": "answers show the progress of running tasks",
     "retries_alone": "a task whose process died is retried in a batch of its own",
-    "batches": "inputs that wait together may run together",
-    "one_round_trip": "asking is one round trip to Redis",
-    "leases": "the tasks of a machine that is gone run again after `DONEYET_LEASE_S`",
-    "stops_runs": "a run that is cancelled or over its time is ended, whatever it does",
+    "batches": "waiting inputs run in batches",
+    "one_round_trip": "a submit is one round trip to Redis",
+    "leases": "tasks of a lost machine run again within `DONEYET_LEASE_S`",
+    "stops_runs": "a run that is cancelled or times out is ended, whatever it does",
 }
 """What each attribute of `Promises` means to whoever chooses."""
 
