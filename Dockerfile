@@ -1,5 +1,5 @@
 # Three images from one file; the last is what a plain `docker build .` makes:
-#   http-server   asks only: no models, nothing but what the HTTP server imports
+#   http-server   the server: no models, nothing but what the HTTP server imports
 #   worker        answers: one image per set of extras, --build-arg EXTRAS=factorization,...
 #                 (/hub is for fetched models, /data for file-to-file jobs, /scratch for what
 #                 they write meanwhile, where TMPDIR names it: mount volumes there)

@@ -26,7 +26,7 @@ UV := uv==0.13.8
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
 
-demo: $(RUN) ## Starts everything, asks for twenty factorizations until all are done, stops everything
+demo: $(RUN) ## Starts everything, polls twenty factorizations until all are done, stops everything
 	@$(BIN)/python -m doneyet.local demo $(ARGS)
 
 demo-models: $(MODELS) ## Asks every endpoint, those of models too; needs no model hub and no GPU

@@ -1,4 +1,4 @@
-"""Fits a curve to noisy points, and asks what it says: `python examples/regression.py URL`.
+"""Fits a curve to noisy points, and predicts with it: `python examples/regression.py URL`.
 
 It needs nothing of doneyet's but a running server: `make serve`.
 """
@@ -14,7 +14,7 @@ import requests
 
 
 def ask(url: str, endpoint: str, question: dict[str, Any]) -> dict[str, Any]:
-    """The answer, asked for until it is done."""
+    """The answer, polled until it is done."""
     while True:
         answer: dict[str, Any] = requests.post(
             f"{url}/{endpoint}", json=question, timeout=30

@@ -1,8 +1,8 @@
-"""Twenty random numbers, asked for again and again until all are factorized.
+"""Twenty random numbers, polled until all are factorized.
 
     python examples/twenty_numbers.py [http://localhost:8080]
 
-Needs nothing of doneyet's: any HTTP client in any language can ask like this.
+Needs nothing of doneyet's: any HTTP client in any language can do this.
 """
 
 import random

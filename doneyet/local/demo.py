@@ -1,4 +1,4 @@
-"""The demonstration: twenty random numbers, asked for again and again until all are factorized."""
+"""The demonstration: twenty random numbers, polled until all are factorized."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class LiveLines:
             text.append(as_line(answer) + "\n", style="green" if answer["done"] else "dim")
         if done < len(answers):
             text.append(
-                f"asked {self._rounds} times: {done} of {len(answers)} done, "
+                f"polled {self._rounds} times: {done} of {len(answers)} done, "
                 f"load {answers[-1]['load']}",
                 style="cyan",
             )

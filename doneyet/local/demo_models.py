@@ -53,7 +53,7 @@ def demo_models() -> int:
         }
         with System(processes=1, settings=settings) as system:
             if sys.stderr.isatty():
-                say(f"Asking every endpoint of {system.url}:")
+                say(f"Submitting to every endpoint of {system.url}:")
             with Client(system.url) as client:
                 ask_all(client, Path(folder), print)
     return 0

@@ -66,9 +66,9 @@ class _Job(TaskType):
     max_attempts = MAX_ATTEMPTS
 
     class Output(BaseModel):
-        items: int = Field(description="How many items the input has.")
+        items: int = Field(description="Items of the input.")
         succeeded: int = Field(description="In a dry run: how many could be submitted.")
-        failed: int = Field(description="Each of them has an `error` in the output.")
+        failed: int = Field(description="Items that failed; each has an `error` in the output.")
         written: str | None = Field(description="Where the output is; null in a dry run.")
         versions: dict[str, str | None] = Field(
             description="Of input and output, by where they are. Submitted again, the job runs "
@@ -210,14 +210,16 @@ class Batch(_Job):
 
 class _BatchInput(BaseModel):
     task: str = Field(
-        min_length=1, description="Which task each item is: an endpoint, or a task type's name."
+        min_length=1, description="The task of each item: an endpoint, or a task type's name."
     )
     input: str
     output: str
     carry: list[CarriedName] = Field(
         [], description="Fields of the items that are no inputs of the task; copied to the output."
     )
-    dry_run: bool = Field(False, description="Reads and checks only, and tells what would be done.")
+    dry_run: bool = Field(
+        False, description="Only reads and checks, and says what the job would do."
+    )
 
 
 class SummarizeBatch(_Job):

@@ -16,7 +16,7 @@ class _Options(Options):
 
 
 class Embedding(ModelType):
-    """Turns a text into a vector of length 1; the dot product of two is their likeness."""
+    """Turns a text into a vector of length 1; the dot product of two is their similarity."""
 
     task, endpoint = "embedding", "/embed"
     methods = {"pooled": f"{ENGINES}.sentences.embedding:EmbeddingEngine"}
@@ -31,7 +31,7 @@ class Embedding(ModelType):
 
     class Output(BaseModel):
         vector: list[float] = Field(
-            description="The tokens' vectors pooled as the model says, made 1 long."
+            description="The tokens' vectors pooled as the model says, of length 1."
         )
-        tokens: int = Field(description="How many tokens of the text the vector stands for.")
+        tokens: int = Field(description="Tokens of the text that the vector stands for.")
         truncated: bool = Field(description="Whether the text has more tokens than that.")

@@ -38,9 +38,7 @@ class FillMask(ModelType):
             description="A text with `[MASK]` where a word is missing; the model's own mask token "
             "is understood, too.",
         )
-        top_k: int = Field(
-            5, ge=1, le=100, description="How many guesses to tell for each `[MASK]`."
-        )
+        top_k: int = Field(5, ge=1, le=100, description="Guesses for each `[MASK]`.")
 
     class Guess(BaseModel):
         score: float = Field(description="How probable the model finds it, from 0 to 1.")

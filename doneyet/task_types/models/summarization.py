@@ -11,7 +11,7 @@ MOST_TOKENS = 4096
 
 class _Options(Options):
     max_length: int = Field(
-        142, ge=1, le=MOST_TOKENS, description="As in a request, where that does not say it."
+        142, ge=1, le=MOST_TOKENS, description="Default of the request's field."
     )
     min_length: int = Field(0, ge=0, le=MOST_TOKENS, description="The same.")
     prefix: str = Field(

@@ -54,7 +54,7 @@ def _check_lengths(x: list[list[float]], y: list[float]) -> None:
 
 class _FitInput(BaseModel):
     x: Rows
-    y: list[Number] = Field(min_length=1, description="What belongs to each row.")
+    y: list[Number] = Field(min_length=1, description="The target value of each row.")
     kind: Literal["multivariate", "polynomial"] = Field(
         "multivariate", description="`polynomial`: also powers and products of the variables."
     )
@@ -89,9 +89,7 @@ class _FitInput(BaseModel):
 
 
 class _PredictInput(BaseModel):
-    model: str = Field(
-        pattern=r"^[0-9a-f]{40}$", description="What `/fit` told as `fitted`, which is its `id`."
-    )
+    model: str = Field(pattern=r"^[0-9a-f]{40}$", description="`fitted` of the answer of `/fit`.")
     x: Rows
 
     @model_validator(mode="after")
@@ -130,7 +128,9 @@ class Fit(TaskType):
         coefficients: list[float] = Field(description="Of the same terms, in the same order.")
 
     class Output(BaseModel):
-        fitted: str = Field(description="What `/predict` and `/score` call it: this task's id.")
+        fitted: str = Field(
+            description="The model's name for `/predict` and `/score`: this task's id."
+        )
         constant: float = Field(description="0 where there is no intercept.")
         coefficients: list[Fit.Term]
         basis: Fit.Basis = Field(
