@@ -24,7 +24,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The times after which the process was to be ended by force."""
     set_to: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _which, after_s: set_to.append(after_s))
-    monkeypatch.setattr("worker.process.kill_own_group_after", lambda _delay_s: None)
+    monkeypatch.setattr("worker.process.__main__.kill_own_group_after", lambda _delay_s: None)
     return set_to
 
 
