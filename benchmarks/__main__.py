@@ -54,7 +54,7 @@ def main() -> int:
         parser.error(f"there is no benchmark {unknown[0]!r}; there are: {', '.join(TITLES)}")
     load_before = busy()
     with bench(quick=arguments.quick, device=arguments.device) as shared:
-        about = {**machine(shared.server), "Else running at the start": load_before}
+        about = {**machine(shared.server), "Load at the start": load_before}
         sections = {TITLES[name]: measure(shared, name) for name in names}
     everything = [figure for _, figures in sections.values() for figure in figures]
     print(table(everything))

@@ -1,6 +1,6 @@
 """Polling by array: 1,000 inputs in one request, all finished, one server process.
 
-Four connections ask for a thousand out of 10,000 finished tasks, as fast as they are answered: the
+Four connections poll a thousand out of 10,000 finished tasks, as fast as they are answered: the
 same ten arrays in turn, whose bodies the server then knows, and arrays that are new each time,
 which it has to read. The answers themselves come from the server's memory in both.
 """

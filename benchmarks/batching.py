@@ -1,14 +1,14 @@
 """MiniLM through HTTP, Redis and a worker, saturated, beside the same model in a loop.
 
 The model (all-MiniLM-L6-v2) computes with one processor thread everywhere, so that one core is for
-the model and one for HTTP, queues and the asking program; on a GPU, where there is one, in larger
+the model and one for HTTP, queues and the client program; on a GPU, where there is one, in larger
 batches. Every contestant gets the same texts, no text twice, and batches of at most the same size.
 
 In the loop, one process calls tokenizer and model with full batches and keeps nothing. doneyet runs
-in the distributed queue mode, one HTTP server, one worker process; it is asked like all others by
-many connections with one text a request (doneyet's wait with `Prefer: wait`), each asking again
-once answered. p50 and p99 are those while all connections are busy. It is asked by arrays from four
-connections, too. Tasks are picked at random, so all arrays are answered at nearly the same time and
+in the distributed queue mode, one HTTP server, one worker process, used like all others by
+many connections with one text a request (doneyet's wait with `Prefer: wait`), each sending again
+once answered. p50 and p99 are those while all connections are busy. Four connections send arrays,
+too. Tasks are picked at random, so all arrays are answered at nearly the same time and
 the queue runs dry until the next ones come; that is no saturation and has no budget.
 
 First texts of one length, where all batches are alike: the loop and doneyet in turn, with nothing

@@ -1,6 +1,6 @@
-"""Submit to answer on an idle system: one question at a time, each new, with `Prefer: wait`.
+"""Submit to answer on an idle system: one input at a time, each new, with `Prefer: wait`.
 
-A no-op task, one connection, one worker process, one server process; nothing else is asked.
+A no-op task, one connection, one worker process, one server process; nothing else runs.
 """
 
 from __future__ import annotations

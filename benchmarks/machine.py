@@ -30,7 +30,7 @@ def machine(server: redis.Redis) -> dict[str, str]:
 
 def busy() -> str:
     """How much else the machine does right now."""
-    return f"{os.getloadavg()[0]:.2f} (load average over the minute before)"
+    return f"{os.getloadavg()[0]:.2f} (average of the minute before)"
 
 
 def _processor() -> str:

@@ -1,6 +1,6 @@
 """Redis memory per waiting task beyond its payload.
 
-The server's own `used_memory` before and after 100,000 tasks were asked for, by their number, less
+The server's own `used_memory` before and after 100,000 tasks were submitted, by their number, less
 the bytes of their inputs. Ids, times and all of Redis' own records count as overhead.
 """
 

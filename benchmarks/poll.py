@@ -1,13 +1,13 @@
 """Polling finished tasks over HTTP, one server process.
 
-32 connections ask as fast as they are answered, for a few seconds in turn: doneyet (the same task
-again and again; 10,000 tasks in turn; tasks that this server was never asked before, each once),
+32 connections poll as fast as they are answered, for a few seconds in turn: doneyet (the same task
+again and again; 10,000 tasks in turn; tasks that this server has never seen, each once),
 the seed's server (Flask on waitress; results and inputs in two databases), and a Flask route that
 returns a constant, on granian with http_server's own settings. doneyet keeps the answers of 100,000
-tasks in the server process, and believes each for ten seconds: the first row's comes from there,
+tasks in the server process, and trusts each for ten seconds: the first row's comes from there,
 its load at most 250 ms old. Rounds are longer than that, so in the second row each task is fetched
 from Redis once a round, though its body was read before. In the third one everything is read,
-validated and fetched, as it happens once per task and server; it has no budget. The asking program
+validated and fetched, as it happens once per task and server; it has no budget. The client program
 shares the cores with the server and Redis.
 """
 

@@ -1,6 +1,6 @@
 """The task manager: where tasks wait. This file is the specification of every queue mode.
 
-Two halves. `Asking` is for the HTTP server: make tasks wanted, see how they are. `Answering` is
+Two halves. `Asking` is for the HTTP server: submit tasks, get their status. `Answering` is
 for workers: claim tasks, finish them, keep the claims of living processes, hand back those of
 dead ones. Both speak of tasks, never of Redis.
 
@@ -155,7 +155,7 @@ class Watch(Protocol):
 
 
 class Asking(ABC):
-    """The half for whoever asks."""
+    """The half for those who submit: servers and jobs."""
 
     promises: ClassVar[Promises]
 
@@ -163,9 +163,9 @@ class Asking(ABC):
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
     ) -> list[Status | OverloadedError]:
-        """Makes each task wanted for its type's `input_ttl_s` and tells how it is.
+        """Keeps each task alive for its type's `input_ttl_s` and returns its status.
 
-        A finished task is answered from its result; a waiting or running one stays wanted;
+        A finished task is answered from its result; a waiting or running one is kept alive;
         any other (also a cancelled one) begins to wait. Never makes a duplicate. One round trip,
         atomic per task type. `discard` first drops a done or failed result, so that the task
         runs again.
@@ -176,11 +176,11 @@ class Asking(ABC):
 
     @abstractmethod
     def status(self, type_name: str, task_id: str) -> Status | None:
-        """How a task is, without making it wanted; None when unknown or expired."""
+        """A task's status, without keeping it alive; None when unknown or expired."""
 
     @abstractmethod
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        """Cancels a waiting or running task, for everybody who asked; None when unknown.
+        """Cancels a waiting or running task, for all clients; None when unknown.
 
         It is `cancelled` from now on; the process that runs it is stopped within seconds.
 
@@ -190,7 +190,7 @@ class Asking(ABC):
 
     @abstractmethod
     def load(self, type_names: Sequence[str]) -> list[Load]:
-        """How busy each of the types is; O(1) in the number of tasks."""
+        """The load of each type; O(1) in the number of tasks."""
 
     @abstractmethod
     def watch(
