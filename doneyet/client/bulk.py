@@ -1,4 +1,4 @@
-"""Asking for many inputs at once: arrays of them, only unfinished ones again."""
+"""Many inputs at once: submitted in arrays, and only unfinished ones polled."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST_INPUTS = 1_000
 MOST_CHARACTERS = 4_000_000
 """Length of one request's body; the server's default limit is 8 MiB."""
 WINDOW = 4 * MOST_INPUTS
-"""Unfinished inputs that are kept wanted at once: enough that workers never run dry meanwhile."""
+"""Unfinished inputs that are kept alive at once: enough that workers never run dry meanwhile."""
 READ_AHEAD = 10 * WINDOW
 """Inputs that may be finished before the one whose turn it is, so that memory stays bounded."""
 FIRST_WAIT_S = 1.0

@@ -1,4 +1,4 @@
-"""The lines of a file of inputs: good ones are asked, broken ones keep their place."""
+"""The lines of a file of inputs: good ones are submitted, broken ones keep their place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When to ask again, and when to stop asking: backoff with jitter, patience, deadlines."""
+"""When to retry, and when to stop: backoff with jitter, patience, deadlines."""
 
 from __future__ import annotations
 

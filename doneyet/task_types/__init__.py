@@ -1,4 +1,4 @@
-"""What can be asked: the `TaskType` base class, the registry, one file per task type.
+"""Task types: the `TaskType` base class, the registry, one file per task type.
 
 Importing this package imports no model library; heavy imports live in `TaskType.load`.
 """

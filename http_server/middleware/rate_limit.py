@@ -1,4 +1,4 @@
-"""One client that asks too fast is told so, before its requests cost anything."""
+"""Refuses addresses that send too many requests, before these cost anything."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class RateLimit:
 def with_rate_limit(
     app: WSGIApplication, limit: RateLimit
 ) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """`app`, but 429 for an address that asks faster than `limit` lets it."""
+    """`app`, with 429 for an address that exceeds `limit`."""
 
     def limited(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] not in NOT_COUNTED:

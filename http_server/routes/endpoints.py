@@ -1,4 +1,4 @@
-"""Where questions are asked: the endpoints of the task types, and the root where that is set."""
+"""Where inputs are submitted: the endpoints of the types, and the root where that is set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ ROOT = "/"
 
 
 def asking_paths(registry: Registry, settings: Settings) -> Mapping[str, Sequence[TaskType]]:
-    """The task types that each path asks, its default first.
+    """The task types of each path, its default first.
 
     Raises:
         SettingError: `root_type` names no task type.

@@ -17,7 +17,7 @@ from task_manager.interface import Status
 
 
 def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
-    """GET tells, DELETE cancels; `GET <endpoint>/<id>` tells, too, of tasks asked there."""
+    """GET returns a task, DELETE cancels it; `GET <endpoint>/<id>`: tasks of that endpoint."""
 
     def type_of(task_id: str) -> TaskType:
         task_type = registry.of_task(task_id)

@@ -120,7 +120,7 @@ def unknown_task() -> Problem:
 
 
 def rate_limited(retry_after_s: int) -> Problem:
-    """429: this address has used up what it may ask for now."""
+    """429: this address has used up its requests for now."""
     detail = (
         "this address sends more requests a second than DONEYET_CLIENT_RATE allows; send "
         "arrays, or use Prefer: wait"

@@ -60,7 +60,7 @@ class PlainResponse(Response):
 
 
 def pending_headers(task_id: str) -> list[tuple[str, str]]:
-    """What 202 tells: where the task is, and when it is worth asking again."""
+    """Headers of a 202: where the task is, and when to poll again."""
     return [("location", f"/tasks/{task_id}"), RETRY_AFTER]
 
 

@@ -1,4 +1,4 @@
-"""What jobs hear of the tasks that they asked: one subscription, however many jobs."""
+"""How jobs hear of their finished tasks: one subscription, however many jobs."""
 
 from __future__ import annotations
 

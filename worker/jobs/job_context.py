@@ -1,4 +1,4 @@
-"""What a job gets to work with: other tasks to ask, a clock to sleep by, progress to tell."""
+"""What a job works with: submitting other tasks, sleeping, reporting progress."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from worker.jobs.completions import ItemNews
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
 AT_ONCE, BYTES_AT_ONCE = 250, 1 << 20
-"""Tasks asked in one round trip: a few ms of Redis' time, and of a slow network's not too many."""
+"""Tasks submitted in one round trip: some ms of Redis time, and not too many for slow networks."""
 ASKED_AGAIN_AFTER_S = 10.0
 """For as long news of a task is relied on."""
 AWAY_WAIT_S = 0.5
@@ -106,7 +106,7 @@ class JobCoordination:
                 yield Task(each.id, each.type, each.input)
 
     def _asked_again_after_s(self, task: Task) -> float:
-        """Asking is what keeps a task wanted."""
+        """Submitting is what keeps a task alive."""
         ttl_s = self._registry.types[task.type].input_ttl_s or 1.0
         return min(ASKED_AGAIN_AFTER_S, ttl_s / 3)
 

@@ -1,4 +1,4 @@
-"""How far running tasks are, told to whoever asked, but not more often than they can see."""
+"""How far running tasks are, told to clients, but not more often than they can see."""
 
 from __future__ import annotations
 

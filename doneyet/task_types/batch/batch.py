@@ -1,4 +1,4 @@
-"""File-to-file jobs: every item of a file is asked as an ordinary task, the answers become a file.
+"""File-to-file jobs: every item of a file is submitted as a task, the answers become a file.
 
 All workers share the items, items that were answered before cost nothing, and a job that is begun
 again, after a crash or a deployment, is soon where it was. Nothing of it is kept but its answer.
@@ -25,9 +25,9 @@ from doneyet.task_types.job import Coordination, StoppedError
 from doneyet.task_types.registry import Registry
 
 INPUT_TTL_S = 86_400.0
-"""Asked once, a job is done even if nobody asks again: its answer is a file."""
+"""Submitted once, a job is done even if nobody polls it: its answer is a file."""
 RESULT_TTL_S = 300.0
-"""While its files stay as they are, asking again later does nothing. After that, items that had
+"""While its files stay as they are, submitting it again does nothing. After that, items that had
 failed are tried again, the others are answered from results."""
 MAX_ATTEMPTS = 10
 """A job goes on where it was, so that a worker that ends costs it little."""

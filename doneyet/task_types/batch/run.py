@@ -1,4 +1,4 @@
-"""One run of a job: items are asked a window at a time and written in order as they finish."""
+"""One run of a job: items are submitted a window at a time and written in order."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from doneyet.task_types.job import AskedTask, Coordination
 from doneyet.task_types.parse_input import MODEL, InvalidInputError, asked, models
 
 MOST_UNFINISHED = 1000
-"""Items that are asked and not yet written: enough for many workers, and for one round trip."""
+"""Items that are submitted and not yet written: enough for many workers, and for one round trip."""
 MOST_UNFINISHED_BYTES = 32 * 1024 * 1024
 MOST_ITEM_BYTES = 8 * 1024 * 1024
 """One input, as it lies in Redis; as much as an HTTP request may have."""
@@ -79,7 +79,7 @@ class _Open:
 
 @dataclass
 class BatchRun:
-    """What a job asks of whom, and where the answers go."""
+    """What a job reads, to which types it submits, and where the answers go."""
 
     types: Sequence[TaskType]
     """The task types at one endpoint; the first is the default."""
@@ -186,6 +186,6 @@ class BatchRun:
             return json.dumps(fields).encode()
 
     def _longest_wait_s(self) -> float:
-        """Asking is what keeps items wanted."""
+        """Submitting is what keeps items alive."""
         shortest_ttl_s = min(kind.input_ttl_s or LONGEST_WAIT_S for kind in self.types)
         return min(LONGEST_WAIT_S, shortest_ttl_s / 3)
