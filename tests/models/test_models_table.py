@@ -48,10 +48,10 @@ def test_without_a_table_there_are_no_models() -> None:
 
 BAD_TABLES = {
     "[embedding.x]\nmodel = a/b\n": "(at line 2, column 9)",
-    '[embeding.x]\nmodel = "a/b"': "'embeding' is no task that models do; there are: question-ans",
+    '[embeding.x]\nmodel = "a/b"': "'embeding' is not a task for models; there are: question-ans",
     'embedding = "a/b"': "'embedding' needs a name for each model, as in [embedding.NAME]",
     '[embedding]\nmodel = "a/b"': "[embedding] has 'model' outside of a model's entry",
-    '[embedding."my model"]\nmodel = "a/b"': "[embedding.my model] is no name for a model",
+    '[embedding."my model"]\nmodel = "a/b"': "[embedding.my model] is not a model name",
     "[embedding.x]\nmax_batch_size = 3": "[embedding.x] model: is required",
     '[embedding.x]\nmodel = ""': "[embedding.x] model: String should have at least 1 character",
     '[embedding.x]\nmodel = "package:minilm"': "model: must look like package:NAME/FOLDER",

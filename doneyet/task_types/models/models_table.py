@@ -63,7 +63,7 @@ def _entries(table: dict[str, Any], path: Path, settings: Settings) -> Iterator[
         kind = TASKS.get(task)
         if kind is None:
             raise TaskTypeError(
-                f"{path}: {task!r} is no task that models do; there are: {', '.join(TASKS)}"
+                f"{path}: {task!r} is not a task for models; there are: {', '.join(TASKS)}"
             )
         if not isinstance(models, dict):
             raise TaskTypeError(
@@ -89,7 +89,7 @@ def _model_type(
         ValueError: says what is wrong with the entry.
     """
     if not _NAME.fullmatch(name):
-        raise ValueError("is no name for a model: letters, digits, '.', '_' and '-' make one")
+        raise ValueError("is not a model name; use letters, digits, '.', '_' and '-'")
     if unknown := fields.keys() - _FIELDS:
         raise ValueError(f"{min(unknown)}: no such field; there are: {', '.join(_FIELDS)}")
     try:

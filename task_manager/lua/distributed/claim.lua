@@ -80,7 +80,7 @@ end
 
 for i = 7, #ARGV do
   local k = (i - 7) * 8 + 1
-  take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000), 0) -- away
+  take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000), 0) -- purge expired
   local waiting, found, spare = call('ZCARD', KEYS[k]), {}, suspects and 0 or math.min(call('LLEN', KEYS[k + 4]), 100)
   local picks = math.min(limit - #reply / 4, waiting - leave)
   if waiting == 0 then call('DEL', KEYS[k + 5]) end

@@ -87,7 +87,7 @@ class RemoteFiles:
         return about
 
     def download(self, path: str, into: Path) -> None:
-        """Downloads in one go, not looking left or right."""
+        """Downloads the file without consistency checks."""
         self.file_system.get_file(path, str(into))
 
     def is_elsewhere(self, error: FileNotFoundError) -> bool:
