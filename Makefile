@@ -17,7 +17,7 @@ DEV := $(VENV)/.installed-dev
 # Those that are HASHED name the hashes of all files too, and pip takes no others. Those with torch
 # cannot: which build of it fits, and what that needs, is found out on the machine.
 HASHED := http worker client local
-LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client=client local=local
+LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client= local=local
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
@@ -74,7 +74,7 @@ lock: $(VENV)-lock/bin/uv ## Pins what pyproject.toml asks for in requirements/,
 	  file=requirements/$${lock%%=*}.txt; echo "Writing $$file ..."; \
 	  $< pip compile -q --universal --python-version 3.11 --no-annotate --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command "make lock" $(UPGRADE) \
-	    --extra $${lock#*=} $$([ $$file = requirements/dev.txt ] || echo "-c requirements/dev.txt") \
+	    $$([ -z "$${lock#*=}" ] || echo "--extra $${lock#*=}") $$([ $$file = requirements/dev.txt ] || echo "-c requirements/dev.txt") \
 	    $$(case " $(HASHED) " in *" $${lock%%=*} "*) echo --generate-hashes;; esac) \
 	    pyproject.toml -o $$file || exit 1; \
 	done

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from doneyet.command.setting_options import settings_from
 from doneyet.settings import HTTP_SERVER, WORKER, Settings
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ TIMEOUT_S = 4.0
 def main(command: Sequence[str]) -> int:
     """Prints how the program that `command` started is; the exit code."""
     program, arguments = program_of(command)
-    settings = Settings.from_command_line(program, arguments)
+    settings = settings_from(program, arguments)
     trouble = server_trouble(settings) if program == HTTP_SERVER else worker_trouble(settings)
     sys.stdout.write((trouble or "healthy") + "\n")
     return 1 if trouble else 0

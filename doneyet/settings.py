@@ -7,13 +7,12 @@ dropped, and an empty value is the default.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import difflib
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +25,7 @@ HTTP_SERVER, WORKER = "http_server", "worker"
 BOTH = (HTTP_SERVER, WORKER)
 
 
-_URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "database"}
+URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "database"}
 """The seeds' flags that change a part of the Redis URL, and which."""
 
 LONGEST_S = 1e9
@@ -77,7 +76,7 @@ def _setting(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, checked; build with `from_environment` or `from_command_line`."""
+    """All settings, checked; build with `from_environment` or `from_flags`."""
 
     redis_url: str = _setting(
         "redis://localhost:6379/0",
@@ -244,27 +243,20 @@ class Settings:
         return cls(**{**values, **overrides})
 
     @classmethod
-    def from_command_line(
-        cls,
-        program: str,
-        argv: Sequence[str] | None = None,
-        *,
-        description: str = "",
-        environ: Mapping[str, str] | None = None,
+    def from_flags(
+        cls, given: Mapping[str, str], environ: Mapping[str, str] | None = None
     ) -> Settings:
-        """The settings that flags and environment give to `program`; exits with 2 on junk."""
-        parser = _parser(program, description)
-        given = {k: v for k, v in vars(parser.parse_args(argv)).items() if v is not None}
-        try:
-            overrides = {
-                row.name: _parse(row, given[row.name], flag_name(row.name))
-                for row in dataclasses.fields(cls)
-                if row.name in given
-            }
-            settings = cls.from_environment(environ, **overrides)
-            return _with_seed_flags(settings, given)
-        except SettingError as error:
-            parser.exit(2, f"{parser.prog}: error: {error}\n")
+        """The settings that flags (texts by setting, or by `URL_FLAGS`) and the environment give.
+
+        Raises:
+            SettingError: one holds junk.
+        """
+        overrides = {
+            row.name: _parse(row, given[row.name], flag_name(row.name))
+            for row in dataclasses.fields(cls)
+            if row.name in given
+        }
+        return _with_seed_flags(cls.from_environment(environ, **overrides), given)
 
     def to_environment(self) -> dict[str, str]:
         """The environment variables from which `from_environment` makes these settings again."""
@@ -341,43 +333,9 @@ def _check(row: dataclasses.Field[Any], value: Any) -> None:
         )
 
 
-def _parser(program: str, description: str) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog=f"python -m {program}", description=description, allow_abbrev=False
-    )
-    for row in dataclasses.fields(Settings):
-        if program not in row.metadata["programs"]:
-            continue
-        unit = f", {row.metadata['unit']}" if row.metadata["unit"] else ""
-        default = repr(row.default) if row.default == "" else row.default
-        parser.add_argument(
-            flag_name(row.name),
-            metavar=(str(row.type)).upper(),
-            help=f"{row.metadata['help']} [{env_name(row.name)}{unit}; default {default}]",
-        )
-    for queue_mode in QUEUE_MODES[1:]:
-        if program == WORKER and queue_mode == "synchronous":
-            continue  # its worker is a thread of the HTTP server
-        parser.add_argument(
-            f"--{queue_mode}",
-            dest="queue_mode",
-            action="store_const",
-            const=queue_mode,
-            help=f"the same as --queue-mode {queue_mode}",
-        )
-    older = parser.add_argument_group("older names, kept working")
-    older.add_argument("--redis-host", help="host in --redis-url")
-    older.add_argument("--redis-port", help="port in --redis-url")
-    older.add_argument("--output-cache-db", help="database in --redis-url")
-    older.add_argument("--input-cache-db", dest="input_db", help="the same as --input-db")
-    if program == WORKER:
-        older.add_argument("--distributed-lock", dest="lock", help="the same as --lock")
-    return parser
-
-
 def _with_seed_flags(settings: Settings, given: Mapping[str, str]) -> Settings:
     """`--redis-host`, `--redis-port` and `--output-cache-db` written into the Redis URL."""
-    parts = {part: given[name] for name, part in _URL_FLAGS.items() if name in given}
+    parts = {part: given[name] for name, part in URL_FLAGS.items() if name in given}
     if not parts:
         return settings
     if settings.redis_url.startswith("unix:"):
@@ -388,6 +346,6 @@ def _with_seed_flags(settings: Settings, given: Mapping[str, str]) -> Settings:
     try:
         url = with_parts(settings.redis_url, **parts)
     except RedisUrlError as error:
-        flags = " ".join(flag_name(name) for name in _URL_FLAGS if name in given)
+        flags = " ".join(flag_name(name) for name in URL_FLAGS if name in given)
         raise SettingError(f"with {flags} the Redis URL {error}") from error
     return dataclasses.replace(settings, redis_url=url)

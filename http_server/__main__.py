@@ -1,77 +1,9 @@
-"""`python -m http_server`: the server that tasks are asked at."""
+"""`python -m http_server` is `doneyet server`."""
 
-from __future__ import annotations
-
-import dataclasses
-import os
 import sys
 
-from doneyet.settings import SettingError, Settings, service_links
-from doneyet.task_types import Registry, TaskTypeError, load_registry
-from http_server.manager_factory import open_manager
-from http_server.middleware.access import Access
-from http_server.routes.endpoints import asking_paths
-from http_server.serving.server import (
-    SAFE_PATH,
-    PortTakenError,
-    check_port,
-    load_application,
-    make_server,
-)
-from task_manager.errors import MisconfiguredError, UnavailableError
-
-
-def main() -> None:
-    """Checks what can be checked, then serves until SIGTERM or SIGINT."""
-    settings = Settings.from_command_line(
-        "http_server", description="Accepts tasks over HTTP and serves their answers."
-    )
-    if settings.log_level == "debug":
-        _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
-    try:
-        registry = load_registry(settings)
-        asking_paths(registry, settings)
-        Access(settings)
-        settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
-        if settings.queue_mode != "synchronous":
-            _check_redis(settings, registry)
-    except (TaskTypeError, SettingError, PortTakenError, MisconfiguredError) as error:
-        sys.exit(f"http_server: {error}")
-    _say_where(settings)
-    _hand_down(settings)
-    make_server(settings).serve(target_loader=load_application, wrap_loader=False)
-
-
-def _check_redis(settings: Settings, registry: Registry) -> None:
-    """Refuses a Redis that will never do; one that is away, or refuses for now, may come later."""
-    manager = open_manager(settings, registry)
-    try:
-        manager.check()
-    except MisconfiguredError:
-        raise
-    except UnavailableError as error:
-        _say(f"{error}; serving without it until it comes")
-    finally:
-        manager.close()
-
-
-def _say_where(settings: Settings) -> None:
-    synchronous = settings.queue_mode == "synchronous"
-    place = "no Redis" if synchronous else f"Redis at {settings.redis_place}"
-    host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _say(f"http://{host}:{settings.port} ({settings.queue_mode} queue mode, {place})")
-
-
-def _say(line: str) -> None:
-    print(f"http_server: {line}", file=sys.stderr, flush=True)
-
-
-def _hand_down(settings: Settings) -> None:
-    """Puts the settings, and nothing else of ours, into the server process' environment."""
-    for name in [name for name in os.environ if name.startswith("DONEYET_")]:
-        del os.environ[name]
-    os.environ.update({**settings.to_environment(), SAFE_PATH: "1"})
-
+from doneyet.command.programs import server
+from doneyet.command.running import run
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(server, None, "python -m http_server"))

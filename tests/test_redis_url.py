@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from doneyet.command.setting_options import settings_from
 from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 from doneyet.settings import SettingError, Settings
 
@@ -100,9 +101,9 @@ def test_parts_by_flags() -> None:
 
 def test_flags_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     """`--redis-host ::1` works; a port out of range is one line that names the flag."""
-    settings = Settings.from_command_line("worker", ["--redis-host", "::1"], environ={})
+    settings = settings_from("worker", ["--redis-host", "::1"], environ={})
     assert settings.redis_url == "redis://[::1]:6379/0"
     with pytest.raises(SystemExit, match="2"):
-        Settings.from_command_line("worker", ["--redis-port", "99999"], environ={})
+        settings_from("worker", ["--redis-port", "99999"], environ={})
     (line,) = capsys.readouterr().err.splitlines()
     assert "--redis-port" in line

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from doneyet.command.setting_options import settings_from
 from doneyet.redis_url import without_password
 from doneyet.settings import SettingError, Settings, env_name, flag_name, service_links
 
@@ -24,7 +25,7 @@ def test_defaults() -> None:
 def test_environment_and_flags() -> None:
     """The command line wins over the environment."""
     environ = {"DONEYET_PORT": "9000", "DONEYET_LEASE_S": "3.5", "HOME": "/root"}
-    settings = Settings.from_command_line("http_server", ["--port", "9001"], environ=environ)
+    settings = settings_from("http_server", ["--port", "9001"], environ=environ)
     assert (settings.port, settings.lease_s) == (9001, 3.5)
 
 
@@ -122,7 +123,7 @@ def test_an_empty_value_is_the_default(text: str) -> None:
     assert Settings.from_environment(dict.fromkeys(names, text)) == Settings()
     environ = {"DONEYET_MODELS": "models.toml", "DONEYET_PORT": "9000"}
     argv = ["--models", text, "--port", text]
-    assert Settings.from_command_line("http_server", argv, environ=environ) == Settings()
+    assert settings_from("http_server", argv, environ=environ) == Settings()
 
 
 def test_blanks_around_a_value_are_dropped() -> None:
@@ -141,7 +142,7 @@ def test_numbers_as_people_write_them(text: str) -> None:
 def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str]) -> None:
     """One line on standard error, no trace."""
     with pytest.raises(SystemExit) as caught:
-        Settings.from_command_line("worker", ["--processes", "two"], environ={})
+        settings_from("worker", ["--processes", "two"], environ={})
     assert caught.value.code == 2
     assert "--processes must be a whole number, not 'two'" in capsys.readouterr().err
 
@@ -149,24 +150,24 @@ def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str
 @pytest.mark.parametrize("queue_mode", ["distributed", "ordered", "rq", "synchronous"])
 def test_a_queue_mode_has_its_own_flag(queue_mode: str) -> None:
     """`--distributed` says the same as `--queue-mode distributed`."""
-    settings = Settings.from_command_line("http_server", [f"--{queue_mode}"], environ={})
+    settings = settings_from("http_server", [f"--{queue_mode}"], environ={})
     assert settings.queue_mode == queue_mode
 
 
 def test_older_flags_keep_working() -> None:
     """The flags that deployments of the seed use mean what they meant."""
     argv = "--redis-host redis --redis-port 6380 --output-cache-db 2 --input-cache-db 3"
-    settings = Settings.from_command_line("http_server", argv.split(), environ={})
+    settings = settings_from("http_server", argv.split(), environ={})
     assert (settings.redis_url, settings.input_db) == ("redis://redis:6380/2", 3)
-    worker = Settings.from_command_line("worker", ["--distributed-lock", "gpu"], environ={})
+    worker = settings_from("worker", ["--distributed-lock", "gpu"], environ={})
     assert worker.lock == "gpu"
-    assert Settings.from_command_line("http_server", ["--threads", "5"], environ={}).threads == 5
+    assert settings_from("http_server", ["--threads", "5"], environ={}).threads == 5
 
 
 def test_older_flags_keep_the_password() -> None:
     """Only what they name is replaced."""
     environ = {"DONEYET_REDIS_URL": "rediss://:secret@old:6379/5"}
-    settings = Settings.from_command_line("worker", ["--redis-host", "new"], environ=environ)
+    settings = settings_from("worker", ["--redis-host", "new"], environ=environ)
     assert settings.redis_url == "rediss://:secret@new:6379/5"
 
 
@@ -186,7 +187,7 @@ def test_settings_travel_to_child_processes() -> None:
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
     """`--help` shows flag, variable, unit and default of each."""
     with pytest.raises(SystemExit):
-        Settings.from_command_line("http_server", ["--help"], environ={})
+        settings_from("http_server", ["--help"], environ={})
     shown = " ".join(capsys.readouterr().out.split())
     for name in ("max_wait_s", "port", "redis_url", "input_ttl_s"):
         assert flag_name(name) in shown

@@ -39,7 +39,8 @@ def declared(extra: str) -> list[Requirement]:
     """What pyproject.toml asks for in `extra`, with the extras that it includes."""
     project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found = []
-    for text in project["optional-dependencies"][extra]:
+    more = [] if extra == "client" else project["optional-dependencies"][extra]
+    for text in [*project["dependencies"], *more]:
         requirement = Requirement(text)
         if requirement.name == project["name"]:
             for included in sorted(requirement.extras):
@@ -75,7 +76,7 @@ def test_what_is_installed_is_what_was_locked(part: str) -> None:
 
 def test_the_client_needs_little() -> None:
     """Nothing of Flask, Redis or pydantic comes with it."""
-    assert {r.name for r in declared("client")} == {"requests", "rich"}
+    assert {r.name for r in declared("client")} == {"click", "requests", "rich"}
     assert not pins("client").keys() & {"flask", "granian", "redis", "pydantic", "rq"}
 
 

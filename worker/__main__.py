@@ -1,65 +1,9 @@
-"""`python -m worker`: answers what was asked."""
+"""`python -m worker` is `doneyet worker`."""
 
-from __future__ import annotations
-
-import logging
 import sys
-from collections.abc import Sequence
 
-from doneyet.settings import SettingError, Settings, service_links
-from doneyet.task_types import TaskTypeError
-from task_manager import open_task_manager
-from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
-from task_manager.interface import TaskManager
-from worker.jobs.coordinator import open_coordinator
-from worker.logs import set_up_logs
-from worker.supervisor.supervisor import Supervisor
-from worker.type_selection import served_registry
-
-log = logging.getLogger("worker")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Serves until told to stop; the exit code is 0 then, 2 where the command line is wrong."""
-    settings = Settings.from_command_line(
-        "worker",
-        argv,
-        description="Claims tasks, runs them, stores their results.",
-    )
-    set_up_logs(settings)
-    log.debug("set by Kubernetes for a Service, and ignored: %s", service_links())
-    try:
-        if settings.queue_mode == "synchronous":
-            raise SettingError("the synchronous queue mode's worker is a thread of the HTTP server")
-        served = served_registry(settings)
-        if settings.queue_mode == "rq":
-            from worker.rq.supervisor import RqSupervisor
-
-            return RqSupervisor(settings, served).run()
-        manager = open_task_manager(settings, served.types)
-        _check_redis(manager)
-        coordinator = open_coordinator(settings, served)
-        try:
-            return Supervisor(settings, served.run_by_processes, manager, coordinator).run()
-        finally:
-            manager.close()
-    except (SettingError, TaskTypeError) as error:
-        log.error("%s", error)
-        return 2
-    except TaskManagerError as error:
-        log.error("%s", error)
-        return 1
-
-
-def _check_redis(manager: TaskManager) -> None:
-    """Refuses a Redis that will never do; one that is away, or refuses for now, may come later."""
-    try:
-        manager.check()
-    except MisconfiguredError:
-        raise
-    except UnavailableError:
-        return  # the supervisor says it
-
+from doneyet.command.programs import worker
+from doneyet.command.running import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(worker, None, "python -m worker"))

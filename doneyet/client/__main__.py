@@ -1,24 +1,16 @@
-"""`python -m doneyet.client`: see `--help`."""
+"""`python -m doneyet.client` is `doneyet ask` and the other commands of clients; see `--help`."""
 
-import signal
 import sys
-from types import FrameType
-
-
-def _end(number: int, _: FrameType | None) -> None:
-    """Ends in order, so that no half file is left."""
-    sys.exit(128 + number)
 
 
 def _run() -> int:
-    from doneyet.client.command_line import main
+    from doneyet.command.asking import main
 
     return main()
 
 
 if __name__ == "__main__":
     try:
-        signal.signal(signal.SIGTERM, _end)
         sys.exit(_run())
     except KeyboardInterrupt:  # while Python was still importing
         sys.exit(130)

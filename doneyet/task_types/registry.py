@@ -16,8 +16,8 @@ from doneyet.settings import Settings, env_name
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType, type_tag
 from doneyet.task_types.modules import TaskTypeError, import_tasks
 
-EXAMPLES = ("factorization", "regression")
-"""The built-in types that are served where nothing is named."""
+EXAMPLES = {"factorization": "flint", "regression": "numpy"}
+"""The built-in types that are served where nothing is named, and the package that workers need."""
 MODELS_TABLE = "doneyet.task_types.models.models_table"
 ENTRY_POINT_GROUP = "doneyet.tasks"
 RESERVED_ENDPOINTS = frozenset(

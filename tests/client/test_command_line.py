@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from doneyet.client.command_line import main
+from doneyet.command.asking import main
 from tests.client.conftest import MakeStub
 from tests.client.stub_server import Asked, Says, StubServer, done, in_turn, pending, problem
 from tests.client.test_map import all_done

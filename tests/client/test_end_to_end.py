@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from doneyet.client import Client, InvalidInputError, NotFoundError
-from doneyet.client.command_line import main
+from doneyet.command.asking import main
 from doneyet.local.system import System
 from tests.helpers import wait_until
 

@@ -170,7 +170,7 @@ def test_a_full_disk(stub: MakeStub, source: Path, tmp_path: Path) -> None:
     server = stub(lambda asked: all_done(asked) if asked.body else Says(200, {}))
     (tmp_path / "out.jsonl").write_text("old\n")
     code = (
-        "import resource, sys; from doneyet.client.command_line import main\n"
+        "import resource, sys; from doneyet.command.asking import main\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)); sys.exit(main())\n"
     )
     rest = command(server, "map", "double", source, "-o", tmp_path / "out.jsonl", "-q")[3:]

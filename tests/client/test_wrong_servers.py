@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from doneyet.client import Client, ClientError, UnavailableError, UnexpectedAnswerError
-from doneyet.client.command_line import main
+from doneyet.command.asking import main
 from doneyet.local.managed_process import free_port
 from tests.client.conftest import MakeStub
 from tests.client.stub_server import Says, done, in_turn

@@ -64,7 +64,7 @@ def test_serve_says_how_to_ask_and_stops_in_order(
         assert url is not None
         with Client(url[1]) as client:
             assert client.run("factorize", number=35)["factorization_str"] == "5^1 7^1"
-        command = next(line for line in told.splitlines() if "python -m doneyet.client" in line)
+        command = next(line for line in told.splitlines() if "python -m doneyet ask" in line)
         arguments = shlex.split(command)[1:]
         asked = subprocess.run([sys.executable, *arguments], capture_output=True, check=True)
         assert b"2^3 3^1 73^1 233^1" in asked.stdout

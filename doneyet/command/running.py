@@ -1,0 +1,38 @@
+"""Running a command: its exit code, and shell completion."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+INTERRUPTED = 130
+NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+"""How every command is asked for help, and how wide it may be."""
+
+
+class UsageFault(click.ClickException):
+    """Raised when what the command line or a setting says cannot be done: one line, exit code 2."""
+
+    exit_code = 2
+
+
+def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
+    """Does what `argv` says (None: what this program was started with); the exit code.
+
+    Unlike click's own `main` it leaves closed pipes and Ctrl-C to the commands.
+    """
+    if complete := os.environ.get("_DONEYET_COMPLETE"):
+        from click.shell_completion import shell_complete
+
+        return shell_complete(command, {}, name, "_DONEYET_COMPLETE", complete)
+    try:
+        with command.make_context(name, list(sys.argv[1:] if argv is None else argv)) as context:
+            return command.invoke(context) or 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
