@@ -18,7 +18,12 @@ def _run_worker(settings: Settings) -> int:
     return run(settings)
 
 
-server = settings_command("server", (HTTP_SERVER,), _run_server, "Runs the HTTP server: accepts tasks and serves their answers.")
+server = settings_command(
+    "server",
+    (HTTP_SERVER,),
+    _run_server,
+    "Runs the HTTP server: accepts tasks and serves their answers.",
+)
 worker = settings_command(
     "worker", (WORKER,), _run_worker, "Runs a worker: claims tasks, runs them, stores results."
 )
