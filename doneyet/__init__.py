@@ -2,7 +2,7 @@
 
     from doneyet import Client, TaskType
 
-Importing this imports neither Flask, Redis nor a model library, and of these two names only what is
+Importing this imports neither Flask, Redis nor a model library, and of these names only what is
 used, so that whoever has the client needs no server and the other way round.
 """
 
@@ -12,15 +12,43 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from doneyet.client import Client
+    from doneyet.client import (
+        AlreadyTerminalError,
+        Client,
+        ClientError,
+        FieldError,
+        InvalidInputError,
+        NotDoneError,
+        NotFoundError,
+        ProblemError,
+        SomeFailedError,
+        TaskCancelledError,
+        TaskFailedError,
+        UnavailableError,
+        UnexpectedAnswerError,
+    )
     from doneyet.task_types import TaskType
 
-__all__ = ["Client", "TaskType"]
-
-_HOMES = {"Client": "doneyet.client", "TaskType": "doneyet.task_types"}
+__all__ = [
+    "AlreadyTerminalError",
+    "Client",
+    "ClientError",
+    "FieldError",
+    "InvalidInputError",
+    "NotDoneError",
+    "NotFoundError",
+    "ProblemError",
+    "SomeFailedError",
+    "TaskCancelledError",
+    "TaskFailedError",
+    "TaskType",
+    "UnavailableError",
+    "UnexpectedAnswerError",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    home = "doneyet.task_types" if name == "TaskType" else "doneyet.client"
+    return getattr(import_module(home), name)
