@@ -32,8 +32,8 @@ exit codes:
   1    a task failed, or an input or request was refused
   2    the command line was wrong, or a file cannot be read or written
   3    no answer: no server, or not within --timeout-s
-  130  interrupted; asking again goes on where this left off
-  141  whoever reads the output has enough, as with: | head
+  130  interrupted; running it again continues
+  141  the reader of the output closed it, as head does
 """
 EXAMPLES = """\
 \b
@@ -141,7 +141,7 @@ PATIENCE = click.option(
     type=float,
     default=DEFAULTS["patience_s"],
     metavar="S",
-    help="how long to try again while the server cannot be reached (default 60)",
+    help="how long to retry while the server cannot be reached (default 60)",
 )
 TIMEOUT = click.option(
     "--timeout-s", type=float, metavar="S", help="stop waiting after this time (default: never)"
@@ -162,11 +162,11 @@ def _command(text: str) -> Callable[[Callable[..., int]], click.Command]:
 
 @_command("""Submits one input and prints the answer as soon as it is there.
 
-ENDPOINT is where the task type is asked, as in: factorize. A field's value is JSON, or else text;
-or the whole input is one word: '{...}'.""")
+ENDPOINT is where the task type is served, such as factorize. A field's value is JSON, or else
+text. Or give the whole input as one word: '{...}'.""")
 @ENDPOINT
 @click.argument("fields", nargs=-1, type=Fields(), metavar="[NAME=VALUE]...")
-@click.option("--no-wait", is_flag=True, help="ask once and print the task's status")
+@click.option("--no-wait", is_flag=True, help="submit once and print the answer as it is")
 @TIMEOUT
 def ask(
     client: Client,
@@ -183,7 +183,7 @@ def ask(
         _print_json(answer)
         return FAILED if answer.get("error") else OK
     console = Console(stderr=True)
-    waiting = console.status("asking ...") if console.is_terminal else nullcontext()
+    waiting = console.status("waiting ...") if console.is_terminal else nullcontext()
     with waiting as status:
         answer = client.run(
             endpoint,
@@ -290,7 +290,7 @@ class _AsksByDefault(click.Group):
 @PATIENCE
 @click.pass_context
 def client_group(context: click.Context, /, **common: Any) -> None:
-    """Asks a doneyet server until the answer is there; ask is meant where no command is named."""
+    """Submits to a doneyet server, and polls it. `ask` may be left out."""
     context.default_map = dict.fromkeys(COMMANDS, common)
 
 

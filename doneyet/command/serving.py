@@ -71,7 +71,7 @@ serve = click.Command(
 
 @click.command("demo")
 def _demo() -> int:
-    """Asks for twenty factorizations until all are done."""
+    """Polls twenty factorizations until all are done."""
     from doneyet.local.demo import demo
 
     return _local(demo)
@@ -79,7 +79,7 @@ def _demo() -> int:
 
 @click.command("demo-models")
 def _demo_models() -> int:
-    """Asks every endpoint, of models too, once."""
+    """Submits to every endpoint once, also those of models."""
     from doneyet.local.demo_models import demo_models
 
     return _local(demo_models)

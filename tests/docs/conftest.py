@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,6 +51,33 @@ def system(modules: Path) -> Iterator[System]:
     }
     with System(processes=1, settings=settings) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def tutorial_url(modules: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the command of the tutorial serves, in a folder with its files alone."""
+    folder = tmp_path_factory.mktemp("flowers")
+    for name in ("iris.py", "iris.json"):
+        (folder / name).write_text((modules / name).read_text())
+    (line,) = [block.text for block in blocks(TUTORIAL) if block.text.startswith("doneyet serve")]
+    with subprocess.Popen(
+        [sys.executable, "-m", *line.split(), "--port", "0", "--processes", "1"],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as program:
+        assert program.stderr is not None
+        told = ""
+        while "Ctrl-C stops it" not in told:
+            said = program.stderr.readline()
+            assert said, told
+            told += said
+        found = re.search(r"is up at (http://\S+)", told)
+        assert found, told
+        yield found[1]
+        program.send_signal(signal.SIGTERM)
+        program.communicate(timeout=60)
 
 
 @pytest.fixture(scope="session")

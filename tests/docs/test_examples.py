@@ -21,8 +21,8 @@ SYNCHRONOUS = "Without Redis"
 """The heading in README.md below which the synchronous queue mode is shown."""
 
 
-def run(command: list[str], system: System, block: Block, directory: Path) -> str:
-    """What the block's command prints, with the system in the place of the one that is shown."""
+def run(command: list[str], block: Block, directory: Path) -> str:
+    """What the block's command prints."""
     environ = {
         **os.environ,
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
@@ -35,9 +35,9 @@ def run(command: list[str], system: System, block: Block, directory: Path) -> st
     return done.stdout
 
 
-def here(text: str, system: System) -> str:
-    """`text` with the system's URL."""
-    return text.replace("http://localhost:8080", system.url)
+def here(text: str, url: str) -> str:
+    """`text` with `url` in the place of the one that is shown."""
+    return text.replace("http://localhost:8080", url)
 
 
 def commands(path: Path) -> list[tuple[Block, Block | None]]:
@@ -53,7 +53,7 @@ def commands(path: Path) -> list[tuple[Block, Block | None]]:
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("path", [README, TUTORIAL, ADDING, REGRESSION], ids=lambda path: path.name)
 def test_commands_print_what_is_shown(
-    path: Path, system: System, synchronous_system: System, modules: Path
+    path: Path, system: System, synchronous_system: System, tutorial_url: str, modules: Path
 ) -> None:
     """In the order of the document; all that is shown but the ever changing `load` is compared.
 
@@ -63,8 +63,9 @@ def test_commands_print_what_is_shown(
     shown = commands(path)
     assert shown
     for block, expected in shown:
-        one = synchronous_system if block.heading == SYNCHRONOUS else system
-        printed = run(["bash", "-euc", here(block.text, one)], one, block, modules)
+        url = synchronous_system.url if block.heading == SYNCHRONOUS else system.url
+        text = here(block.text, tutorial_url if path == TUTORIAL else url)
+        printed = run(["bash", "-euc", text], block, modules)
         if expected is not None:
             got, wanted = json.loads(printed), json.loads(expected.text)
             if got.get("done") and wanted.get("done") is False:
@@ -104,9 +105,9 @@ def test_programs_run(path: Path, system: System, modules: Path) -> None:
 def run_program(block: Block, system: System, directory: Path) -> str:
     """What the block prints, run as a file, or by pytest where it defines a test."""
     program = directory / "program.py"
-    program.write_text(here(block.text, system))
+    program.write_text(here(block.text, system.url))
     pytests = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "def test_" in block.text else []
-    return run([sys.executable, *pytests, str(program)], system, block, directory)
+    return run([sys.executable, *pytests, str(program)], block, directory)
 
 
 def test_the_librarys_answers_are_right(system: System, modules: Path) -> None:
@@ -119,6 +120,6 @@ def test_the_librarys_answers_are_right(system: System, modules: Path) -> None:
 def test_mapping_a_file(system: System, modules: Path) -> None:
     """The command line example writes one answer a line."""
     (block,) = [one for one in blocks(README) if "numbers.jsonl" in one.text]
-    run(["bash", "-euc", here(block.text, system)], system, block, modules)
+    run(["bash", "-euc", here(block.text, system.url)], block, modules)
     lines = (modules / "answers.jsonl").read_text().splitlines()
     assert [json.loads(line)["factorization_str"] for line in lines] == ["2^1", "3^1", "2^2"]
