@@ -7,6 +7,7 @@ import sys
 import click
 
 from doneyet.command import asking
+from doneyet.command.checking import check
 from doneyet.command.programs import server, worker
 from doneyet.command.running import NAMES, run
 from doneyet.command.serving import serve
@@ -34,7 +35,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 doneyet = click.Group(
     "doneyet",
-    commands=[serve, server, worker, *asking.COMMANDS.values()],
+    commands=[serve, server, worker, check, *asking.COMMANDS.values()],
     params=[
         click.Option(
             ["--version"],

@@ -1,0 +1,50 @@
+"""Options made from the table of settings, and what a command line names to be served."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from doneyet.command.running import UsageFault
+from doneyet.command.serving import name_served, serve
+from doneyet.command.setting_options import settings_from
+from doneyet.settings import Settings, flag_name
+
+
+def test_the_last_flag_wins() -> None:
+    """As at the end of a command that somebody else wrote."""
+    argv = ["--queue-mode", "random", "--ordered", "--distributed"]
+    assert settings_from("worker", argv, {}).queue_mode == "distributed"
+
+
+def test_serve_has_every_setting_but_the_address() -> None:
+    """It listens on loopback."""
+    flags = {flag for option in serve.params for flag in option.opts}
+    names = {row.name for row in dataclasses.fields(Settings)} - {"host"}
+    assert {flag_name(name) for name in names} <= flags
+    assert "--host" not in flags
+
+
+@pytest.mark.parametrize(
+    ("files", "flags", "named"),
+    [
+        (["iris.py"], {}, {"tasks": "iris.py"}),
+        (["iris.py", "models.toml"], {}, {"tasks": "iris.py", "models": "models.toml"}),
+        (["iris.py", "regression"], {"tasks": "a"}, {"tasks": "a,iris.py,regression"}),
+        ([], {"models": "m.toml"}, {"models": "m.toml"}),
+        ([], {}, {}),
+    ],
+)
+def test_files_are_what_is_served(
+    files: list[str], flags: dict[str, str], named: dict[str, str]
+) -> None:
+    """Beside what `--tasks` names; a TOML file is a models table."""
+    name_served(flags, files)
+    assert flags == named
+
+
+def test_two_models_tables_are_refused() -> None:
+    """Both are named."""
+    with pytest.raises(UsageFault, match=r"one models table .* a\.toml and b\.toml"):
+        name_served({}, ["a.toml", "b.toml"])
