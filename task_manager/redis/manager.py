@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
@@ -24,8 +25,10 @@ from task_manager.redis import scripts
 from task_manager.redis.completions import FinishedWatch
 from task_manager.redis.connection import LONGEST_WAIT_S, Connection
 from task_manager.redis.keys import KEEP_MS, Keys, version_marks
-from task_manager.redis.records import OVERLOADED, read_status
+from task_manager.redis.records import OVERLOADED, UnreadableResultError, read_status
 from task_manager.redis.scripts import Call
+
+log = logging.getLogger(__name__)
 
 _Item = TypeVar("_Item", Claim, Result)
 
@@ -80,31 +83,56 @@ class RedisManager(TaskManager):
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
     ) -> list[Status | OverloadedError]:
+        statuses: list[Any] = self._submit(tasks, discard=discard)
+        unreadable = [place for place, each in enumerate(statuses) if each is None]
+        if unreadable:
+            again = [tasks[place] for place in unreadable]
+            _say_dropped(again[0].type, [task.id for task in again])
+            for place, each in zip(unreadable, self._submit(again, discard=True), strict=True):
+                statuses[place] = each
+        return statuses
+
+    def _submit(
+        self, tasks: Sequence[Task], *, discard: bool
+    ) -> list[Status | OverloadedError | None]:
+        """As `submit`; None where there is a result that cannot be read."""
         places: dict[str, list[int]] = {}
         for place, task in enumerate(tasks):
             places.setdefault(task.type, []).append(place)
         groups = [[tasks[place] for place in group] for group in places.values()]
         calls = [self._submit_call(g[0].type, g, discard) for g in groups]
-        statuses: list[Any] = [None] * len(tasks)
+        statuses: list[Status | OverloadedError | None] = [None] * len(tasks)
         with self._connection.client() as client:
             replies = scripts.run(client, calls)
             for group, (load, *records) in zip(places.values(), replies, strict=True):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
-                    statuses[place] = (
-                        OverloadedError(task.type, int(load))
-                        if record == OVERLOADED
-                        else read_status(task.type, task.id, int(load), record)
-                    )
+                    if record == OVERLOADED:
+                        statuses[place] = OverloadedError(task.type, int(load))
+                        continue
+                    try:
+                        statuses[place] = read_status(task.type, task.id, int(load), record)
+                    except UnreadableResultError:
+                        if discard:  # nothing is left that could be dropped
+                            raise
         return statuses
 
     def status(self, type_name: str, task_id: str) -> Status | None:
+        try:
+            return self._status(type_name, task_id)
+        except UnreadableResultError:
+            _say_dropped(type_name, [task_id])
+        with self._connection.client() as client:
+            client.delete(self._keys.result(type_name, task_id))
+            return self._status(type_name, task_id)
+
+    def _status(self, type_name: str, task_id: str) -> Status | None:
         call = self._status_call(type_name, task_id)
         with self._connection.client() as client:
             load, record, *text = scripts.run(client, [call])[0]
-            if record is None:
-                return None
-            status = read_status(type_name, task_id, int(load), record)
+        if record is None:
+            return None
+        status = read_status(type_name, task_id, int(load), record)
         status.input = text[0] if text else None
         return status
 
@@ -115,6 +143,9 @@ class RedisManager(TaskManager):
             if record is None:
                 return None
             if record == b"terminal":
+                there = self.status(type_name, task_id)  # drops a result that cannot be read
+                if there is None or not there.state.terminal:
+                    return self.cancel(type_name, task_id)
                 raise AlreadyTerminalError(f"task {task_id} is finished already")
             status = read_status(type_name, task_id, 0, record)
         load = self.load([type_name])[0]
@@ -348,6 +379,16 @@ def crashed_failure() -> str:
 def ms(seconds: float) -> int:
     """Whole milliseconds, at least one."""
     return max(1, round(seconds * 1000))
+
+
+def _say_dropped(type_name: str, ids: Sequence[str]) -> None:
+    log.warning(
+        "results in Redis that cannot be read are dropped: %d, the first of %s task %s; "
+        "does another program write to these keys?",
+        len(ids),
+        type_name,
+        ids[0],
+    )
 
 
 def _grouped(items: Sequence[_Item]) -> list[tuple[str, list[_Item]]]:

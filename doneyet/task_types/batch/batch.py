@@ -62,7 +62,7 @@ class _Job(TaskType):
     """What both types of jobs have in common."""
 
     coordinated = True
-    input_ttl_s, result_ttl_s, failure_ttl_s = INPUT_TTL_S, RESULT_TTL_S, 1.0
+    input_ttl_s, result_ttl_s = INPUT_TTL_S, RESULT_TTL_S
     max_attempts = MAX_ATTEMPTS
 
     class Output(BaseModel):

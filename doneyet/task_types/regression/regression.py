@@ -179,8 +179,6 @@ class Fit(TaskType):
 class _WithModel(TaskType):
     """What needs a fitted regression."""
 
-    # Fitted meanwhile, it is to be found when somebody asks again.
-    failure_ttl_s = 1.0
     echo = frozenset({"model"})
 
     def load(self) -> None:
@@ -216,8 +214,9 @@ class _WithModel(TaskType):
             answer = self.recall(FIT, name)
             if answer is None:
                 raise ValueError(
-                    f"there is no fitted model {name}: POST its data to /fit, and try again when "
-                    f"that is done; a model is kept for {self.result_ttl_s:g} s"
+                    f"there is no fitted model {name}, which is kept for {self.result_ttl_s:g} s: "
+                    "POST its data to /fit; when that is done, submit again with Cache-Control: "
+                    f"no-cache, or {self.failure_ttl_s:g} s later"
                 )
             self._known[name] = self._math.Fitted(
                 exponents=[tuple(each["powers"]) for each in answer["coefficients"]],

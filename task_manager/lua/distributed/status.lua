@@ -6,13 +6,14 @@
 -- KEYS[5]  string  result
 -- ARGV[1]  string  id
 -- ARGV[2]  string  what the keys of claims begin with, before the owner
--- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
+-- returns  the load, then: false (unknown) | its result record | "unreadable" | "running " + value [+ "\n" + progress]
 --          | "waiting attempts submitted_ms"; then the input of a waiting or running task
+-- include parts/result_in
 local waiting, inputs, running, progress, result_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local id, claims_prefix, t = ARGV[1], ARGV[2], redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local load = redis.call('HLEN', running) + redis.call('ZCOUNT', waiting, now + 1, '+inf')
-local record = redis.call('GET', result_key)
+local record = result_in(result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
 local owner = held and held:match('^(%S+) %d+ %d+ %d+ %d+')

@@ -14,8 +14,9 @@
 -- ARGV[5]  0 or 1  by turn: tasks are claimed by arrival, so each has its place in turns
 -- ARGV[6]  string  what the keys of claims begin with, before the owner
 -- ARGV[7+] string  the n ids, then the n inputs (canonical JSON)
--- returns  the load, then per task: its result record | "running " + value [+ "\n" + progress]
+-- returns  the load, then per task: its result record | "unreadable" | "running " + value [+ "\n" + progress]
 --          | "waiting" | "overloaded"
+-- include parts/result_in
 local waiting, inputs, running, progress, wake = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local turns, owners, channel, claims_prefix = KEYS[6], KEYS[7], ARGV[4], ARGV[6]
 local ttl_ms, max_load, discard, by_turn = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[5] == '1'
@@ -49,7 +50,7 @@ end
 
 local reply, created = {}, 0
 for i = 1, n do
-  local id, record = ARGV[6 + i], redis.call('GET', KEYS[7 + i])
+  local id, record = ARGV[6 + i], result_in(KEYS[7 + i])
   if record and (discard == '1' or record:sub(1, 9) == 'cancelled') then
     redis.call('DEL', KEYS[7 + i])
     redis.call('PUBLISH', channel, id)

@@ -8,9 +8,10 @@
 -- ARGV[2]  int     input database
 -- ARGV[3]  string  id
 -- ARGV[4]  string  what the keys of claims begin with, before the owner
--- returns  the load, then: false (unknown) | its result record | "running " + value [+ "\n" + progress]
+-- returns  the load, then: false (unknown) | its result record | "unreadable" | "running " + value [+ "\n" + progress]
 --          | "waiting attempts submitted_ms"; then the input of a waiting or running task
 -- include parts/counted
+-- include parts/result_in
 local wanted, running, progress, result_key, input_key = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local main_db, input_db, id, claims_prefix, t = ARGV[1], ARGV[2], ARGV[3], ARGV[4], redis.call('TIME')
 local total = counted(wanted, tonumber(t[1]))
@@ -18,7 +19,7 @@ redis.call('SELECT', input_db)
 local most, text = redis.call('DBSIZE'), redis.call('GET', input_key)
 redis.call('SELECT', main_db)
 local load = redis.call('HLEN', running) + math.min(total, most)
-local record = redis.call('GET', result_key)
+local record = result_in(result_key)
 if record then return { load, record } end
 local held = redis.call('HGET', running, id)
 local owner = held and held:match('^(%S+) %d+ %d+ %d+ %d+$')

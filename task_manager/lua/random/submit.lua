@@ -14,9 +14,10 @@
 -- ARGV[7]  string  channel of finished tasks
 -- ARGV[8]  string  what the keys of claims begin with, before the owner
 -- ARGV[9+] string  the n ids, then the n inputs (canonical JSON)
--- returns  the load, then per task: its result record | "running " + value [+ "\n" + progress]
+-- returns  the load, then per task: its result record | "unreadable" | "running " + value [+ "\n" + progress]
 --          | "waiting" | "overloaded"
 -- include parts/counted
+-- include parts/result_in
 local wanted, running, progress, wake, owners = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local main_db, input_db, task_type, ttl_ms, max_load = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
 local discard, channel, claims_prefix = ARGV[6], ARGV[7], ARGV[8]
@@ -43,7 +44,7 @@ end
 
 local reply, moved, created = {}, {}, 0
 for i = 1, n do
-  local id, record = ARGV[8 + i], redis.call('GET', KEYS[5 + i])
+  local id, record = ARGV[8 + i], result_in(KEYS[5 + i])
   if record and (discard == '1' or record:sub(1, 9) == 'cancelled') then
     redis.call('DEL', KEYS[5 + i])
     redis.call('PUBLISH', channel, id)

@@ -18,6 +18,7 @@ redis.call('ZREM', waiting, id)
 redis.call('HDEL', inputs, id)
 if not score or not text or tonumber(score) <= now then return false end
 local attempts, submitted, at = text:match('^(%d+) (%d+)\n()')
+if not at then return false end
 local input = text:sub(at)
 local record = ('%s %.0f %s %.0f %d'):format(owner, score, submitted, now, attempts + 1)
 redis.call('HSET', running, id, record)
