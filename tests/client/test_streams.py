@@ -197,14 +197,14 @@ def test_no_folder_for_the_output(server: StubServer, source: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("do", ["run", "map"])
+@pytest.mark.parametrize("do", ["ask", "map"])
 def test_interrupted(
     stub: MakeStub, source: Path, tmp_path: Path, number: signal.Signals, code: int, do: str
 ) -> None:
-    """Quietly, with no half file; what was asked is there to be asked again."""
-    if do == "run":
+    """Quietly, with no half file; what was submitted can be polled again."""
+    if do == "ask":
         server = stub(in_turn(Says(202, pending(1))))
-        arguments: list[object] = ["run", "double", "number=1"]
+        arguments: list[object] = ["ask", "double", "number=1"]
     else:
         server = stub(lambda asked: Says(200, [pending(item["number"]) for item in asked.body]))
         arguments = ["map", "double", source, "-o", tmp_path / "out.jsonl", "-q"]
