@@ -5,11 +5,16 @@ from __future__ import annotations
 import mmap
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
-# 64-bit words at the start, then the ids of the current run, joined by newlines.
-_RUN, _LENGTH, _SINCE, _ALONE, _READY, _BEAT, _REVOCATIONS, _SUSPECTS = range(8)
-_HEADER_BYTES = 8 * 8
+# 64-bit words at the start, then, joined by newlines, the ids of what runs and of what is prepared.
+_READY, _BEAT, _REVOCATIONS, _SUSPECTS = range(4)
+_RUNNING, _PREPARING = 4, 8
+_NUMBER, _LENGTH, _SINCE, _ALONE = range(4)
+"""From `_RUNNING` and from `_PREPARING` on."""
+_HEADER_BYTES = 12 * 8
 _BYTES_PER_ID = 64
 
 
@@ -27,44 +32,86 @@ class Run(NamedTuple):
         return (time.monotonic_ns() - self.since_ns) / 1e9
 
 
-class StatusBoard:
-    """A few words of memory shared by one worker process, which writes, and its supervisor.
+class _Entry:
+    """One thing that goes on, on the board. `since` is written last and cleared first, so that what
+    is read while it is set, before and after, is one run."""
 
-    The supervisor writes `revocations` and `takes_suspects`. Writing costs about a microsecond,
-    since it happens for every batch. `since` is written last and cleared first, so that what is
-    read while it is set, before and after, is one run.
-    """
-
-    def __init__(self, fd: int) -> None:
-        self._memory = mmap.mmap(fd, 0)
-        self._words = memoryview(self._memory)[:_HEADER_BYTES].cast("Q")
+    def __init__(self, memory: mmap.mmap, words: memoryview, first: int, start: int) -> None:
+        self._memory, self._start = memory, start
+        self._words = words[first : first + 4]
         self._number = 0
 
-    @staticmethod
-    def size(most_ids: int) -> int:
-        """How many bytes the file needs for batches of up to `most_ids` tasks."""
-        return _HEADER_BYTES + _BYTES_PER_ID * most_ids
-
-    def begin(self, ids: list[str], *, alone: bool = False) -> None:
-        """A batch begins to run."""
+    def begin(self, ids: list[str], *, alone: bool) -> None:
         text = "\n".join(ids).encode()
-        end = _HEADER_BYTES + len(text)
-        self._memory[_HEADER_BYTES:end] = text
+        self._memory[self._start : self._start + len(text)] = text
         self._number += 1
         words = self._words
-        words[_RUN] = self._number
+        words[_NUMBER] = self._number
         words[_LENGTH] = len(text)
         words[_ALONE] = alone
         words[_SINCE] = time.monotonic_ns()
 
     def end(self) -> None:
-        """The batch has run."""
         self._words[_SINCE] = 0
 
     @property
     def next_number(self) -> int:
+        return int(self._words[_NUMBER]) + 1
+
+    def read(self) -> Run | None:
+        while since_ns := self._words[_SINCE]:
+            number, length = self._words[_NUMBER], self._words[_LENGTH]
+            alone = bool(self._words[_ALONE])
+            text = self._memory[self._start : self._start + length]
+            if (self._words[_SINCE], self._words[_NUMBER]) == (since_ns, number):
+                return Run(number, since_ns, frozenset(text.decode().split("\n")), alone)
+        return None
+
+    def close(self) -> None:
+        self._words.release()
+
+
+class StatusBoard:
+    """A few words of memory shared by one worker process, which writes, and its supervisor.
+
+    The supervisor writes `revocations` and `takes_suspects`. Writing costs about a microsecond,
+    since it happens for every batch.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._memory = mmap.mmap(fd, 0)
+        self._words = memoryview(self._memory)[:_HEADER_BYTES].cast("Q")
+        half = (len(self._memory) - _HEADER_BYTES) // 2
+        self._run = _Entry(self._memory, self._words, _RUNNING, _HEADER_BYTES)
+        self._preparation = _Entry(self._memory, self._words, _PREPARING, _HEADER_BYTES + half)
+
+    @staticmethod
+    def size(most_ids: int) -> int:
+        """How many bytes the file needs for batches of up to `most_ids` tasks."""
+        return _HEADER_BYTES + 2 * _BYTES_PER_ID * most_ids
+
+    def begin(self, ids: list[str], *, alone: bool = False) -> None:
+        """A batch begins to run."""
+        self._run.begin(ids, alone=alone)
+
+    def end(self) -> None:
+        """The batch has run."""
+        self._run.end()
+
+    @contextmanager
+    def preparing(self, ids: list[str]) -> Iterator[None]:
+        """Meanwhile the inputs of these tasks, a batch at most, are made ready to run."""
+        self.beat()
+        self._preparation.begin(ids, alone=False)
+        try:
+            yield
+        finally:
+            self._preparation.end()
+
+    @property
+    def next_number(self) -> int:
         """The number that the next run will have; also right on the supervisor's side."""
-        return self._words[_RUN] + 1
+        return self._run.next_number
 
     def set_ready(self) -> None:
         """All task types are loaded."""
@@ -103,15 +150,15 @@ class StatusBoard:
 
     def read(self) -> Run | None:
         """The batch that runs right now; None between batches."""
-        while since_ns := self._words[_SINCE]:
-            number, length = self._words[_RUN], self._words[_LENGTH]
-            alone = bool(self._words[_ALONE])
-            text = self._memory[_HEADER_BYTES : _HEADER_BYTES + length]
-            if (self._words[_SINCE], self._words[_RUN]) == (since_ns, number):
-                return Run(number, since_ns, frozenset(text.decode().split("\n")), alone)
-        return None
+        return self._run.read()
+
+    def read_preparing(self) -> Run | None:
+        """The inputs that are being made ready right now; None where there are none."""
+        return self._preparation.read()
 
     def close(self) -> None:
+        self._run.close()
+        self._preparation.close()
         self._words.release()
         self._memory.close()
 

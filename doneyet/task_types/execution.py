@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ from doneyet.task_types.error_text import MOST_DETAIL, clean, described, named, 
 from doneyet.task_types.output_json import output_json
 
 log = logging.getLogger(__name__)
+
+MOST_COST = 1e12
+"""Most that one input may cost: costs are added up, and none may be lost in the sum."""
 
 
 class Answer(NamedTuple):
@@ -54,14 +58,35 @@ def make_ready(
         try:
             item = task_type.Input.model_validate_json(text)
             ready.append(Ready(item, item, task_id))
-        except Exception as error:  # a validator of its own may raise anything
-            ready.append(Ready(None, error, task_id))
+        except BaseException as error:  # a validator of its own may raise anything
+            ready.append(Ready(None, _let_go(error), task_id))
     if type(task_type).prepare is not TaskType.prepare:
         good = [place for place, each in enumerate(ready) if each.item is not None]
         prepared = _prepare_or_split(task_type, [ready[place].item for place in good])
         for place, made in zip(good, prepared, strict=True):
             ready[place] = ready[place]._replace(prepared=made)
     return ready
+
+
+def priced(task_type: TaskType, ready: Ready) -> tuple[Ready, float]:
+    """`ready` and what it costs; refused, and 0, where that cannot be told; never raises."""
+    if isinstance(ready.prepared, BaseException):
+        return ready, 0.0  # it is refused before anything runs
+    try:
+        cost: Any = task_type.cost(ready.prepared)
+    except BaseException as error:  # also what is meant to end a process: it is somebody's input
+        log.warning("%s.cost raised %s", task_type.name, described(error))
+        return ready._replace(prepared=_let_go(error)), 0.0
+    try:
+        number = math.nan if isinstance(cost, str | bytes) else float(cost)
+    except BaseException:
+        number = math.nan
+    if 0 <= number <= MOST_COST:
+        return ready, number
+    wrong = (
+        f"{task_type.name}.cost gave {_shown(cost)}; it must give a number from 0 to {MOST_COST:g}"
+    )
+    return ready._replace(prepared=RuntimeError(wrong)), 0.0
 
 
 def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
@@ -99,17 +124,47 @@ def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
 
 def _prepare_or_split(task_type: TaskType, items: Sequence[Any]) -> list[Any]:
     """What `run` gets per item, or an exception; what raises is prepared one by one."""
+    if not items:
+        return []
     try:
-        prepared = list(task_type.prepare(items)) if items else []
-        if len(prepared) == len(items):
-            return prepared
-        wrong = f"{task_type.name}.prepare gave {len(prepared)} items for {len(items)} inputs"
-        log.error(wrong)
-        return [RuntimeError(wrong)] * len(items)
+        prepared = task_type.prepare(items)
+        return _as_many(f"{task_type.name}.prepare", prepared, "items", len(items))
+    except _WrongFormError as error:
+        log.error(str(error))
+        return [RuntimeError(str(error))] * len(items)
     except BaseException as error:  # also what is meant to end a process: it is somebody's input
         if len(items) == 1:
-            return [error.with_traceback(None)]
+            return [_let_go(error)]
     return [_prepare_or_split(task_type, [item])[0] for item in items]
+
+
+class _WrongFormError(Exception):
+    """Raised when a task type's method gives no list of the right length; says so."""
+
+
+def _as_many(who: str, returned: Any, what: str, count: int) -> list[Any]:
+    """`returned`, which should be `count` things, as a list.
+
+    Raises:
+        _WrongFormError: it is not.
+    """
+    if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
+        raise _WrongFormError(f"{who} gave {type(returned).__name__}, and no list of {what}")
+    given = list(islice(returned, count + 1))  # it may go on for ever
+    if len(given) == count:
+        return given
+    number = "more" if len(given) > count else f"{len(given)}"
+    raise _WrongFormError(f"{who} gave {number} {what} for {count} inputs")
+
+
+def _shown(value: object) -> str:
+    """`value` in a few characters, whatever it is."""
+    if isinstance(value, int) and abs(value) >= 10**20:
+        return "a huge int"  # whose digits Python may refuse to write
+    try:
+        return repr(value)[:40] if isinstance(value, int | float | str) else type(value).__name__
+    except BaseException:
+        return type(value).__name__
 
 
 def _run_or_split(
@@ -125,16 +180,10 @@ def _run_or_split(
         )
     try:
         returned = task_type.run([each.prepared for each in items])
-        if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
-            wrong = f"{task_type.name}.run gave {type(returned).__name__}, and no list of results"
-        else:
-            outcomes = list(islice(returned, len(items) + 1))
-            if len(outcomes) == len(items):
-                return outcomes
-            count = "more" if len(outcomes) > len(items) else f"{len(outcomes)}"
-            wrong = f"{task_type.name}.run gave {count} results for {len(items)} inputs"
-        log.error("%s failed: %s", _named(task_type, items), wrong)
-        return [RuntimeError(wrong)] * len(items)
+        return _as_many(f"{task_type.name}.run", returned, "results", len(items))
+    except _WrongFormError as error:
+        log.error("%s failed: %s", _named(task_type, items), error)
+        return [RuntimeError(str(error))] * len(items)
     except BaseException as error:  # also what is meant to end a process: it is somebody's input
         why = described(error)
         if len(items) == 1:
@@ -169,18 +218,26 @@ def _let_go(error: BaseException) -> BaseException:
 def answer_of(task_type: TaskType, item: BaseModel, outcome: Any, task_id: str = "") -> Answer:
     """The answer to one input, from the output, or the exception, that came of it."""
     if isinstance(outcome, BaseException):
-        return failure("task-failed", described(outcome), task_type.echo_json(item))
+        return failure("task-failed", described(outcome), _echo(task_type, item))
     try:
         if not isinstance(outcome, task_type.Output):
             outcome = task_type.Output.model_validate(outcome)
         return Answer(True, _join(task_type.echo_json(item), output_json(outcome)))
-    except Exception as error:  # a validator or serializer of its own may raise anything
+    except BaseException as error:  # a validator or serializer of its own may raise anything
         why = described(error)
         log.error(
             "%s returned something that is not an Output: %s", named(task_type.name, [task_id]), why
         )
         detail = f"{task_type.name} gave an answer of the wrong form: {why}"
-        return failure("invalid-output", detail, task_type.echo_json(item))
+        return failure("invalid-output", detail, _echo(task_type, item))
+
+
+def _echo(task_type: TaskType, item: BaseModel) -> bytes:
+    """What a failure repeats of its input; nothing where that cannot be had."""
+    try:
+        return task_type.echo_json(item)
+    except BaseException:  # a serializer of its own may raise anything
+        return b"{}"
 
 
 def _join(first: bytes, second: bytes) -> bytes:

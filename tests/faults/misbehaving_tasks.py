@@ -259,6 +259,53 @@ class Limited(Misbehaving):
     timeout_s = 1.0
 
 
+COSTS: dict[str, Any] = {
+    "cost text": "x",
+    "cost nan": math.nan,
+    "cost inf": math.inf,
+    "cost a negative": -5,
+    "cost a fortune": 10**400,
+    "cost nothing known": None,
+}
+"""What `cost` gives where `do` says so."""
+
+PREPARED: dict[str, Callable[[list[Any]], Any]] = {
+    "prepare None": lambda _: None,
+    "prepare too few": lambda items: items[1:],
+    "prepare for ever": lambda items: iter(lambda: items[0], None),
+}
+"""What `prepare` gives as a whole where one of its inputs says so."""
+
+
+class Preparing(Misbehaving):
+    """What its inputs do, they do when they are prepared, or are asked for their cost."""
+
+    name, endpoint = "misbehaving-preparing", "/misbehaving-preparing"
+    max_batch_size = 4
+    max_batch_cost = 4.0
+    timeout_s = 3.0
+
+    def prepare(self, inputs: Sequence[Any]) -> Any:
+        for item in inputs:
+            if item.do in PREPARED:
+                return PREPARED[item.do](list(inputs))
+            if item.do in ACTS:
+                ACTS[item.do](item)
+        return inputs
+
+    def cost(self, item: Any) -> Any:
+        if item.do == "cost an error":
+            raise ValueError("it is priceless")
+        if item.do == "cost an exit":
+            raise SystemExit(3)
+        if item.do == "cost an eternity":
+            time.sleep(600)
+        return COSTS.get(item.do, 1)
+
+    def run(self, inputs: Sequence[Any]) -> Any:
+        return [Output(square=item.n**2) for item in inputs]
+
+
 def task_types(_settings: object) -> list[TaskType]:
     """All of the above."""
-    return [Misbehaving(), Batched(), Limited()]
+    return [Misbehaving(), Batched(), Limited(), Preparing()]

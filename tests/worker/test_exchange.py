@@ -12,11 +12,11 @@ import pytest
 from pydantic import BaseModel
 
 from doneyet.task_types import TaskType
-from task_manager.interface import State
+from task_manager.interface import Claim, State
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.process.batch_queue import Desk
-from worker.process.claim_loop import Exchange
+from worker.process.claim_loop import MOST_FAILURES, Exchange
 from worker.process.executor import Runner
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
 from worker.process.progress import ProgressReports
@@ -59,6 +59,7 @@ class Process:
         *,
         takes_suspects: bool = False,
         suspects_in_s: float = 0.0,
+        begin: bool = True,
     ) -> None:
         self.desk = Desk()
         self._fd = make_board_file(kind.max_batch_size)
@@ -80,7 +81,8 @@ class Process:
             suspects_in_s=suspects_in_s,
         )
         runner = Runner(self.desk, self.board, progress, owner="owner")
-        self._threads = [threading.Thread(target=run) for run in (self.exchange.run, runner.run)]
+        both = (self.exchange.run, runner.run) if begin else ()
+        self._threads = [threading.Thread(target=run) for run in both]
         for thread in self._threads:
             thread.start()
 
@@ -369,3 +371,44 @@ def test_progress_is_sent_while_a_batch_runs(
     kind.progress(1, 0.5, "half")
     wait_until(lambda: manager.reports, description="the report is there")
     assert manager.reports == {"b": (kind.name, 0.5, "half")}
+
+
+class _Unbatchable(Controlled):
+    """What nobody foresaw happens when its claims are made batches."""
+
+    max_batch_size = 4
+    max_batch_cost = 1.0
+
+    @property
+    def batch_overhead(self) -> float:  # type: ignore[override]
+        raise RuntimeError("nobody foresaw this")
+
+
+def test_what_cannot_be_made_batches_runs_alone(manager: FakeManager, start: Start) -> None:
+    """The claims are answered one by one; nothing is tried for ever."""
+    kind = _Unbatchable()
+    kind.loaded = True
+    manager.add("controlled", "a", "b", "c")
+    start(kind)
+    wait_for_results(manager, 3)
+    assert sorted(kind.batches) == [["a"], ["b"], ["c"]]
+
+
+def test_what_fails_for_ever_ends_the_process(
+    manager: FakeManager, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new one, with each task by itself, may get on; a failure that passes is waited out."""
+    monkeypatch.setattr("worker.process.claim_loop.FAILED_WAIT_S", 0.01)
+    process = start(begin=False)
+    failing = iter([True, True, False, *[True] * 9])
+
+    def fail_often(*_arguments: object, **_named: object) -> list[Claim]:
+        if next(failing):
+            raise ValueError("a reply that nobody foresaw")
+        return []
+
+    monkeypatch.setattr(manager, "claim", fail_often)
+    for _ in range(3 + MOST_FAILURES - 1):
+        assert not process.exchange.run_once()
+    with pytest.raises(ValueError, match="nobody foresaw"):
+        process.exchange.run_once()

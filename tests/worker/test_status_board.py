@@ -111,7 +111,8 @@ def test_a_run_that_begins_while_another_is_read_is_read_instead(board_fd: int) 
     """Not the ids of the one with the number of the other."""
     writer, reader = StatusBoard(board_fd), StatusBoard(board_fd)
     writer.begin(["a"])
-    memory = reader._memory
+    entry = reader._run
+    memory = entry._memory
     turns = iter([True])
 
     class Interrupted:
@@ -123,10 +124,10 @@ def test_a_run_that_begins_while_another_is_read_is_read_instead(board_fd: int) 
                 writer.begin(["b"])
             return memory[part]
 
-    reader._memory = Interrupted()  # type: ignore[assignment]
+    entry._memory = Interrupted()  # type: ignore[assignment]
     run = reader.read()
     assert run is not None
     assert (run.number, run.ids) == (2, frozenset("b"))
-    reader._memory = memory
+    entry._memory = memory
     writer.close()
     reader.close()

@@ -29,12 +29,10 @@ from worker.process.claim_loop import Exchange
 from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
-from worker.supervisor.child import EXIT_NOT_LOADED
+from worker.supervisor.child import EXIT_BROKEN, EXIT_NOT_LOADED
 from worker.type_selection import served_registry
 
 log = logging.getLogger(__name__)
-
-EXIT_BROKEN = 70
 
 SWITCH_INTERVAL_S = 0.001
 """While a handler computes in Python, the other thread gets its turn after this long."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.execution import Ready, make_ready
+from doneyet.task_types.execution import Ready, make_ready, priced
 from task_manager.interface import Claim
 
 
@@ -26,15 +27,24 @@ class Batch(NamedTuple):
     """The last one that came of its claim: time to store results and ask for more."""
 
 
+Watched = Callable[[Sequence[Claim]], AbstractContextManager[None]]
+"""Says of which claims inputs are being prepared meanwhile."""
+
+
 def make_batches(
-    claims: Sequence[Claim], types: Mapping[str, TaskType], *, in_order: bool = False
+    claims: Sequence[Claim],
+    types: Mapping[str, TaskType],
+    *,
+    in_order: bool = False,
+    watched: Watched = lambda _: nullcontext(),
 ) -> list[Batch]:
     """`claims` as batches that keep to each type's `max_batch_size` and `max_batch_cost`.
 
     A claim to be run alone gets a batch of its own. Types that say what an input costs get inputs
     of like cost together, so that little is padded. Types come in the order of their first claim.
-    Inputs of types that prepare them are prepared here, while the batch before computes. With
-    `in_order` the batch of the first claim comes first, and so on.
+    Inputs of types that prepare them are prepared here, while the batch before computes; at most
+    `max_batch_size` at once, within `watched`, since they may never come to an end. With `in_order`
+    the batch of the first claim comes first, and so on.
     """
     batches: list[Batch] = []
     grouped: dict[str, list[Claim]] = {}
@@ -46,13 +56,22 @@ def make_batches(
     for name, members in grouped.items():
         task_type = types[name]
         if _looks_ahead(task_type):
-            batches.extend(_prepared(task_type, members, in_order))
+            batches.extend(_prepared(task_type, members, in_order, watched))
         elif task_type.max_batch_size == 1:
             batches.extend([Batch(task_type, (claim,)) for claim in members])
         else:
             batches.extend(
                 Batch(task_type, part, weight=len(part)) for part in _cut(members, task_type)
             )
+    return _last_marked(batches)
+
+
+def make_batches_unseen(claims: Sequence[Claim], types: Mapping[str, TaskType]) -> list[Batch]:
+    """Each of `claims` alone, its input not looked at before it runs."""
+    return _last_marked([Batch(types[claim.type], (claim,)) for claim in claims])
+
+
+def _last_marked(batches: list[Batch]) -> list[Batch]:
     if batches:
         batches[-1] = batches[-1]._replace(last=True)
     return batches
@@ -82,28 +101,37 @@ def _looks_ahead(task_type: TaskType) -> bool:
     )
 
 
-def _prepared(task_type: TaskType, claims: Sequence[Claim], in_order: bool) -> list[Batch]:
+def _prepared(
+    task_type: TaskType, claims: Sequence[Claim], in_order: bool, watched: Watched
+) -> list[Batch]:
     """Batches of inputs of like cost; a batch weighs its dearest input times its size.
 
     They come in random order, unless they are to come in that of the claims. What is claimed and
     not begun soon goes back, so in the order of their costs the dearest could wait for ever while
     cheap ones keep coming.
     """
-    ready = make_ready(task_type, [claim.input for claim in claims], [claim.id for claim in claims])
-    costs = [_cost(task_type, each) for each in ready]
-    parts = list(_cut_by_cost(task_type, costs))
+    ready: list[Ready] = []
+    costs: list[float] = []
+    for part in _cut(claims, task_type):
+        with watched(part):
+            inputs, ids = [claim.input for claim in part], [claim.id for claim in part]
+            for made in make_ready(task_type, inputs, ids):
+                each, cost = priced(task_type, made)
+                ready.append(each)
+                costs.append(cost)
+    places = list(_cut_by_cost(task_type, costs))
     if in_order:
-        parts.sort(key=min)
+        places.sort(key=min)
     else:
-        random.shuffle(parts)
+        random.shuffle(places)
     return [
         Batch(
             task_type,
-            [claims[at] for at in part],
-            [ready[at] for at in part],
-            weight=max(1.0, costs[part[-1]] * len(part)),
+            [claims[at] for at in chosen],
+            [ready[at] for at in chosen],
+            weight=max(1.0, costs[chosen[-1]] * len(chosen)),
         )
-        for part in parts
+        for chosen in places
     ]
 
 
@@ -127,9 +155,3 @@ def _cut_by_cost(task_type: TaskType, costs: Sequence[float]) -> Iterator[list[i
         paid += costs[place]
     if part:
         yield part
-
-
-def _cost(task_type: TaskType, ready: Ready) -> float:
-    if isinstance(ready.prepared, Exception):
-        return 0.0  # it is refused before anything runs
-    return task_type.cost(ready.prepared)

@@ -13,7 +13,7 @@ from doneyet.task_types import TaskType
 from task_manager.errors import UnavailableError
 from task_manager.interface import Answering, Claim, Result
 from worker.process.batch_queue import Desk
-from worker.process.batcher import make_batches, missing
+from worker.process.batcher import Batch, make_batches, make_batches_unseen, missing
 from worker.process.claim_size import ClaimSize
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
 from worker.process.progress import ProgressReports
@@ -28,6 +28,8 @@ IDLE_WAIT_S = 0.5
 
 TOP_UP_EVERY_S = 0.002
 FAILED_WAIT_S = 1.0
+MOST_FAILURES = 4
+"""Passes in a row that may fail for no reason that is known; then the process ends."""
 
 
 class Exchange:
@@ -80,28 +82,42 @@ class Exchange:
         self._backlog = False
         self._unstored: list[Result] = []
         self._unclear_since_s: float | None = None
+        self._failures = 0  # passes in a row that raised what nobody foresaw
         self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
 
     def run(self) -> None:
-        """Works until the desk is stopping and all that ran is stored; ends the main thread."""
+        """Works until the desk is stopping and all that ran is stored; ends the main thread.
+
+        Raises:
+            Exception: as `run_once`.
+        """
         while not self.run_once():
             pass
         self._desk.end()
 
     def run_once(self) -> bool:
-        """One pass; True when everything is over."""
+        """One pass; True when everything is over.
+
+        Raises:
+            Exception: the pass failed, as those before it; the process is to be replaced.
+        """
         self._board.beat()
         self._desk.wait(self._patience_s())
         self._board.beat()
         try:
             self._collect()
             over = self._pass()
+            self._failures = 0
             self._outage.over()
         except UnavailableError as error:
             over = False
             self._desk.wait(self._outage.began(error))
         except Exception:
-            # Whatever it is: results that wait to be stored are worth more than a new process.
+            # Results that wait to be stored are worth a few tries, but what fails for ever is to
+            # end: in a new process, with each task by itself, it may not fail, or does so alone.
+            self._failures += 1
+            if self._failures == MOST_FAILURES:
+                raise
             log.exception("exchanging tasks with Redis failed; trying again")
             over = False
             self._unclear_since_s = self._unclear_since_s or time.monotonic()
@@ -204,13 +220,26 @@ class Exchange:
             self._batch_size = max(self._types[claim.type].max_batch_size for claim in claims)
         if top_up:
             claims = self._topped_up(claims)
-        batches = make_batches(claims, self._types, in_order=self._in_order)
+        batches = self._batches(claims)
         self._pace.take(batches)
         self._held += len(claims)
         self._held_since_s = time.monotonic()
         self._look_at_held_s = self._held_since_s + HELD_MOST_S
         self._grouped = any(batch.ready is not None for batch in batches)
         self._desk.put(batches)
+
+    def _batches(self, claims: list[Claim]) -> list[Batch]:
+        try:
+            return make_batches(
+                claims,
+                self._types,
+                in_order=self._in_order,
+                watched=lambda part: self._board.preparing([claim.id for claim in part]),
+            )
+        except Exception:
+            # Somebody's type, or we, did what nobody foresaw: each claim answers for itself.
+            log.exception("%d inputs cannot be made batches; each runs alone", len(claims))
+            return make_batches_unseen(claims, self._types)
 
     def _topped_up(self, claims: list[Claim]) -> list[Claim]:
         """`claims`, and more of the types whose last batch may wait for more until its deadline."""

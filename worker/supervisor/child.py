@@ -20,6 +20,11 @@ EXIT_NOT_LOADED = 3
 """What a worker process exits with that cannot load a task type; it has said why."""
 
 
+EXIT_BROKEN = 70
+"""What a worker process exits with one of whose threads failed; it has said how. Any of the tasks
+that it held may be to blame."""
+
+
 class Why(enum.Enum):
     """Why a supervisor kills a worker process."""
 

@@ -22,7 +22,7 @@ from worker.jobs.coordinator import Coordinator
 from worker.redis_outage import Outage
 from worker.status_board import Run
 from worker.supervisor.backoff import Backoff
-from worker.supervisor.child import EXIT_NOT_LOADED, Child, Why, describe_exit
+from worker.supervisor.child import EXIT_BROKEN, EXIT_NOT_LOADED, Child, Why, describe_exit
 from worker.supervisor.leases import Leases
 from worker.supervisor.recovery import Recoveries, Recovery
 from worker.supervisor.unresponsive import Silence
@@ -65,6 +65,10 @@ class Slot:
             return False
         run = self.child.board.read()
         return run is None or run.running_for_s() < BUSY_S
+
+
+def _ids(run: Run | None) -> frozenset[str]:
+    return run.ids if run is not None else frozenset()
 
 
 def choose_who_takes_suspects(slots: Sequence[Slot]) -> None:
@@ -170,12 +174,15 @@ class Supervisor:
 
     def _on_exit(self, slot: Slot, child: Child, code: int) -> None:
         run = child.board.read()
+        preparation = child.board.read_preparing()
         if child.serving:
-            self._recoveries.add(self._recovery(child, run))
+            self._recoveries.add(self._recovery(child, run, code))
             if self._turns is not None:
                 self._turns.end(child)
         if child.killed is None and not self._stop_signals:
             doing = f" while it ran {self._watchdog.named(run)}" if run else ""
+            if preparation:
+                doing += f" while it prepared {self._watchdog.named(preparation)}"
             cannot_load = code == EXIT_NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
             ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
@@ -185,7 +192,7 @@ class Supervisor:
                 log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
             if ends and not cannot_load:
                 log.error("this worker ends, since not all its processes can serve")
-        slot.died_running = run is not None
+        slot.died_running = run is not None or preparation is not None
         if child.board.next_number > 1 or time.monotonic() - child.started_s > LIVED_WELL_S:
             slot.backoff.reset()  # it was started well; if anything, what it ran is to blame
         delay_s = 0.0 if child.killed else slot.backoff.next_s()
@@ -193,21 +200,23 @@ class Supervisor:
         slot.child = None
         child.close()
 
-    def _recovery(self, child: Child, run: Run | None) -> Recovery:
+    def _recovery(self, child: Child, run: Run | None, code: int) -> Recovery:
         """How the claims of an ended worker process go back.
 
-        What it ran when it died by itself, or over its time, is suspect and retried alone; a task
-        that ran over its time alone has failed. Whatever else it held is innocent.
+        What it ran or prepared when it died by itself, or over its time, is suspect and retried
+        alone; a task that ran over its time alone has failed. Whatever else it held is innocent.
         """
-        ids = run.ids if run is not None else frozenset()
+        prepared = child.board.read_preparing()
         if child.killed is None:
-            return Recovery(child.owner, ids)
+            if code == EXIT_BROKEN:
+                return Recovery(child.owner, None)
+            return Recovery(child.owner, _ids(run) | _ids(prepared))
         why, meant = child.killed
-        if run is None or why is not Why.TIMED_OUT or meant != run:
+        if meant is None or why is not Why.TIMED_OUT or meant not in (run, prepared):
             return Recovery(child.owner, frozenset())
-        if len(ids) > 1:
-            return Recovery(child.owner, ids)
-        return Recovery(child.owner, frozenset(), (self._timed_out(run),))
+        if len(meant.ids) > 1 or meant == prepared:
+            return Recovery(child.owner, meant.ids)
+        return Recovery(child.owner, frozenset(), (self._timed_out(meant),))
 
     def _timed_out(self, run: Run) -> Result:
         kind = self._watchdog.type_of(run)

@@ -32,9 +32,7 @@ class Silence:
             UnavailableError: Redis is away; the next pass tries again.
         """
         now_s = time.monotonic()
-        silent = [
-            child for child in children if child.serving and child.board.silent_for_s() > SILENT_S
-        ]
+        silent = [child for child in children if _is_silent(child)]
         self._next_s = {child.owner: self._next_s.get(child.owner, 0.0) for child in silent}
         for child in silent:
             if self._next_s[child.owner] <= now_s:
@@ -46,6 +44,9 @@ class Silence:
         child.board.revoke()
         run = child.board.read()
         begun = run.ids if run is not None else frozenset()
+        # What may be the reason stays here, where its time is bounded, and harms nobody else.
+        if (prepared := child.board.read_preparing()) is not None:
+            begun |= prepared.ids
         count = self._manager.release_unbegun(child.owner, self._types, begun)
         if count:
             log.info(
@@ -53,3 +54,10 @@ class Silence:
                 child.pid,
                 count,
             )
+
+
+def _is_silent(child: Child) -> bool:
+    """Not where it only prepares inputs: it is about to run what it holds, or to be ended."""
+    if not child.serving or child.board.silent_for_s() <= SILENT_S:
+        return False
+    return child.board.read() is not None or child.board.read_preparing() is None

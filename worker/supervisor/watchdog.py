@@ -22,6 +22,11 @@ cancelled task may get the same process to run it.
 """
 
 
+PREPARE_MOST_S = 60.0
+"""How long the inputs of one batch are prepared at most where their type has no `timeout_s`:
+meanwhile the process claims nothing of any type. What takes longer is prepared again alone."""
+
+
 class Watchdog:
     """Looks at the status boards of a supervisor's worker processes."""
 
@@ -44,7 +49,29 @@ class Watchdog:
                 log.info("worker process %d is killed: %s, %s", child.pid, why.value, doing)
                 child.kill(why, run)
                 self._cancelled.pop(child.owner, None)
+            elif run is None and child.serving:
+                self._bound_preparing(child)
         self._forget()
+
+    def _bound_preparing(self, child: Child) -> None:
+        """Kills `child` where it runs nothing, and prepares the same inputs for too long.
+
+        Beside a batch that runs it may go on: that has a limit of its own, and may be what holds
+        the interpreter.
+        """
+        if (prepared := child.board.read_preparing()) is None:
+            return
+        kind = self.type_of(prepared)
+        limit_s = kind.timeout_s if kind is not None else None
+        timeout_s = PREPARE_MOST_S if limit_s is None else limit_s
+        if prepared.running_for_s() > timeout_s:
+            log.warning(
+                "worker process %d is killed: it prepared inputs for longer than %g s, %s",
+                child.pid,
+                timeout_s,
+                self.named(prepared),
+            )
+            child.kill(Why.TIMED_OUT, prepared)
 
     def _verdict(self, owner: str, run: Run) -> Why | None:
         if self._cancelled.get(owner, {}).keys() & run.ids:
