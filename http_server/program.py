@@ -22,7 +22,8 @@ from task_manager.errors import MisconfiguredError, UnavailableError
 
 
 def run(settings: Settings) -> int:
-    """Checks what can be checked, then serves until SIGTERM or SIGINT; the exit code."""
+    """Checks what can be checked, then serves until SIGTERM or SIGINT; the exit code, 2
+    where a setting or a task type is wrong."""
     if settings.log_level == "debug":
         _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
     try:
@@ -32,7 +33,10 @@ def run(settings: Settings) -> int:
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":
             _check_redis(settings, registry)
-    except (TaskTypeError, SettingError, PortTakenError, MisconfiguredError) as error:
+    except (TaskTypeError, SettingError) as error:
+        _say(str(error))
+        return 2
+    except (PortTakenError, MisconfiguredError) as error:
         _say(str(error))
         return 1
     _say_where(settings)

@@ -107,7 +107,11 @@ def _option(name: str, flag: str, text: str, *, metavar: str = "TEXT", value: st
 
     def note(context: click.Context, _: click.Parameter, got: Any) -> None:
         if got:
-            given(context)[name] = value or got
+            said = value or got
+            if name == "queue_mode" and given(context).setdefault(name, said) != said:
+                other = given(context)[name]
+                raise UsageFault(f"choose one queue mode: {other} and {said} are both given")
+            given(context)[name] = said
         elif got == "":
             given(context)[name] = ""
 

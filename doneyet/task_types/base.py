@@ -109,6 +109,7 @@ class TaskType:
         Returns:
             As many items in the same order, an exception where that one input is refused.
         """
+        # At most `max_batch_size` at once, within `timeout_s`; who takes longer is tried alone.
         return inputs
 
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
@@ -143,7 +144,8 @@ class TaskType:
     def cost(self, item: Any) -> float:
         """What one input weighs against `max_batch_cost` (for a text model: its tokens).
 
-        `item` is a validated `Input`, or what `prepare` made of it.
+        `item` is a validated `Input`, or what `prepare` made of it. What is raised here, or is no
+        number from 0 to 1e12, fails that input.
         """
         return 1.0
 

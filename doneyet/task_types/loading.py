@@ -40,7 +40,7 @@ def load(task_type: TaskType) -> None:
         return
     try:
         task_type.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.debug("where it failed", exc_info=error)
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise NotLoadedError(

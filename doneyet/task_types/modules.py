@@ -49,8 +49,13 @@ def import_tasks(name: str, installed: Mapping[str, EntryPoint]) -> ModuleType:
             return module
         return importlib.import_module(BUILT_IN.get(name, name))
     except (Exception, SystemExit) as error:
-        why = f"{_place(error)}{_reason(error)}{how_to_install(error, besides=name)}"
+        why = place_and_reason(error, besides=name)
         raise TaskTypeError(f"the task module {name!r} cannot be imported: {why}") from error
+
+
+def place_and_reason(error: BaseException, besides: str = "") -> str:
+    """`iris.py:3: ValueError: no`, and what to install where a package is missing; one line."""
+    return f"{_place(error)}{_reason(error)}{how_to_install(error, besides)}"
 
 
 def search_last(folder: Path) -> None:

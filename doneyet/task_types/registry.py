@@ -3,30 +3,24 @@
 from __future__ import annotations
 
 import inspect
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
 from types import ModuleType
+from typing import TypeVar
 
-from pydantic import BaseModel
-
-from doneyet.settings import Settings, env_name
-from doneyet.task_types.base import RESERVED_FIELDS, TaskType, type_tag
-from doneyet.task_types.modules import TaskTypeError, import_tasks
+from doneyet.settings import SettingError, Settings, env_name
+from doneyet.task_types.attributes import check_attributes
+from doneyet.task_types.base import TaskType, type_tag
+from doneyet.task_types.modules import TaskTypeError, import_tasks, place_and_reason
 
 EXAMPLES = {"factorization": "flint", "regression": "numpy"}
 """The built-in types that are served where nothing is named, and the package that workers need."""
 MODELS_TABLE = "doneyet.task_types.models.models_table"
-ENTRY_POINT_GROUP = "doneyet.tasks"
-RESERVED_ENDPOINTS = frozenset(
-    {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}
-    | {"/metrics", "/openapi.json", "/docs", "/dashboard", "/static"}
-)
+Made = TypeVar("Made")
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
-_ENDPOINT = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
+ENTRY_POINT_GROUP = "doneyet.tasks"
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ def load_registry(settings: Settings) -> Registry:
         for task_type in _types_in(module, settings):
             if task_type.coordinated and settings.queue_mode == "synchronous":
                 continue  # there is no supervisor to coordinate it
-            _check(task_type)
+            check_attributes(task_type)
             if task_type.name in types:
                 raise TaskTypeError(f"two task types are called {task_type.name!r}")
             types[task_type.name] = task_type
@@ -126,7 +120,12 @@ def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:
     A class whose name begins with `_` is a base of others.
     """
     if hasattr(module, "task_types"):
-        return list(module.task_types(settings))
+        what = f"{module.__name__}.task_types(settings)"
+        made = _made(what, lambda: list(module.task_types(settings)))
+        for each in made:
+            if not isinstance(each, TaskType):
+                raise TaskTypeError(f"{what} must give TaskType objects, not {each!r:.80}")
+        return made
     classes = [
         member
         for member in vars(module).values()
@@ -139,7 +138,21 @@ def _types_in(module: ModuleType, settings: Settings) -> Iterable[TaskType]:
         raise TaskTypeError(
             f"the module {module.__name__!r} defines no TaskType and no task_types(settings)"
         )
-    return [member() for member in classes]
+    return [_made(f"{member.__name__}()", member) for member in classes]
+
+
+def _made(what: str, make: Callable[[], Made]) -> Made:
+    """What somebody's code makes.
+
+    Raises:
+        TaskTypeError: it raised something; says where and why in one line.
+    """
+    try:
+        return make()
+    except (TaskTypeError, SettingError):
+        raise  # it says what to do
+    except (Exception, SystemExit) as error:
+        raise TaskTypeError(f"{what} cannot be made: {place_and_reason(error)}") from error
 
 
 def _fill_in(task_type: TaskType, settings: Settings) -> None:
@@ -149,38 +162,3 @@ def _fill_in(task_type: TaskType, settings: Settings) -> None:
             setattr(task_type, name, getattr(settings, name))
     if not task_type.description:
         task_type.description = (inspect.getdoc(type(task_type)) or "").split("\n", 1)[0]
-
-
-def _check(task_type: TaskType) -> None:
-    kind = type(task_type).__name__
-    for attribute in ("name", "endpoint", "version", "Input", "Output"):
-        if not hasattr(task_type, attribute):
-            raise TaskTypeError(f"{kind} must define {attribute}")
-    if not _NAME.fullmatch(task_type.name):
-        raise TaskTypeError(
-            f"{kind}.name must look like 'factorization' or 'question-answering/roberta', "
-            f"not {task_type.name!r}"
-        )
-    if not _ENDPOINT.fullmatch(task_type.endpoint):
-        raise TaskTypeError(
-            f"{kind}.endpoint must look like '/factorize', not {task_type.endpoint!r}"
-        )
-    if "/" + task_type.endpoint.split("/")[1] in RESERVED_ENDPOINTS:
-        raise TaskTypeError(f"{kind}.endpoint {task_type.endpoint!r} is doneyet's own")
-    for model in (task_type.Input, task_type.Output):
-        if not issubclass(model, BaseModel):
-            raise TaskTypeError(f"{kind}.{model.__name__} must be a pydantic BaseModel")
-        if taken := RESERVED_FIELDS & model.model_fields.keys():
-            raise TaskTypeError(f"{kind}: the field name {min(taken)!r} is doneyet's own")
-    echoed = task_type.Input.model_fields.keys() if task_type.echo is None else task_type.echo
-    if unknown := echoed - task_type.Input.model_fields.keys():
-        raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is not an input field")
-    if both := echoed & task_type.Output.model_fields.keys():
-        raise TaskTypeError(f"{kind}: {min(both)!r} is both an echoed input and an output")
-    if (
-        task_type.text_field is not None
-        and task_type.text_field not in task_type.Input.model_fields
-    ):
-        raise TaskTypeError(f"{kind}.text_field {task_type.text_field!r} is not an input field")
-    if task_type.max_batch_size < 1:
-        raise TaskTypeError(f"{kind}.max_batch_size must be at least 1")

@@ -6,6 +6,7 @@ import math
 import os
 import resource
 import socket
+import sys
 import threading
 from typing import Any
 
@@ -87,10 +88,17 @@ def load_application() -> Flask:
     """What a server process serves. granian's own loader puts the current directory first on the
     path, so that a user's `http_server.py` there would be served.
     """
+    from doneyet.task_types.loading import NotLoadedError
     from http_server.app import app_for_server
 
     os.environ.pop(SAFE_PATH, None)
-    return app_for_server()
+    try:
+        return app_for_server()
+    except NotLoadedError as error:
+        # An exception would be a traceback. granian says that its process has ended, and ends, too.
+        sys.stderr.write(f"http_server: {error}\n")
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def check_port(host: str, port: int) -> int:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,6 +40,8 @@ def test_a_taken_port_is_one_line() -> None:
         (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
         (["--redis-url", "http://x"], "must begin with redis://"),
         (["--input-db", "0"], "DONEYET_INPUT_DB"),
+        (["--distributed", "--ordered"], "choose one queue mode: distributed and ordered"),
+        (["--queue-mode", "random", "--rq"], "choose one queue mode: random and rq"),
     ],
 )
 def test_junk_is_one_line(flags: list[str], said: str) -> None:
@@ -46,6 +49,26 @@ def test_junk_is_one_line(flags: list[str], said: str) -> None:
     ended = start_and_end(*flags)
     assert ended.returncode in (1, 2)
     assert said in ended.stderr.splitlines()[-1]
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("raised", ["ValueError('no weights')", "SystemExit('no weights')"])
+def test_a_model_that_cannot_be_loaded_is_told_in_a_line(raised: str, tmp_path: Path) -> None:
+    """Where the server itself loads models, it ends, and says which and why."""
+    (tmp_path / "unloadable.py").write_text(
+        "from pydantic import BaseModel\n"
+        "from doneyet import TaskType\n"
+        "class Unloadable(TaskType):\n"
+        "    name, endpoint = 'unloadable', '/unloadable'\n"
+        "    Input = Output = type('Empty', (BaseModel,), {})\n"
+        f"    def load(self): raise {raised}\n"
+        "    def run(self, inputs): return inputs\n"
+    )
+    ended = start_and_end("--synchronous", "--tasks", str(tmp_path / "unloadable.py"))
+    assert ended.returncode == 1
+    kind = raised.partition("(")[0]
+    wanted = f"http_server: task type unloadable cannot be loaded: {kind}: no weights"
+    assert wanted in ended.stderr.splitlines()
     assert "Traceback" not in ended.stderr
 
 

@@ -128,7 +128,10 @@ def test_installed_packages_add_types(folder: Path) -> None:
             GOOD.replace("max_load = 7", "text_field = 'no'"),
             "text_field 'no' is not an input field",
         ),
-        (GOOD.replace("max_load = 7", "max_batch_size = 0"), "max_batch_size must be at least 1"),
+        (
+            GOOD.replace("max_load = 7", "max_batch_size = 0"),
+            "max_batch_size must be a whole number from 1",
+        ),
         (GOOD.replace('"shout", ', '"factorization", '), "two task types are called"),
         (GOOD.replace("name, endpoint", "title, endpoint"), "Shout must define name"),
     ],
@@ -138,6 +141,103 @@ def test_unusable_types_are_refused(folder: Path, text: str, message: str) -> No
     name = write_module(folder, f"bad_{abs(hash((text, message)))}", text)
     with pytest.raises(TaskTypeError, match=message):
         load_registry(Settings(tasks=f"factorization,{name}"))
+
+
+NUMBERS = ("float('nan')", "-1", "'4'", "True", "[]", "10**400", "-(10**400)")
+FINITE = "float('inf')"
+TTLS = (*NUMBERS, FINITE, "0", "0.0001", "1e30")
+COUNTS = (*NUMBERS, FINITE, "0", "1.5")
+WRONG: dict[str, tuple[str, ...]] = {
+    "name": ("5", "None", "''", "b'shout'"),
+    "endpoint": ("5", "None", "['/shout']"),
+    "version": ("2", "None", "b'1'", r"'\ud800'"),
+    "description": ("5", "None"),
+    "example": ("5", "'text'", "{'text': {1, 2}}", "{'text': float('nan')}"),
+    "text_field": ("5", "['text']"),
+    "echo": ("'text'", "5", "{'text': True}", "[5]"),
+    "Input": ("None", "dict", "5", "__import__('pydantic').RootModel[int]"),
+    "Output": ("None", "str"),
+    "run": ("None", "5"),
+    "cost": ("5",),
+    "rechecked_by": ("5", "'shout'"),
+    "max_batch_size": (*COUNTS, "None", "10**9"),
+    "batch_wait_ms": (*NUMBERS, FINITE, "None", "10**9"),
+    "max_batch_cost": (*NUMBERS, FINITE, "0"),
+    "batch_overhead": (*(each for each in NUMBERS if each != "10**400"), "None"),
+    "timeout_s": (*NUMBERS, FINITE, "0", "1e30"),
+    "input_ttl_s": TTLS,
+    "result_ttl_s": TTLS,
+    "failure_ttl_s": TTLS,
+    "max_attempts": COUNTS,
+    "max_load": COUNTS,
+}
+"""Values that attributes may not have, as they stand in a module."""
+
+
+@pytest.mark.parametrize("attribute", WRONG)
+def test_attributes_of_the_wrong_kind_are_refused(folder: Path, attribute: str) -> None:
+    """Each in one line that names the class and the attribute, before anything is served."""
+    for number, value in enumerate(WRONG[attribute]):
+        text = f"{textwrap.dedent(GOOD)}\nShout.{attribute} = {value}\n"
+        name = write_module(folder, f"wrong_{attribute.lower()}_{number}", text)
+        with pytest.raises(TaskTypeError, match=rf"^Shout\.{attribute} ") as refused:
+            load_registry(Settings(tasks=name))
+        said = str(refused.value)
+        assert "\n" not in said
+        assert len(said) < 250
+        assert " must " in said or " is not an input field" in said
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("result_ttl_s = float('inf')", "a number of seconds from 1 to 1000000000, or None"),
+        ("timeout_s = float('inf')", "or None: no time limit"),
+        ("max_attempts = 0", "a whole number from 1 to"),
+        ("batch_wait_ms = 1e9", "a number of milliseconds from 0 to 60000"),
+    ],
+)
+def test_the_refusal_says_what_is_allowed(folder: Path, line: str, said: str) -> None:
+    """The limits, and what None means."""
+    name = write_module(
+        folder, f"limits_{line.split(maxsplit=1)[0]}", GOOD.replace("max_load = 7", line)
+    )
+    with pytest.raises(TaskTypeError, match=said):
+        load_registry(Settings(tasks=name))
+
+
+UNMADE = {
+    "argument": ("max_load = 7", "def __init__(self, path): pass", r"Shout\(\) cannot .*TypeError"),
+    "raises": (
+        "max_load = 7",
+        "def __init__(self): raise OSError('no disk')",
+        r"Shout\(\) cannot be made: .*\.py:8: OSError: no disk$",
+    ),
+    "exits": ("max_load = 7", "def __init__(self): exit(3)", r"Shout\(\) cannot .*SystemExit"),
+    "async": ("def run", "async def run", r"Shout\.run must be a method without async"),
+    "no_run": ("def run", "def ran", r"Shout must define run$"),
+    "number": (
+        "class Shout",
+        "def task_types(settings): return 5\n\n    class Shout",
+        r"task_types\(settings\) cannot be made: .*TypeError",
+    ),
+    "class": (
+        "class Shout",
+        "def task_types(settings): return [Shout]\n\n    class Shout",
+        r"task_types\(settings\) must give TaskType objects, not <class",
+    ),
+}
+"""What to put in the place of what, and what is said then."""
+
+
+@pytest.mark.parametrize("how", UNMADE)
+def test_types_that_cannot_be_made(folder: Path, how: str) -> None:
+    """One line, with the place of what was raised."""
+    old, new, message = UNMADE[how]
+    name = write_module(folder, f"unmade_{how}", GOOD.replace(old, new))
+    with pytest.raises(TaskTypeError, match=message) as refused:
+        load_registry(Settings(tasks=name))
+    assert "\n" not in str(refused.value)
 
 
 def test_nested_inputs_are_hashed_in_sorted_order() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -114,6 +115,32 @@ def test_an_input_that_is_refused_costs_nothing() -> None:
     types = kind("a", _Priced, max_batch_size=8, max_batch_cost=10.0)
     bad = Claim("1", "a", b'{"texxt":1}', 1, alone=False)
     assert ids(make_batches([claim("a", "2"), bad], types)) == [["1", "2"]]
+
+
+class _Unpriced(_Kind):
+    """What an input costs is what its text says in Python."""
+
+    def cost(self, item: Any) -> float:
+        price: float = eval(item.text)
+        return price
+
+
+@pytest.mark.parametrize(
+    "price",
+    ["'3'", "None", "-1", "10**400", "float('nan')", "float('inf')", "1 / 0", "exit(3)", "[]"],
+)
+def test_an_input_without_a_usable_cost_is_refused(price: str) -> None:
+    """Its failure says why; the others are grouped as ever."""
+    types = kind("a", _Unpriced, max_batch_size=2, max_batch_cost=10.0)
+    claims = [claim("a", each, each) for each in ("1", price, "2", "True")]
+    ready = {
+        one.id: each.prepared
+        for batch in make_batches(claims, types)
+        for one, each in zip(batch.claims, batch.ready or (), strict=True)
+    }
+    assert ready.keys() == {"1", price, "2", "True"}
+    assert isinstance(ready.pop(price), BaseException)
+    assert all(isinstance(each, _Text) for each in ready.values())
 
 
 class _Prepares(_Priced):
