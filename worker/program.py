@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 
 from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import TaskTypeError
@@ -28,12 +29,13 @@ def run(settings: Settings) -> int:
         if settings.queue_mode == "rq":
             from worker.rq.supervisor import RqSupervisor
 
-            return RqSupervisor(settings, served).run()
+            return _ended(RqSupervisor(settings, served).run())
         manager = open_task_manager(settings, served.types)
         _check_redis(manager)
         coordinator = open_coordinator(settings, served)
         try:
-            return Supervisor(settings, served.run_by_processes, manager, coordinator).run()
+            supervisor = Supervisor(settings, served.run_by_processes, manager, coordinator)
+            return _ended(supervisor.run())
         finally:
             manager.close()
     except (SettingError, TaskTypeError) as error:
@@ -42,6 +44,13 @@ def run(settings: Settings) -> int:
     except TaskManagerError as error:
         log.error("%s", error)
         return 1
+
+
+def _ended(exit_code: int) -> int:
+    """`exit_code`, which one more signal does not change while Python takes itself down."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    return exit_code
 
 
 def _check_redis(manager: TaskManager) -> None:

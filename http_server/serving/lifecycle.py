@@ -8,21 +8,30 @@ import signal
 import socket
 import threading
 
+import granian._signals
+
 from http_server.ask.long_poll import WaitingRoom
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """The parent says with it that the end is near; readiness ends, service goes on."""
 
-_ENDING = frozenset({DRAIN_SIGNAL, signal.SIGTERM, signal.SIGINT})
+STOP_SIGNAL = signal.SIGUSR2
+"""With it the parent ends this process. SIGTERM and SIGINT are the parent's business: whoever sends
+them to every process of a service or terminal at once wants one drain, not two ends."""
+
+_ENDING = frozenset({DRAIN_SIGNAL, STOP_SIGNAL})
 _ORPHAN_CHECK_S = 0.25
 
 
 def drain_on_signal(room: WaitingRoom) -> None:
     """Drains `room` as soon as this process is told to end; must run in the main thread.
 
-    granian sets the handlers of SIGTERM and SIGINT after the application was made, so this
-    listens beneath them, at the file descriptor that Python writes signal numbers to.
+    granian sets its own handlers after the application was made, so this listens beneath them, at
+    the file descriptor that Python writes signal numbers to.
     """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+    vars(granian._signals)["_get_signals"] = lambda: [STOP_SIGNAL]  # what ends this process
     listening, telling = socket.socketpair()
     telling.setblocking(False)
     signal.signal(DRAIN_SIGNAL, lambda *_: None)  # its default is to kill
@@ -40,5 +49,5 @@ def _listen(listening: socket.socket, room: WaitingRoom, parent: int) -> None:
             room.drain()
         if os.getppid() != parent:  # killed: nobody else would end this process, or free its port
             room.drain()
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), STOP_SIGNAL)
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -17,7 +18,7 @@ from granian.log import LogLevels
 from granian.server.mp import MPServer
 
 from doneyet.settings import Settings
-from http_server.serving.lifecycle import DRAIN_SIGNAL
+from http_server.serving.lifecycle import DRAIN_SIGNAL, STOP_SIGNAL
 from http_server.wire.body_reader import MOST_SLOW
 
 DRAIN_S = 0.5
@@ -31,6 +32,7 @@ SAFE_PATH = "PYTHONSAFEPATH"
 
 BACKLOG = 4096
 _MOST_HEADER_BYTES = 64 * 1024
+_PID = os.getpid()
 _SPARE_FILES = 64  # descriptors that are no client connections
 
 
@@ -39,23 +41,44 @@ class PortTakenError(Exception):
 
 
 class DrainingServer(MPServer):
-    """A granian server that tells its process to drain before it stops it."""
+    """A granian server that tells its process to drain before it stops it.
+
+    It is the same whether a signal comes to this process alone or to its processes as well.
+    """
 
     _drains = False
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         """The first signal begins the drain, which a timer ends; another one ends it at once."""
+        if os.getpid() != _PID:
+            return  # a server process that has just been forked: its parent heard it, too
         if self._drains:
             super().signal_handler_interrupt()  # type: ignore[no-untyped-call]
             return
         self._drains = True
-        for worker in self.wrks:
-            process = worker.inner
-            if process.is_alive() and process.pid is not None:
-                os.kill(process.pid, DRAIN_SIGNAL)
+        self._send(DRAIN_SIGNAL)
         timer = threading.Timer(DRAIN_S, super().signal_handler_interrupt)
         timer.daemon = True
         timer.start()
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """Ends the server process; one more signal changes nothing while Python ends itself."""
+        try:
+            super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)
+
+    def _stop_workers(self) -> None:
+        self._send(STOP_SIGNAL)
+        super()._stop_workers()  # type: ignore[no-untyped-call]
+
+    def _send(self, number: signal.Signals) -> None:
+        for worker in self.wrks:
+            worker.interrupt_by_parent = True  # its end is expected from now on
+            process = worker.inner
+            if process.is_alive() and process.pid is not None:
+                os.kill(process.pid, number)
 
 
 def make_server(settings: Settings) -> DrainingServer:
