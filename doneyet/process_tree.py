@@ -1,11 +1,18 @@
-"""What a worker process started and left behind: ended with it."""
+"""What a worker process started and left behind: ended with it.
+
+Run by its path, with nothing but the standard library, this file is the guard: it ends worker
+processes, and what they started, where the program that started them was killed.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +21,42 @@ MARK = "STARTED_BY_DONEYET"
 meant to outlive it is started without it, and in a session of its own."""
 
 _PROC = Path("/proc")
+_LOOK_EVERY_S = 0.2
+
+
+class _Guard:
+    """The guard of this program: started with the first process that it is to watch, and again
+    should it be gone."""
+
+    process: subprocess.Popen[bytes] | None = None
+    mark = ""
+
+
+def new_mark(grace_s: float) -> str:
+    """The `MARK` of a worker process that this program is about to start.
+
+    Should this program be killed, all that bears one of its marks has `grace_s` to end. Then it is
+    killed by the guard, a process of its own, whatever holds the interpreter of the worker process.
+    """
+    if _Guard.process is None or _Guard.process.poll() is not None:
+        _Guard.mark = secrets.token_hex(8)
+        _Guard.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", __file__, _Guard.mark, str(grace_s)],
+            env={name: text for name, text in os.environ.items() if name != MARK},
+            stdin=subprocess.PIPE,  # closes when this program ends, however that happens
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return f"{_Guard.mark}-{secrets.token_hex(8)}"
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    """Whether `process` has ended; it is not waited for, so its number is kept meanwhile."""
+    if process.returncode is not None:
+        return True
+    ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
+    return os.waitid(os.P_PID, process.pid, ended) is not None
 
 
 def kill_remains(pid: int, mark: str) -> None:
@@ -22,11 +65,7 @@ def kill_remains(pid: int, mark: str) -> None:
     Those too that left the group, where the system tells what environment a process was started
     with (Linux): daemons, and sessions of their own.
     """
-    # Again and again, since one may have started another before it was killed.
-    while others := list(_marked(f"{MARK}={mark}".encode(), besides=pid)):
-        for other in others:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(other, signal.SIGKILL)
+    _kill_marked(mark, besides=pid)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
 
@@ -45,11 +84,38 @@ def kill_own_group_after(delay_s: float) -> subprocess.Popen[bytes]:
     return subprocess.Popen(["/bin/sh", "-c", command], env=kept, start_new_session=True)
 
 
-def _marked(entry: bytes, besides: int) -> Iterator[int]:
-    """Living processes in whose environment `entry` stands."""
+def guard(mark: str, grace_s: float) -> None:
+    """Waits for the end of standard input, then for that of all processes with `mark`; after
+    `grace_s` kills them."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it ends with whom it guards
+    while os.read(0, 1):
+        pass
+    ends_s = time.monotonic() + grace_s
+    while any(_marked(mark, besides=os.getpid())):
+        if time.monotonic() >= ends_s:
+            _kill_marked(mark, besides=os.getpid())
+        time.sleep(_LOOK_EVERY_S)
+
+
+def _kill_marked(mark: str, besides: int) -> None:
+    # Again and again, since one may have started another before it was killed.
+    while others := list(_marked(mark, besides)):
+        for other in others:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(other, signal.SIGKILL)
+
+
+def _marked(mark: str, besides: int) -> Iterator[int]:
+    """Living processes in whose environment `mark`, or what begins with it, stands."""
+    entry = f"\0{MARK}={mark}".encode()
     for folder in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError):
             pid = int(folder.name)
             # Of a process that has ended it is empty, or not to be read.
-            if pid != besides and entry in (folder / "environ").read_bytes().split(b"\0"):
+            if pid != besides and entry in b"\0" + (folder / "environ").read_bytes():
                 yield pid
+
+
+if __name__ == "__main__":
+    guard(sys.argv[1], float(sys.argv[2]))

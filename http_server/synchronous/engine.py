@@ -7,7 +7,6 @@ import contextlib
 import json
 import logging
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -16,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from doneyet.fresh_python import python_command, python_environment, without_settings
-from doneyet.process_tree import MARK, kill_remains
+from doneyet.process_tree import MARK, has_ended, kill_remains, new_mark
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.error_text import named
@@ -112,7 +111,7 @@ class _Process:
     def __init__(self, settings: Settings) -> None:
         ours, its = socket.socketpair()
         self._link = Link(ours)
-        self._mark = secrets.token_hex(8)
+        self._mark = new_mark(grace_s=0)  # it ends with this process, whatever it runs
         environ = {**without_settings(os.environ), **settings.to_environment(), MARK: self._mark}
         with its:
             self._process = subprocess.Popen(
@@ -127,10 +126,7 @@ class _Process:
     @property
     def alive(self) -> bool:
         """Whether it has not ended."""
-        if self._process.returncode is not None:
-            return False
-        ended = os.WEXITED | os.WNOWAIT | os.WNOHANG
-        return os.waitid(os.P_PID, self._process.pid, ended) is None
+        return not has_ended(self._process)
 
     def wait_until_ready(self) -> None:
         """Returns when its models are loaded.

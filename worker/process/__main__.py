@@ -6,7 +6,6 @@ status board. Settings come by the environment.
 
 from __future__ import annotations
 
-import atexit
 import logging
 import os
 import signal
@@ -23,6 +22,7 @@ from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from task_manager.result_lookup import recaller
 from worker.device_lock import Turn
+from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.process.batch_queue import Desk
 from worker.process.claim_loop import Exchange
@@ -157,16 +157,9 @@ def _start_thread(name: str, target: Callable[[], None]) -> None:
     threading.Thread(target=guarded, name=name, daemon=True).start()
 
 
-def _exit(code: int) -> None:
-    """Ends this process, also where a handler left threads behind that do not end."""
-    atexit._run_exitfuncs()
-    logging.shutdown()
-    os._exit(code)
-
-
 if __name__ == "__main__":
     try:
-        _exit(main(sys.argv[1:]))
+        end_process(main(sys.argv[1:]))
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
-        _exit(EXIT_NOT_LOADED)
+        end_process(EXIT_NOT_LOADED)

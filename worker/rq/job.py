@@ -7,6 +7,7 @@ It needs no more than the settings in the environment, so any stock worker can r
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import threading
 import time
@@ -43,6 +44,7 @@ class TaskRunner:
         self.types = types
         """The task types that it runs, by name."""
         self._manager, self._outage = manager, Outage(place, log)
+        self._pid = os.getpid()
         for task_type in types.values():
             task_type.recall_answer = recaller(manager)
 
@@ -88,7 +90,9 @@ class TaskRunner:
         except NotLoadedError as error:
             return failure("task-failed", str(error))
         kind.report_progress = show
-        answer = run_batch(kind, [text])[0]
+        answer = run_batch(kind, [text], [task_id])[0]
+        if os.getpid() != self._pid:
+            os._exit(0)  # a handler has forked, and this is the other one
         # RQ's own time limit is an exception in the middle of the handler.
         if not answer.done and JobTimeoutException.__name__.encode() in answer.body:
             return failure("timed-out", f"it ran longer than {kind.timeout_s or 0:g} s")

@@ -20,6 +20,7 @@ from rq.worker import DequeueStrategy
 from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
+from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.rq.job import task_runner
 from worker.supervisor.child import EXIT_NOT_LOADED
@@ -52,6 +53,7 @@ def _end_with_supervisor() -> None:
 if __name__ == "__main__":
     try:
         main(sys.argv[1])
+        end_process(0)
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
-        sys.exit(EXIT_NOT_LOADED)
+        end_process(EXIT_NOT_LOADED)

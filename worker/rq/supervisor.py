@@ -9,6 +9,7 @@ import subprocess
 import time
 
 from doneyet.fresh_python import python_command, python_environment
+from doneyet.process_tree import MARK, has_ended, kill_remains, new_mark
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from task_manager.errors import UnavailableError
@@ -30,7 +31,7 @@ class _Slot:
 
     def __init__(self) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self.name = ""
+        self.name = self.mark = ""
         self.started_s = self.start_at_s = 0.0
         self.backoff = Backoff(0.25, 30.0, at_once=True)
 
@@ -95,8 +96,10 @@ class RqSupervisor:
         """One pass over the workers; False when all have ended after `drain`."""
         now_s = time.monotonic()
         for slot in self._slots:
-            if slot.process is not None and (code := slot.process.poll()) is not None:
-                self._on_exit(slot, slot.process, code)
+            if slot.process is not None and has_ended(slot.process):
+                # Not reaped before: its number, and its group's, might be somebody else's by then.
+                kill_remains(slot.process.pid, slot.mark)
+                self._on_exit(slot, slot.process, slot.process.wait())
             if slot.process is None and self._draining_since_s is None and now_s >= slot.start_at_s:
                 self._start(slot)
         if now_s >= self._leave_redis_until_s:
@@ -122,9 +125,12 @@ class RqSupervisor:
 
     def _start(self, slot: _Slot) -> None:
         slot.name, slot.started_s = new_owner(os.getpid()), time.monotonic()
+        slot.mark = new_mark(self._settings.grace_s)
         slot.process = subprocess.Popen(
             python_command("worker.rq.process", slot.name),
-            env=python_environment({**os.environ, **self._settings.to_environment()}),
+            env=python_environment(
+                {**os.environ, **self._settings.to_environment(), MARK: slot.mark}
+            ),
             stdin=subprocess.PIPE,  # closes when this process ends, however that happens
             start_new_session=True,  # Ctrl-C must reach the supervisor only, which drains
         )

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import enum
 import os
-import secrets
 import signal
 import subprocess
 import time
 
 from doneyet.fresh_python import python_command, python_environment, without_settings
-from doneyet.process_tree import MARK, kill_remains
+from doneyet.process_tree import MARK, kill_remains, new_mark
 from doneyet.settings import Settings
 from worker.status_board import Run, StatusBoard, make_board_file
 from worker.supervisor.owner import new_owner
@@ -41,7 +40,7 @@ class Child:
     """
 
     def __init__(self, settings: Settings, most_ids: int) -> None:
-        self._mark = secrets.token_hex(8)
+        self._mark = new_mark(settings.grace_s)
         board_fd = make_board_file(most_ids)
         control_fd, self._control = os.pipe()
         try:
