@@ -14,8 +14,21 @@ from doneyet.settings import Settings, flag_name
 
 def test_the_last_flag_wins() -> None:
     """As at the end of a command that somebody else wrote."""
-    argv = ["--queue-mode", "random", "--ordered", "--distributed"]
-    assert settings_from("worker", argv, {}).queue_mode == "distributed"
+    argv = ["--log-level", "debug", "--log-level", "error"]
+    assert settings_from("worker", argv, {}).log_level == "error"
+
+
+def test_one_queue_mode_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two that contradict each other are refused: whoever wrote both wants something else."""
+    argv = ["--queue-mode", "ordered", "--ordered"]
+    assert settings_from("worker", argv, {}).queue_mode == "ordered"
+    for argv in (["--ordered", "--distributed"], ["--queue-mode", "random", "--rq"]):
+        with pytest.raises(SystemExit) as refused:
+            settings_from("worker", argv, {})
+        assert refused.value.code == 2
+    assert capsys.readouterr().err.splitlines()[0] == (
+        "Error: choose one queue mode: ordered and distributed are both given"
+    )
 
 
 def test_serve_has_every_setting_but_the_address() -> None:
