@@ -103,6 +103,10 @@ def _hold_the_interpreter(item: Any) -> None:
         libc.usleep(min(999_999, int(left_s * 1e6)))
 
 
+def _never_let_go(item: Any) -> None:
+    ctypes.PyDLL(None).sleep(int(item.seconds))  # one call, in which no other thread gets on
+
+
 def _compute(item: Any) -> None:
     ends_s = time.monotonic() + item.seconds
     while time.monotonic() < ends_s:
@@ -154,6 +158,7 @@ ACTS: dict[str, Callable[[Any], None]] = {
     "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),
     "overflow the stack": _overflow_the_stack,
     "hold": _hold_the_interpreter,
+    "never let go": _never_let_go,
     "compute": _compute,
     "spawn": _spawn,
     "spawn and die": _spawn_and_die,

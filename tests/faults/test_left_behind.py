@@ -21,7 +21,8 @@ def kill_supervisor(running: Misbehaving) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "do"), [("random", "compute"), ("random", "hold"), ("distributed", "take signals")]
+    ("mode", "do"),
+    [("random", "compute"), ("random", "never let go"), ("distributed", "take signals")],
 )
 def test_a_run_without_a_supervisor_ends(mode: str, do: str, start_one: Start) -> None:
     """After the grace time, also where it computes, keeps the interpreter or takes all signals."""
