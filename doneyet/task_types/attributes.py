@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 from pydantic import BaseModel, RootModel
 
 from doneyet.settings import LONGEST_S
-from doneyet.task_types.base import RESERVED_FIELDS, TaskType
+from doneyet.task_types.base import TaskType
 from doneyet.task_types.error_text import described
+from doneyet.task_types.model_check import fault_of
 from doneyet.task_types.modules import TaskTypeError
 
 RESERVED_ENDPOINTS = frozenset(
@@ -78,8 +79,6 @@ def _check_models(task_type: TaskType) -> None:
         is_model = inspect.isclass(model) and issubclass(model, BaseModel)
         if not is_model or issubclass(model, RootModel):
             _refuse(task_type, attribute, "be a pydantic BaseModel with fields", model)
-        if taken := RESERVED_FIELDS & model.model_fields.keys():
-            raise TaskTypeError(f"{kind}: the field name {min(taken)!r} is doneyet's own")
     fields = task_type.Input.model_fields.keys()
     echo: Any = task_type.echo
     if echo is not None and (
@@ -91,8 +90,8 @@ def _check_models(task_type: TaskType) -> None:
     echoed = set(fields if echo is None else echo)
     if unknown := echoed - fields:
         raise TaskTypeError(f"{kind}.echo names {min(unknown)!r}, which is not an input field")
-    if both := echoed & task_type.Output.model_fields.keys():
-        raise TaskTypeError(f"{kind}: {min(both)!r} is both an echoed input and an output")
+    if fault := fault_of(task_type):
+        raise TaskTypeError(f"{kind}: {fault}")
     text_field: Any = task_type.text_field
     if text_field is not None and not (isinstance(text_field, str) and text_field in fields):
         raise TaskTypeError(f"{kind}.text_field {text_field!r} is not an input field")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
+
+from doneyet.task_types.canonical_json import canonical_json, echo_json
 
 if TYPE_CHECKING:
     from doneyet.task_types.job import Coordination
@@ -19,11 +20,6 @@ RESERVED_FIELDS = frozenset(
     | {"submitted_at", "started_at", "finished_at"}
 )
 """Names that the answer object uses itself; neither an input nor an output may take one."""
-
-_CANONICAL = json.JSONEncoder(
-    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-)
-"""Made once; `json.dumps` would make one for each input."""
 
 TYPE_TAG_LENGTH = 8
 """Hex digits at the start of a task id that name its type."""
@@ -162,17 +158,20 @@ class TaskType:
         return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 
     def canonical(self, item: BaseModel) -> bytes:
-        """`item` as JSON that is the same for equal inputs: sorted keys, no spaces, UTF-8, and one
-        zero.
+        """`item` as JSON that is the same for equal inputs; see `canonical_json`.
 
         Raises:
             ValueError: it holds something that JSON cannot carry, such as NaN.
         """
-        fields = item.model_dump(mode="json")
-        text = _CANONICAL.encode(fields)
-        if "-0.0" in text:
-            text = _CANONICAL.encode(_with_one_zero(fields))
-        return text.encode()
+        return canonical_json(self.Input, item)
+
+    def from_canonical(self, text: bytes) -> BaseModel:
+        """A new `Input` from canonical JSON, which has fields by their names, not their aliases.
+
+        Raises:
+            pydantic.ValidationError: it is no input of this type.
+        """
+        return self.Input.model_validate_json(text, by_alias=False, by_name=True)
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
@@ -184,17 +183,7 @@ class TaskType:
 
     def echo_json(self, item: BaseModel) -> bytes:
         """The input fields that the answer repeats, as a JSON object."""
-        include = None if self.echo is None else set(self.echo)
-        return item.model_dump_json(include=include).encode()
-
-
-def _with_one_zero(value: Any) -> Any:
-    """`value` without the negative zero, which equals the other one."""
-    if isinstance(value, dict):
-        return {name: _with_one_zero(one) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_with_one_zero(one) for one in value]
-    return 0.0 if isinstance(value, float) and value == 0 else value
+        return echo_json(self.Input, item, None if self.echo is None else set(self.echo))
 
 
 @cache

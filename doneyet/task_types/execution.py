@@ -6,13 +6,13 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Sequence
+from functools import cache
 from itertools import islice
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel
-
-from doneyet.task_types.base import TaskType
+from doneyet.task_types.base import RESERVED_FIELDS, TaskType
 from doneyet.task_types.error_text import MOST_DETAIL, clean, described, named, traced
+from doneyet.task_types.field_names import written_names
 from doneyet.task_types.output_json import output_json
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,10 @@ class Ready(NamedTuple):
     """What `run` gets; an exception where the input is refused."""
     id: str = ""
     """The task's, for the log; empty where there is none."""
+    text: bytes = b""
+    """The canonical JSON that it was made of, and is made of again for another `run`."""
+    echo: bytes = b"{}"
+    """What the answer repeats, written before anybody could change `item`."""
 
 
 def run_batch(
@@ -53,19 +57,36 @@ def make_ready(
 
     `ids` of the inputs' tasks are for the log.
     """
-    ready: list[Ready] = []
-    for text, task_id in zip(inputs, ids or [""] * len(inputs), strict=True):
-        try:
-            item = task_type.Input.model_validate_json(text)
-            ready.append(Ready(item, item, task_id))
-        except BaseException as error:  # a validator of its own may raise anything
-            ready.append(Ready(None, _let_go(error), task_id))
-    if type(task_type).prepare is not TaskType.prepare:
-        good = [place for place, each in enumerate(ready) if each.item is not None]
-        prepared = _prepare_or_split(task_type, [ready[place].item for place in good])
-        for place, made in zip(good, prepared, strict=True):
-            ready[place] = ready[place]._replace(prepared=made)
+    ids = ids or [""] * len(inputs)
+    ready = [
+        _validated(task_type, text, task_id) for text, task_id in zip(inputs, ids, strict=True)
+    ]
+    if type(task_type).prepare is TaskType.prepare:
+        return ready
+    good = [place for place, each in enumerate(ready) if each.item is not None]
+    try:
+        returned = task_type.prepare([ready[place].item for place in good]) if good else []
+        made = _as_many(f"{task_type.name}.prepare", returned, "items", len(good))
+    except _WrongFormError as error:
+        log.error(str(error))
+        made = [RuntimeError(str(error))] * len(good)
+    except BaseException as error:  # also what is meant to end a process: it is somebody's input
+        if len(good) > 1:
+            for place in good:  # each alone, and new: `prepare` may have changed it
+                (ready[place],) = make_ready(task_type, [inputs[place]], [ids[place]])
+            return ready
+        made = [_let_go(error)]
+    for place, prepared in zip(good, made, strict=True):
+        ready[place] = ready[place]._replace(prepared=prepared)
     return ready
+
+
+def _validated(task_type: TaskType, text: bytes, task_id: str) -> Ready:
+    try:
+        item = task_type.from_canonical(text)
+        return Ready(item, item, task_id, text, task_type.echo_json(item))
+    except BaseException as error:  # a validator of its own may raise anything
+        return Ready(None, _let_go(error), task_id, text)
 
 
 def priced(task_type: TaskType, ready: Ready) -> tuple[Ready, float]:
@@ -91,26 +112,34 @@ def priced(task_type: TaskType, ready: Ready) -> tuple[Ready, float]:
 
 def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
     """One `Answer` per prepared input, in order; never raises."""
-    good = [each for each in inputs if not isinstance(each.prepared, BaseException)]
-    places: Sequence[int] = range(len(inputs))
-    if len(good) < len(inputs):
-        places = [at for at in places if not isinstance(inputs[at].prepared, BaseException)]
-    outcomes = _run_or_split(task_type, places, good)
-    answers = [
-        answer_of(task_type, each.item, outcome, each.id)
-        for each, outcome in zip(good, outcomes, strict=True)
+    outcomes = _outcomes(task_type, range(len(inputs)), inputs)
+    return [
+        _refusal(task_type, each)
+        if isinstance(each.prepared, BaseException)
+        else answer_of(task_type, each.echo, outcome, each.id)
+        for each, outcome in zip(inputs, outcomes, strict=True)
     ]
+
+
+def _outcomes(
+    task_type: TaskType, positions: Sequence[int], inputs: Sequence[Ready]
+) -> Sequence[Any]:
+    """An output or an exception per input; what is refused does not run."""
+    good = [at for at, each in enumerate(inputs) if not isinstance(each.prepared, BaseException)]
     if len(good) == len(inputs):
-        return answers
-    ran = dict(zip(places, answers, strict=True))
-    return [ran.get(at) or _refusal(task_type, each) for at, each in enumerate(inputs)]
+        return _run_or_split(task_type, positions, inputs)
+    outcomes = [each.prepared for each in inputs]
+    ran = _run_or_split(task_type, [positions[at] for at in good], [inputs[at] for at in good])
+    for at, outcome in zip(good, ran, strict=True):
+        outcomes[at] = outcome
+    return outcomes
 
 
 def _refusal(task_type: TaskType, refused: Ready) -> Answer:
     why = described(refused.prepared)
     log.warning("%s is refused: %s", named(task_type.name, [refused.id]), why)
     if refused.item is not None:
-        return answer_of(task_type, refused.item, refused.prepared, refused.id)
+        return answer_of(task_type, refused.echo, refused.prepared, refused.id)
     # The server has taken it, so it runs another version of this task type.
     why = why.removeprefix("ValueError: ")
     return failure("invalid-input", f"this worker refuses the input: {why}")
@@ -120,22 +149,6 @@ def failure(code: str, detail: str, echo: bytes = b"{}") -> Answer:
     """A failed answer. `code` is for programs, `detail` for people; `echo` a JSON object."""
     error = {"code": code, "detail": clean(detail[:MOST_DETAIL])}
     return Answer(False, _join(echo, json.dumps({"error": error}).encode()))
-
-
-def _prepare_or_split(task_type: TaskType, items: Sequence[Any]) -> list[Any]:
-    """What `run` gets per item, or an exception; what raises is prepared one by one."""
-    if not items:
-        return []
-    try:
-        prepared = task_type.prepare(items)
-        return _as_many(f"{task_type.name}.prepare", prepared, "items", len(items))
-    except _WrongFormError as error:
-        log.error(str(error))
-        return [RuntimeError(str(error))] * len(items)
-    except BaseException as error:  # also what is meant to end a process: it is somebody's input
-        if len(items) == 1:
-            return [_let_go(error)]
-    return [_prepare_or_split(task_type, [item])[0] for item in items]
 
 
 class _WrongFormError(Exception):
@@ -170,7 +183,10 @@ def _shown(value: object) -> str:
 def _run_or_split(
     task_type: TaskType, positions: Sequence[int], items: Sequence[Ready]
 ) -> list[Any]:
-    """An output or an exception per item; what raises is halved until the guilty is alone."""
+    """An output or an exception per item; what raises is halved until the guilty is alone.
+
+    Each half runs on new objects: `run` may have changed those that it had.
+    """
     if not items:
         return []
     report = task_type.report_progress
@@ -195,9 +211,13 @@ def _run_or_split(
         task_type.report_progress = report
     middle = len(items) // 2
     return [
-        *_run_or_split(task_type, positions[:middle], items[:middle]),
-        *_run_or_split(task_type, positions[middle:], items[middle:]),
+        *_outcomes(task_type, positions[:middle], _made_again(task_type, items[:middle])),
+        *_outcomes(task_type, positions[middle:], _made_again(task_type, items[middle:])),
     ]
+
+
+def _made_again(task_type: TaskType, items: Sequence[Ready]) -> list[Ready]:
+    return make_ready(task_type, [each.text for each in items], [each.id for each in items])
 
 
 def _named(task_type: TaskType, items: Sequence[Ready]) -> str:
@@ -215,29 +235,33 @@ def _let_go(error: BaseException) -> BaseException:
     return error
 
 
-def answer_of(task_type: TaskType, item: BaseModel, outcome: Any, task_id: str = "") -> Answer:
-    """The answer to one input, from the output, or the exception, that came of it."""
+def echo_of(task_type: TaskType, text: bytes) -> bytes:
+    """What the answer to the canonical input `text` repeats; `{}` where the type cannot tell."""
+    return _validated(task_type, text, "").echo
+
+
+def answer_of(task_type: TaskType, echo: bytes, outcome: Any, task_id: str = "") -> Answer:
+    """The answer to one input, whose echo is given, from the output, or exception, that came."""
     if isinstance(outcome, BaseException):
-        return failure("task-failed", described(outcome), _echo(task_type, item))
+        return failure("task-failed", described(outcome), echo)
     try:
         if not isinstance(outcome, task_type.Output):
-            outcome = task_type.Output.model_validate(outcome)
-        return Answer(True, _join(task_type.echo_json(item), output_json(outcome)))
+            outcome = task_type.Output.model_validate(outcome, by_alias=True, by_name=True)
+        body = output_json(task_type.Output, outcome, _taken_names(task_type))
+        return Answer(True, _join(echo, body))
     except BaseException as error:  # a validator or serializer of its own may raise anything
         why = described(error)
         log.error(
             "%s returned something that is not an Output: %s", named(task_type.name, [task_id]), why
         )
         detail = f"{task_type.name} gave an answer of the wrong form: {why}"
-        return failure("invalid-output", detail, _echo(task_type, item))
+        return failure("invalid-output", detail, echo)
 
 
-def _echo(task_type: TaskType, item: BaseModel) -> bytes:
-    """What a failure repeats of its input; nothing where that cannot be had."""
-    try:
-        return task_type.echo_json(item)
-    except BaseException:  # a serializer of its own may raise anything
-        return b"{}"
+@cache
+def _taken_names(task_type: TaskType) -> frozenset[str]:
+    """The names in an answer object that are no output's."""
+    return RESERVED_FIELDS.union(written_names(task_type.Input, task_type.echo))
 
 
 def _join(first: bytes, second: bytes) -> bytes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import json
 import logging
 from collections.abc import Iterable
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.execution import run_batch
 from doneyet.task_types.modules import how_to_install
+from doneyet.task_types.parse_input import FaultyTypeError, InvalidInputError, asked
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,11 @@ def _warm_up(task_type: TaskType) -> None:
     """Runs the type's example, so that the first real input does not pay for lazy set-up."""
     if not task_type.example:
         return
-    answer = run_batch(task_type, [json.dumps(task_type.example).encode()])[0]
+    try:
+        example = asked([task_type], dict(task_type.example)).canonical
+    except (InvalidInputError, FaultyTypeError) as error:
+        log.warning("the example of %s is no input: %s", task_type.name, error)
+        return
+    answer = run_batch(task_type, [example])[0]
     if not answer.done:
         log.warning("the example of %s fails: %s", task_type.name, answer.body.decode())

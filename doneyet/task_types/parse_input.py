@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -9,14 +11,19 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
-from doneyet.task_types.base import TaskType
+from doneyet.task_types.base import RESERVED_FIELDS, TaskType
+from doneyet.task_types.canonical_json import same
+from doneyet.task_types.error_text import described, traced
+from doneyet.task_types.field_names import all_read_names, read_names, written_names
+from doneyet.task_types.model_traits import NO_SCHEMAS, traits, writes_freely
+
+log = logging.getLogger(__name__)
 
 MODEL = "model"
 """The member of a request that picks one of an endpoint's task types."""
 
 
 _COLLECTIONS = frozenset({"list", "tuple", "set", "frozenset", "dict"})
-_NO_SCHEMAS = frozenset({"default", "metadata", "config", "expected"})
 _MOST_MORE_FIELDS = 1000
 """Fields beyond those of the input that are looked at one by one."""
 
@@ -32,6 +39,10 @@ class InvalidInputError(ValueError):
         self.errors = errors
 
 
+class FaultyTypeError(Exception):
+    """Raised when a task type itself fails on an input; says what whoever wrote it has to do."""
+
+
 class Asked(NamedTuple):
     """One input, ready to be asked."""
 
@@ -41,6 +52,8 @@ class Asked(NamedTuple):
     """The input as canonical JSON."""
     id: str
     """The task's id."""
+    echo: bytes
+    """The fields that the answer repeats, as a JSON object."""
 
 
 def asked(types: Sequence[TaskType], raw: Any) -> Asked:
@@ -48,6 +61,7 @@ def asked(types: Sequence[TaskType], raw: Any) -> Asked:
 
     Raises:
         InvalidInputError: names each wrong field.
+        FaultyTypeError: it is not the input's fault; logged.
     """
     if not isinstance(raw, dict):
         raise InvalidInputError([("", "an input is a JSON object")])
@@ -55,12 +69,72 @@ def asked(types: Sequence[TaskType], raw: Any) -> Asked:
     try:
         _check_number_of_fields(fields, task_type)
         item = _validator(task_type.Input).validate_python(fields, extra="forbid")
-        canonical = task_type.canonical(item)
+        canonical, echo = _as_json(task_type, item)
     except ValidationError as error:
         raise InvalidInputError(_errors(error, task_type)) from None
+    except (InvalidInputError, FaultyTypeError):
+        raise
+    except BaseException as error:  # a validator may raise anything, also what ends a process
+        why = described(error)
+        log.error("task type %s cannot check an input: %s\n%s", task_type.name, why, traced(error))
+        raise FaultyTypeError(
+            f"the task type {task_type.name} failed to check this input, with "
+            f"{type(error).__name__}; the server's log tells its author where"
+        ) from None
+    return Asked(task_type, item, canonical, task_type.task_id(canonical), echo)
+
+
+def _as_json(task_type: TaskType, item: BaseModel) -> tuple[bytes, bytes]:
+    """`item` as canonical JSON, which is the same input again, and its echo."""
+    try:
+        canonical, echo = task_type.canonical(item), task_type.echo_json(item)
     except (ValueError, RecursionError) as error:
-        raise InvalidInputError([("", f"the input cannot be kept as JSON: {error}")]) from None
-    return Asked(task_type, item, canonical, task_type.task_id(canonical))
+        why = described(error).partition(": ")[2]
+        raise InvalidInputError([("", f"the input cannot be kept as JSON: {why}")]) from None
+    if not traits(task_type.Input).plain:
+        _check_survives(task_type, item, canonical)
+    if writes_freely(task_type.Input):
+        _check_echo(task_type, echo)
+    return canonical, echo
+
+
+def _check_survives(task_type: TaskType, item: BaseModel, canonical: bytes) -> None:
+    """A worker gets the input as canonical JSON, and two with the same one are the same task."""
+    given = item.model_fields_set  # a default may be anything, but is the same for all inputs
+    try:
+        again = task_type.from_canonical(canonical)
+        changed = [
+            name
+            for name in task_type.Input.model_fields
+            if name in given and not same(getattr(item, name), getattr(again, name))
+        ]
+        if not changed:
+            return
+        what = f"the field {changed[0]!r} changes"
+    except ValidationError as error:
+        what = f"it is refused ({described(error)})"
+    raise _faulty(
+        task_type,
+        f"written as JSON and read again, {what}; whoever wrote the task type must make its "
+        "serializers and validators each other's reverse",
+    )
+
+
+def _check_echo(task_type: TaskType, echo: bytes) -> None:
+    names = json.loads(echo)
+    declared = written_names(task_type.Input, task_type.echo)
+    taken = RESERVED_FIELDS | set(written_names(task_type.Output))
+    if not isinstance(names, dict) or (taken - set(declared)) & names.keys():
+        raise _faulty(
+            task_type,
+            "its input's serializer writes no JSON object, or a name that the answer has already; "
+            "whoever wrote the task type must change that",
+        )
+
+
+def _faulty(task_type: TaskType, why: str) -> FaultyTypeError:
+    log.error("task type %s cannot take an input: %s", task_type.name, why)
+    return FaultyTypeError(f"the task type {task_type.name} cannot take this input: {why}")
 
 
 @cache
@@ -81,7 +155,7 @@ def _failing_fast(schema: Any) -> Any:
     if not isinstance(kind, str):  # schemas by name, such as those of fields
         return {name: _failing_fast(one) for name, one in schema.items()}
     changed = {
-        name: one if name in _NO_SCHEMAS else _failing_fast(one) for name, one in schema.items()
+        name: one if name in NO_SCHEMAS else _failing_fast(one) for name, one in schema.items()
     }
     return changed | {"fail_fast": True} if kind in _COLLECTIONS else changed
 
@@ -102,7 +176,7 @@ def models(types: Sequence[TaskType]) -> dict[str, TaskType]:
 
 def takes_model(task_type: TaskType) -> bool:
     """Whether `model` is an input field of the type's own."""
-    return MODEL in task_type.Input.model_fields
+    return MODEL in all_read_names(task_type.Input)
 
 
 def _pick(types: Sequence[TaskType], raw: Mapping[str, Any]) -> tuple[TaskType, Mapping[str, Any]]:
@@ -134,7 +208,7 @@ def _errors(error: ValidationError, task_type: TaskType) -> list[tuple[str, str]
 
 
 def _names(task_type: TaskType) -> list[str]:
-    return [field.alias or name for name, field in task_type.Input.model_fields.items()]
+    return [names[0] for names in read_names(task_type.Input).values()]
 
 
 def _pointer(location: Sequence[int | str]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.parse_input import InvalidInputError, asked
-from http_server.wire.problem import invalid_input, invalid_whole
+from doneyet.task_types.parse_input import FaultyTypeError, InvalidInputError, asked
+from http_server.wire.problem import Problem, invalid_input
 from task_manager.interface import Task
 
 
@@ -15,7 +15,7 @@ def prepare(types: Sequence[TaskType], raw: Any) -> tuple[TaskType, Task, bytes]
     """The task that the JSON value `raw` asks for, and its echoed inputs as a JSON object.
 
     Raises:
-        Problem: 422, naming each wrong field.
+        Problem: 422, naming each wrong field; 500, where the task type itself fails on the input.
     """
     try:
         found = asked(types, raw)
@@ -23,8 +23,6 @@ def prepare(types: Sequence[TaskType], raw: Any) -> tuple[TaskType, Task, bytes]
         raise invalid_input(
             [{"pointer": at, "detail": text} for at, text in error.errors]
         ) from None
-    try:
-        echo = found.type.echo_json(found.item)
-    except ValueError as error:
-        raise invalid_whole(f"the input cannot be kept as JSON: {error}") from None
-    return found.type, Task(found.id, found.type.name, found.canonical), echo
+    except FaultyTypeError as error:
+        raise Problem(500, "internal-error", str(error)) from None
+    return found.type, Task(found.id, found.type.name, found.canonical), found.echo

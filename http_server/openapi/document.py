@@ -7,6 +7,7 @@ from typing import Any
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.field_names import written_names
 from doneyet.task_types.parse_input import MODEL, models, takes_model
 from http_server.ask.route import MOST_ITEMS
 from http_server.openapi.parts import (
@@ -143,10 +144,9 @@ def _schemas(task_type: TaskType, types: Sequence[TaskType], *, at_once: bool) -
         asked.setdefault("properties", {})[MODEL] = picks
         if task_type is not types[0]:
             asked.setdefault("required", []).append(MODEL)
+    repeated = written_names(task_type.Input, task_type.echo)
     echo = {
-        name: schema
-        for name, schema in echoed.get("properties", {}).items()
-        if task_type.echo is None or name in task_type.echo
+        name: schema for name, schema in echoed.get("properties", {}).items() if name in repeated
     }
     outputs = {
         name: {"anyOf": [schema, {"type": "null"}]}

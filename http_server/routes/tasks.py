@@ -7,6 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.execution import echo_of
 from http_server.ask.service import Asker
 from http_server.routes.add_route import add_route
 from http_server.wire.answer import compose, with_times
@@ -30,7 +31,7 @@ def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
             raise unknown_task()
         echo = asker.cache.echo(status.id)
         if status.input is not None:
-            echo = task_type.echo_json(task_type.Input.model_validate_json(status.input))
+            echo = echo_of(task_type, status.input)
         answer = with_times(compose(task_type, status, echo), status)
         return PlainResponse(answer.with_load(status.load))
 

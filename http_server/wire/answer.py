@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from doneyet.task_types import TaskType
+from doneyet.task_types.field_names import written_names
 from task_manager.interface import State, Status
 
 _CANCELLED = b'"error":{"code":"cancelled","detail":"somebody cancelled this task"}'
@@ -64,8 +65,7 @@ def at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
 @lru_cache(maxsize=1024)
 def nulls(task_type: TaskType) -> bytes:
     """`"output":null` for each output field."""
-    names = task_type.Output.model_json_schema(mode="serialization").get("properties", {})
-    return ",".join(f"{json.dumps(name)}:null" for name in names).encode()
+    return ",".join(f"{json.dumps(name)}:null" for name in written_names(task_type.Output)).encode()
 
 
 def _extra(status: Status) -> bytes:

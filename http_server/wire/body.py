@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from doneyet.task_types import TaskType
+from doneyet.task_types.field_names import all_read_names, read_names
 from doneyet.task_types.parse_input import MODEL, models
 from http_server.wire.form_values import typed
 from http_server.wire.json_body import parse
@@ -61,7 +62,7 @@ def _text(raw: bytes, parameters: str, kind: TaskType, types: Sequence[TaskType]
         raise _unsupported("text/plain", types)
     _check_charset(parameters)
     try:
-        return {kind.text_field: raw.decode("utf-8")}
+        return {read_names(kind.Input)[kind.text_field][0]: raw.decode("utf-8")}
     except UnicodeDecodeError as error:
         raise bad_request(f"the text is not UTF-8 (byte {error.start})") from None
 
@@ -158,7 +159,7 @@ def _chosen(types: Sequence[TaskType], fields: dict[str, Any]) -> TaskType:
 
 
 def _field_names(kind: TaskType, types: Sequence[TaskType]) -> set[str]:
-    names = {field.alias or name for name, field in kind.Input.model_fields.items()}
+    names = all_read_names(kind.Input)
     return names | {MODEL} if models(types) else names
 
 

@@ -14,14 +14,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from doneyet.task_types.field_names import read_names
+
 _INTEGER = re.compile(r"-?[0-9]{1,1000}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,3})?", re.ASCII)
 
 
 def typed(fields: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """`fields` (name → text, or list of texts) as `model` wants them."""
-    schema = _schema(model)
-    wanted, shared = schema.get("properties", {}), schema.get("$defs", {})
+    wanted, shared = _wanted(model)
     return {
         name: _as(value, wanted[name], shared) if name in wanted else value
         for name, value in fields.items()
@@ -29,8 +30,15 @@ def typed(fields: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
 
 
 @cache
-def _schema(model: type[BaseModel]) -> dict[str, Any]:
-    return model.model_json_schema()
+def _wanted(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of each field by every name it may be given under, and those they refer to."""
+    schema = model.model_json_schema()
+    wanted = schema.get("properties", {})
+    for names in read_names(model).values():
+        documented = next((wanted[name] for name in names if name in wanted), None)
+        if documented is not None:
+            wanted |= dict.fromkeys(names, documented)
+    return wanted, schema.get("$defs", {})
 
 
 def _as(value: Any, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> Any:

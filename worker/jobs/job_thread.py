@@ -165,15 +165,16 @@ def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:
         StoppedError: it was told to end.
     """
     try:
-        item = kind.Input.model_validate_json(claim.input)
-    except Exception as error:  # a validator of its own may raise anything
+        item = kind.from_canonical(claim.input)
+        echo = kind.echo_json(item)  # before the job could change it
+    except BaseException as error:  # a validator of its own may raise anything
         log.warning("%s is refused: %s", named(kind.name, [claim.id]), described(error))
         return failure("invalid-input", f"this worker refuses the input: {described(error)}")
     try:
-        return answer_of(kind, item, kind.coordinate(item, job), claim.id)
+        return answer_of(kind, echo, kind.coordinate(item, job), claim.id)
     except StoppedError:
         raise
-    except Exception as error:
+    except BaseException as error:  # also what is meant to end a process: it is this job's
         task = named(kind.name, [claim.id])
         log.warning("%s failed: %s\n%s", task, described(error), traced(error))
-        return answer_of(kind, item, error, claim.id)
+        return answer_of(kind, echo, error, claim.id)

@@ -20,8 +20,15 @@ from doneyet.task_types.batch.output import Output
 from doneyet.task_types.batch.storage.errors import FULL
 from doneyet.task_types.batch.storage.scratch import scratch_error
 from doneyet.task_types.execution import Answer, failure
+from doneyet.task_types.field_names import all_read_names, read_names
 from doneyet.task_types.job import AskedTask, Coordination
-from doneyet.task_types.parse_input import MODEL, InvalidInputError, asked, models
+from doneyet.task_types.parse_input import (
+    MODEL,
+    FaultyTypeError,
+    InvalidInputError,
+    asked,
+    models,
+)
 
 MOST_UNFINISHED = 1000
 """Items that are submitted and not yet written: enough for many workers, and for one round trip."""
@@ -139,7 +146,7 @@ class BatchRun:
             if (text_field := self.types[0].text_field) is None:
                 fault = f"an item of {self.types[0].name} is a JSON object"
                 return _Open(item, {}, None, failure("invalid-input", fault))
-            value = {text_field: value}
+            value = {read_names(self.types[0].Input)[text_field][0]: value}
         elif isinstance(value, dict):
             carried = {name: value[name] for name in self.carry if name in value}
             dropped = carried.keys() - self._inputs()
@@ -148,6 +155,8 @@ class BatchRun:
             found = asked(self.types, value)
         except InvalidInputError as error:
             return _Open(item, carried, None, failure("invalid-input", str(error)))
+        except FaultyTypeError as error:
+            return _Open(item, carried, None, failure("task-failed", str(error)))
         if (size := len(found.canonical)) > MOST_ITEM_BYTES:
             fault = f"the input has {size} bytes; at most {MOST_ITEM_BYTES} are taken"
             return _Open(item, carried, None, failure("too-large", fault))
@@ -156,8 +165,7 @@ class BatchRun:
 
     def _inputs(self) -> set[str]:
         """Names that mean something to the task, so that carrying them takes them from nobody."""
-        fields = [part for kind in self.types for part in kind.Input.model_fields.items()]
-        names = {field.alias or name for name, field in fields}
+        names = {name for kind in self.types for name in all_read_names(kind.Input)}
         return names | {MODEL} if models(self.types) else names
 
     def _ask(self, window: deque[_Open], coordination: Coordination) -> None:

@@ -89,7 +89,10 @@ def in_terms_of_x(fitted: Fitted) -> tuple[float, list[float]]:
     constant, coefficients = expanded(
         fitted.exponents, fitted.coefficients, fitted.centre, fitted.scale
     )
-    return fitted.constant + constant, coefficients
+    constant += fitted.constant
+    if not math.isfinite(constant):
+        raise ValueError("the constant is too large for double precision; scale the numbers down")
+    return constant, coefficients
 
 
 def predict(fitted: Fitted, x: Sequence[Sequence[float]]) -> Any:
@@ -125,7 +128,11 @@ def quality(predicted: Any, y: Sequence[float]) -> tuple[float | None, float]:
         unit = float(_powers_of_two(np.abs(wanted).max()))
         varies = _rms(wanted - (wanted / unit).mean() * unit)
     # Asked of the numbers themselves: the rounding of their mean would make a variance of none.
-    share = rmse / varies if wanted.min() < wanted.max() else None
+    share = None
+    if wanted.min() < wanted.max():
+        if varies == 0:
+            raise ValueError("y varies by less than double precision has; scale the numbers up")
+        share = rmse / varies
     r2 = None if share is None else 1 - share * share
     if not math.isfinite(rmse) or (r2 is not None and not math.isfinite(r2)):
         raise ValueError("predictions and y are too far apart for double precision")
