@@ -186,3 +186,13 @@ def test_quality() -> None:
     assert r2 is None
     assert rmse == pytest.approx((2 / 3) ** 0.5)
     assert quality(predicted, [3.0, 2.0, 1.0])[0] == pytest.approx(-3)
+
+
+def test_results_beyond_double_precision_say_so() -> None:
+    """A constant, and a variance that rounds to nothing, as all other numbers do."""
+    exponents = exponents_up_to(1, 1)
+    fitted = fit([[7.0], [1.0]], [1.0, -1.7e308], exponents, intercept=True)
+    with pytest.raises(ValueError, match="constant is too large for double precision"):
+        in_terms_of_x(fitted)
+    with pytest.raises(ValueError, match="varies by less than double precision"):
+        quality(np.zeros(4), [5e-324, 0.0, 5e-324, 5e-324])

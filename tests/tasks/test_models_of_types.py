@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import pytest
 from pydantic import (
@@ -36,6 +36,9 @@ from doneyet.task_types.execution import run_batch
 from doneyet.task_types.model_check import fault_of
 from doneyet.task_types.model_traits import traits
 from doneyet.task_types.parse_input import FaultyTypeError, InvalidInputError, asked
+from task_manager.interface import Claim
+from worker.jobs.job_context import JobCoordination
+from worker.jobs.job_thread import run_job
 
 
 class Plain(BaseModel):
@@ -548,3 +551,20 @@ def test_a_serializer_that_ends_the_process_fails_its_task_alone() -> None:
     bad, good = answers(task_type(output_model=Ending), {"n": 1}, {"n": 2})
     assert bad["error"]["code"] == "invalid-output"
     assert good["v"] == "Plain(n=2)"
+
+
+@pytest.mark.parametrize("end", [None, SystemExit(1), ValueError("no")], ids=repr)
+def test_a_job_may_change_its_input_and_raise_anything(end: BaseException | None) -> None:
+    """The echo is what was sent; what it raises fails this job, and not the thread that ran it."""
+
+    def coordinate(_self: TaskType, item: Any, _coordination: Any) -> Any:
+        item.n = 999
+        if end is not None:
+            raise end
+        return Value(v=1)
+
+    kind = task_type(coordinated=True, coordinate=coordinate)
+    claim = Claim("0" * 40, "made", b'{"n":1}', attempts=1, alone=False)
+    answer = json.loads(run_job(kind, claim, cast("JobCoordination", None)).body)
+    assert answer["n"] == 1
+    assert ("error" in answer) == (end is not None)
