@@ -9,7 +9,7 @@ from typing import Any, Literal
 from doneyet.client.answers import Outcome, outcome_of, read_answer
 from doneyet.client.bulk import Mapper
 from doneyet.client.errors import Answer, ClientError, NotDoneError, SomeFailedError
-from doneyet.client.inputs import all_to_json, merged, to_json
+from doneyet.client.inputs import all_to_json, checked_id, merged, to_json
 from doneyet.client.progress import progress_display, total_of
 from doneyet.client.retry import Backoff, Deadline, patiently
 from doneyet.client.transport import Reply, Transport
@@ -190,8 +190,9 @@ class Client:
 
         Raises:
             NotFoundError: it is unknown or expired.
+            ValueError: `task_id` is not an id.
         """
-        return read_answer(self._transport.send("GET", f"tasks/{task_id}").body)
+        return read_answer(self._transport.send("GET", f"tasks/{checked_id(task_id)}").body)
 
     def cancel(self, task_id: str) -> Answer:
         """Cancels a task, for all clients.
@@ -199,8 +200,9 @@ class Client:
         Raises:
             NotFoundError: it is unknown or expired.
             AlreadyTerminalError: it is done already.
+            ValueError: `task_id` is not an id.
         """
-        return read_answer(self._transport.send("DELETE", f"tasks/{task_id}").body)
+        return read_answer(self._transport.send("DELETE", f"tasks/{checked_id(task_id)}").body)
 
     def load(self, task_type: str | None = None) -> Any:
         """Waiting and running tasks, and workers: per type, or for one."""

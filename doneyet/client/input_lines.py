@@ -30,6 +30,12 @@ class Lines:
             try:
                 text.encode()
                 parse_json(text)
+            except UnicodeEncodeError as error:
+                self.broken += 1
+                byte = ord(text[error.start]) - 0xDC00  # as `surrogateescape` keeps it
+                why = f"not UTF-8: the byte 0x{byte:02x} at character {error.start + 1}"
+                self._read.append((number, BrokenLineError(why)))
+                continue
             except (ValueError, RecursionError) as error:
                 self.broken += 1
                 self._read.append((number, BrokenLineError(f"not JSON: {error}")))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -120,3 +121,14 @@ def _name(name: Any, at: str) -> str:
 
 def _where(at: str) -> str:
     return f"{at.removeprefix('/')}: " if at else ""
+
+
+def checked_id(task_id: str) -> str:
+    """`task_id`, which is a part of a path.
+
+    Raises:
+        ValueError: it is not an id.
+    """
+    if not re.fullmatch(r"[0-9A-Za-z_-]+", task_id):
+        raise ValueError(f"a task's id is 40 hexadecimal digits, as in its answer; not {task_id!r}")
+    return task_id

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -22,8 +23,8 @@ _STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def parse_json(text: str) -> Any:
-    """The value that `text` is; raises `ValueError` for what no JSON parser need take, as `NaN`."""
-    return json.loads(text, parse_constant=_refuse)
+    """The value that `text` is; raises `ValueError` for what others cannot read: `NaN`, `1e400`."""
+    return json.loads(text, parse_constant=_refuse, parse_float=_finite)
 
 
 def read_lines(file: TextIO) -> Iterator[tuple[int, str]]:
@@ -59,6 +60,11 @@ def opened_input(path: str) -> Iterator[TextIO]:
             _check_start(path, raw.read(4))
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         yield file
+
+
+def is_one_file(one: str, other: str) -> bool:
+    """Whether both names, links followed, mean one file."""
+    return Path(one).is_file() and Path(other).exists() and os.path.samefile(one, other)  # noqa: PTH121
 
 
 @contextmanager
@@ -127,6 +133,12 @@ def _check_start(path: str, start: bytes) -> None:
         raise UnicodeError(f"{path} is compressed; pipe what it decompresses to into `map ... -`")
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in start:
         raise UnicodeError(f"{path} is UTF-16 or UTF-32, or no text; save it as UTF-8")
+
+
+def _finite(text: str) -> float:
+    if isinf(number := float(text)):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def _refuse(name: str) -> NoReturn:

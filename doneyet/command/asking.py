@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from doneyet.command.running import INTERRUPTED, NAMES, run
+from doneyet.command.running import INTERRUPTED, NAMES, open_standard_streams, run
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -52,13 +52,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def in_order(do: Callable[[], int]) -> int:
     """The exit code of `do`, also where its output is closed, full, or it is interrupted."""
+    open_standard_streams()
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # leave no half file
     try:
         try:
             return do()
         finally:
-            if sys.stdout is not None:  # it is where a shell closed it
-                sys.stdout.flush()
+            sys.stdout.flush()
     except BrokenPipeError:  # as by `| head`: whoever reads has enough
         _silence()
         return BROKEN_PIPE
@@ -101,7 +101,7 @@ def _asks(do: Callable[..., int]) -> Callable[..., int]:
                 return _fail(FAILED, error)
             except BrokenPipeError:
                 raise
-            except (OSError, UnicodeError) as error:
+            except (OSError, ValueError) as error:
                 return _fail(USAGE, error)
 
     return asking
@@ -177,7 +177,11 @@ def ask(
 ) -> int:
     from rich.console import Console
 
-    whole = {name: value for field in fields for name, value in field.items()}
+    whole: dict[str, Any] = {}
+    for name, value in (pair for field in fields for pair in field.items()):
+        if name in whole:
+            raise click.UsageError(f"{name} is given twice; for a list write {name}='[1, 2]'")
+        whole[name] = value
     if no_wait:
         answer = client.ask(endpoint, whole)
         _print_json(answer)
@@ -218,9 +222,17 @@ def map_(
 ) -> int:
     from doneyet.client.errors import ClientError
     from doneyet.client.input_lines import Lines
-    from doneyet.client.jsonl import count_lines, opened_input, opened_output, read_lines
+    from doneyet.client.jsonl import (
+        count_lines,
+        is_one_file,
+        opened_input,
+        opened_output,
+        read_lines,
+    )
     from doneyet.client.progress import progress_display
 
+    if is_one_file(inputs, output):
+        raise click.UsageError(f"{output} is the input, too; name another file for the answers")
     failed = 0
     total = count_lines(inputs)
     with (

@@ -24,6 +24,12 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
 
     Unlike click's own `main` it leaves closed pipes and Ctrl-C to the commands.
     """
+    open_standard_streams()
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        sys.stderr.write(f"{name}: the current directory is gone; go to one that exists\n")
+        return 2
     if complete := os.environ.get("_DONEYET_COMPLETE"):
         from click.shell_completion import shell_complete
 
@@ -36,3 +42,16 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+
+
+def open_standard_streams() -> None:
+    """Opens those that whoever started this closed, on nothing: else a socket would get their
+    numbers, and what is printed would go there."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free, which is this one
+            os.set_inheritable(number, True)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))

@@ -81,6 +81,7 @@ def _http_exception(error: HTTPException) -> PlainResponse:
     status = error.code or InternalServerError.code
     headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
     detail = {
+        400: "this is not a request that is served here; neither are WebSockets",
         404: "no such path; /openapi.json lists all paths",
         405: "method not allowed here; the header Allow lists those that are",
     }.get(status, error.description or error.name)

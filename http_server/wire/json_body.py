@@ -71,7 +71,7 @@ def _no_search_for_cycles() -> Iterator[None]:
 def _problem(raw: bytes, told: str) -> Problem:
     """What is wrong with `raw`, of which the parser told this."""
     if not raw.strip():
-        return _not_json("the body is empty")
+        return _not_json("the body is empty, or its chunks cannot be read")
     for mark, detail in _BYTE_ORDER_MARKS.items():
         if raw.startswith(mark):
             return _not_json(detail)
