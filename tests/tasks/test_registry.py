@@ -60,7 +60,7 @@ def test_built_in_types() -> None:
 
 def test_named_modules(folder: Path) -> None:
     """`--tasks` names all that is served; what a type declares wins over the settings."""
-    name = write_module(folder, "shouting", GOOD)
+    name = write_module(folder, "shouting_types", GOOD)
     registry = load_registry(Settings(tasks=f" {name} ", max_load=5))
     assert list(registry.types) == ["shout"]
     assert registry.types["shout"].max_load == 7
