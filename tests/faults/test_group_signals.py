@@ -91,6 +91,21 @@ def test_a_server(
     assert "Traceback" not in log
 
 
+def test_it_drains(start: Start) -> None:
+    """For a moment it still takes connections, and says that it is not ready."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start("http_server", "--synchronous", "--port", str(port))
+    wait_until(lambda: is_live(url), description="it is live", timeout_s=30)
+    signal_everyone(process, signal.SIGTERM, last_first=True)
+    wait_until(
+        lambda: requests.get(f"{url}/readyz", timeout=5).status_code == 503,
+        description="it says that it drains",
+    )
+    assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
+    assert process.wait(20) == 0
+
+
 def test_what_runs_may_finish(start: Start) -> None:
     """Also in the synchronous queue mode's process, which is signalled with the others."""
     port = free_port()
