@@ -186,7 +186,7 @@ OUTPUTS: dict[str, Callable[[], Any]] = {
     "surrogates": lambda: Output(square="half a \ud800 character"),
     "object": lambda: Output(square=object()),
     "cyclic": lambda: Output(square=_cyclic()),
-    "sulking": lambda: Sulking(square=1),
+    "sulking": lambda: Output(square=Sulking(square=1)),
     "other": lambda: "this is no output",
     "nothing": lambda: None,
     "base exception": lambda: SystemExit(3),
