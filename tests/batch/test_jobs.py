@@ -97,7 +97,7 @@ def test_a_dry_run_tells_what_would_be_done(jobs: Jobs) -> None:
     answer = jobs.run(dry_run=True)
     assert (answer["items"], answer["succeeded"], answer["failed"]) == (2, 1, 1)
     assert answer["plan"].startswith("would read 2 items from ")
-    assert "ask slow, and write" in answer["plan"]
+    assert "submit them to slow, and write" in answer["plan"]
     assert answer["written"] is None
     assert not jobs.runs()
     assert [path.name for path in jobs.folder.iterdir()] == ["items.jsonl"]
