@@ -45,10 +45,14 @@ def claim(harness: RedisHarness, version: str, limit: int = 10) -> list[Claim]:
     return harness.manager.claim(f"worker-{version}", TYPES, limit)
 
 
+def answer(version: str) -> bytes:
+    """What the worker of `version` answers."""
+    return b'{"version": %s}' % version.encode()
+
+
 def finish(harness: RedisHarness, version: str, claims: list[Claim]) -> None:
     """The worker of `version` answers, each answer with its version."""
-    body = version.encode()
-    results = [Result(each.id, each.type, State.DONE, body, 60) for each in claims]
+    results = [Result(each.id, each.type, State.DONE, answer(version), 60) for each in claims]
     harness.manager.finish(f"worker-{version}", results)
 
 
@@ -69,7 +73,7 @@ def test_each_version_answers_its_own(make: Make, order: tuple[str, ...], works_
     for version in order:
         for n in range(5):
             status = only(by_version[version].manager.submit([task(n, version)]))
-            assert (status.state, status.body) == (State.DONE, version.encode())
+            assert (status.state, status.body) == (State.DONE, answer(version))
             assert status.load == 0
 
 
@@ -80,7 +84,7 @@ def test_answers_of_another_version_are_found_by_id(make: Make) -> None:
     finish(old, "1", claim(old, "1"))
     status = new.manager.status(ONE, task(1, "1").id)
     assert status is not None
-    assert (status.state, status.body) == (State.DONE, b"1")
+    assert (status.state, status.body) == (State.DONE, answer("1"))
 
 
 def test_many_of_another_version_do_not_starve_a_worker(make: Make) -> None:

@@ -150,7 +150,10 @@ def test_a_worker_killed_in_the_middle(models: Path) -> None:
         wait_until(lambda: progress() > 0.02, description="a part is done", timeout_s=30)
         assert own.worker is not None
         listed = subprocess.run(
-            ["pgrep", "-P", str(own.worker.pid)], capture_output=True, text=True, check=True
+            ["pgrep", "-P", str(own.worker.pid), "-f", "worker.process"],
+            capture_output=True,
+            text=True,
+            check=True,
         )
         (pid,) = listed.stdout.split()
         os.kill(int(pid), signal.SIGKILL)
