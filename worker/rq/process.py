@@ -6,9 +6,13 @@ then its supervisor is gone.
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # before imports that take long: the supervisor decides when it ends
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 import logging
 import os
-import signal
 import sys
 import threading
 
