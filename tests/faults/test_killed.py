@@ -16,10 +16,7 @@ BATCH = 4
 
 
 def test_worker_process_killed_in_mid_batch(start_system: StartSystem) -> None:
-    """Its batch runs again within a second or two, one by one; its other tasks are unharmed.
-
-    Two, where the process that may take suspects is the one that starts anew.
-    """
+    """Its batch runs again within a second, one by one; its other tasks are unharmed."""
     running = start_system(processes=2)
     polling = running.poll("slow", NUMBERS)
     running.wait_for_runs(9)
@@ -31,7 +28,7 @@ def test_worker_process_killed_in_mid_batch(start_system: StartSystem) -> None:
         lambda: any(count > 1 for count in running.runs.values()),
         description="a task of the killed process runs again",
     )
-    assert time.monotonic() - killed_at_s < ceiling_s(2)
+    assert time.monotonic() - killed_at_s < ceiling_s(1)
     polling.assert_all_right()
     repeated = {n: count for n, count in running.runs.items() if count > 1}
     assert len(repeated) <= BATCH
@@ -81,7 +78,7 @@ def test_redis_killed_and_restarted(start_system: StartSystem) -> None:
     running.redis.kill()
     began_s = time.monotonic()
     answer = requests.post(f"{running.system.url}/slow", json={"n": 99}, timeout=5)
-    assert time.monotonic() - began_s < ceiling_s(2)
+    assert time.monotonic() - began_s < ceiling_s(1)
     assert answer.status_code == 503
     assert answer.headers["content-type"] == "application/problem+json"
     assert int(answer.headers["retry-after"]) >= 1
