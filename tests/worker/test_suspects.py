@@ -59,15 +59,22 @@ def test_half_of_the_processes_take_suspects(make_slot: MakeSlot) -> None:
 
 
 def test_while_one_is_risky_no_other_takes_suspects(make_slot: MakeSlot) -> None:
-    """One that runs a suspect, or starts because the last one there died of what it ran."""
+    """One that runs a suspect, or starts because the last one there died of one."""
     first, second = make_slot(), make_slot()
     board(second).begin(["s"], alone=True)
     assert takers([first, second]) == [1]
     board(second).end()
     assert takers([first, second]) == [0]
     starting = make_slot(serving=False)
-    starting.died_running = True
+    starting.died_of_suspect = True
     assert takers([first, starting]) == [1]
+
+
+def test_what_died_for_the_first_time_does_not_wait_for_a_start(make_slot: MakeSlot) -> None:
+    """The other process takes it at once, rather than the dead one's successor later."""
+    starting, other = make_slot(serving=False), make_slot()
+    starting.died_running = True
+    assert takers([starting, other]) == [1]
 
 
 def test_who_is_busy_leaves_suspects_to_another(

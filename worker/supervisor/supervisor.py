@@ -49,12 +49,18 @@ class Slot:
         self.backoff = Backoff(0.25, 30.0, at_once=True)
         self.died_running = False
         """Whether the last process here died while it ran a batch."""
+        self.died_of_suspect = False
+        """Whether it died while it ran a task that was retried alone, or prepared one."""
 
     @property
     def is_risky(self) -> bool:
-        """Whether a suspect runs here, or a process starts because the last one died running."""
+        """Whether a suspect runs here, or a process starts because the last one died of one.
+
+        After the first death of a task the other processes are ready for it; who waited for the
+        dead one's successor would wait for as long as a process takes to start.
+        """
         if self.child is None or not self.child.serving:
-            return self.died_running
+            return self.died_of_suspect
         run = self.child.board.read()
         return run is not None and run.alone
 
@@ -193,6 +199,7 @@ class Supervisor:
             if ends and not cannot_load:
                 log.error("this worker ends, since not all its processes can serve")
         slot.died_running = run is not None or preparation is not None
+        slot.died_of_suspect = (run is not None and run.alone) or preparation is not None
         if child.board.next_number > 1 or time.monotonic() - child.started_s > LIVED_WELL_S:
             slot.backoff.reset()  # it was started well; if anything, what it ran is to blame
         delay_s = 0.0 if child.killed else slot.backoff.next_s()

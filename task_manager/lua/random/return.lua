@@ -48,7 +48,7 @@ for i = 1, n do
       end
       redis.call('SELECT', input_db)
       local text = attempts .. ' ' .. submitted .. ' ' .. epoch .. ' ' .. task_type .. '\n' .. input
-      redis.call('SET', input_key, text, 'PXAT', wanted_until)
+      redis.call('SET', input_key, text, 'PXAT', wanted_until - 1)
       redis.call('SELECT', main_db)
       redis.call('HINCRBY', wanted, wanted_until / 1000, 1)
       redis.call('HINCRBY', wanted, 'total', 1)

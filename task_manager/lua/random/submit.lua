@@ -23,7 +23,8 @@ local main_db, input_db, task_type, ttl_ms, max_load = ARGV[1], ARGV[2], ARGV[3]
 local discard, channel, claims_prefix = ARGV[6], ARGV[7], ARGV[8]
 local n, t = (#KEYS - 5) / 2, redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local second = math.ceil((now + ttl_ms) / 1000) -- whole seconds, so that interest can be counted
+-- Whole seconds, so that interest can be counted; inputs go 1 ms before, as Redis keeps a key through its last one.
+local second = math.ceil((now + ttl_ms) / 1000)
 
 -- The running task `id`, wanted for longer; nil where nobody would ever end it, since its owner is
 -- gone or no longer knows of it.
@@ -68,7 +69,7 @@ for i = 1, n do
     if since and #since == #epoch then
       local before = math.floor((now + left) / 1000 + 0.5)
       ends = math.max(before, second) -- another server may keep it for longer
-      if ends > before then redis.call('PEXPIREAT', input_key, ends * 1000) end
+      if ends > before then redis.call('PEXPIREAT', input_key, ends * 1000 - 1) end
       if since == epoch then
         moved[before] = (moved[before] or 0) - 1
       else -- not counted since the count was lost
@@ -79,7 +80,7 @@ for i = 1, n do
     elseif load >= max_load then
       reply[i + 1] = 'overloaded'
     else
-      redis.call('SET', input_key, head .. ARGV[8 + n + i], 'PXAT', ends * 1000)
+      redis.call('SET', input_key, head .. ARGV[8 + n + i], 'PXAT', ends * 1000 - 1)
       moved[ends], created, load, reply[i + 1] = (moved[ends] or 0) + 1, created + 1, load + 1, 'waiting'
     end
   end
