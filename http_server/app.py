@@ -24,7 +24,7 @@ from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import LargeAnswers, keep_heap_small, with_large_answers
 from http_server.wire.body_reader import BodyReader, tell_protocol
 from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
-from task_manager.interface import Asking
+from task_manager.interface import TaskSubmitter
 
 COLLECT_AFTER = 50_000
 """New objects before Python looks for cycles. The cache holds hundreds of thousands of objects that
@@ -35,7 +35,7 @@ LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def create_app(
-    settings: Settings, manager: Asking | None = None, registry: Registry | None = None
+    settings: Settings, manager: TaskSubmitter | None = None, registry: Registry | None = None
 ) -> Flask:
     """The WSGI application; begins to listen for news of finished tasks.
 

@@ -1,14 +1,14 @@
-"""The asking half of the task manager that the settings name."""
+"""The submitting half of the task manager that the settings name."""
 
 from __future__ import annotations
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
-from task_manager import open_asking
-from task_manager.interface import Asking
+from task_manager import open_submitter
+from task_manager.interface import TaskSubmitter
 
 
-def open_manager(settings: Settings, registry: Registry) -> Asking:
+def open_manager(settings: Settings, registry: Registry) -> TaskSubmitter:
     """The manager of `settings.queue_mode`; the synchronous one has its models loaded.
 
     Raises:
@@ -29,4 +29,4 @@ def open_manager(settings: Settings, registry: Registry) -> Asking:
         )
         engine.recall = recaller(manager)
         return manager
-    return open_asking(settings, registry.limits)
+    return open_submitter(settings, registry.limits)

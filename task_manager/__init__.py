@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from doneyet.settings import SettingError, Settings
-from task_manager.interface import Asking, Limits, TaskManager
+from task_manager.interface import Limits, TaskManager, TaskSubmitter
 
 _SORTED = ("distributed", "ordered")
 """Queue modes in which every type, coordinated or not, waits in a sorted set of its own."""
@@ -35,8 +35,8 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     raise SettingError(f"the {settings.queue_mode} queue mode has no worker half here")
 
 
-def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
-    """The asking half of the queue mode, for task types of every kind; not of `synchronous`.
+def open_submitter(settings: Settings, limits: Mapping[str, Limits]) -> TaskSubmitter:
+    """The submitting half of the queue mode, for task types of every kind; not of `synchronous`.
 
     Raises:
         SettingError: the settings contradict each other.
@@ -44,7 +44,7 @@ def open_asking(settings: Settings, limits: Mapping[str, Limits]) -> Asking:
     if settings.queue_mode == "rq":
         from task_manager.redis.rq import RqManager
 
-        main: Asking = RqManager(settings.redis_url, limits, settings.key_prefix)
+        main: TaskSubmitter = RqManager(settings.redis_url, limits, settings.key_prefix)
     else:
         main = open_task_manager(settings, limits)
     if settings.queue_mode in _SORTED:

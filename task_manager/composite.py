@@ -1,4 +1,4 @@
-"""Asking where some task types wait elsewhere than the rest: those that supervisors coordinate.
+"""Submitting where some task types wait elsewhere than the rest: those that supervisors coordinate.
 
 The random queue mode's pool and RQ's queues give any task to any worker process. Coordinated types
 must come to supervisors only, so there they wait as in the distributed queue mode. Both sides
@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import OverloadedError
-from task_manager.interface import Asking, Load, Status, Task, Watch
+from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
 
 
-class Routed(Asking):
+class Routed(TaskSubmitter):
     """Sends each call to `main`, or for a type in `elsewhere_types` to `elsewhere`."""
 
-    def __init__(self, main: Asking, elsewhere: Asking, elsewhere_types: Collection[str]) -> None:
+    def __init__(
+        self, main: TaskSubmitter, elsewhere: TaskSubmitter, elsewhere_types: Collection[str]
+    ) -> None:
         self.promises = main.promises  # type: ignore[misc]
         self._main, self._elsewhere = main, elsewhere
         self._elsewhere_types = frozenset(elsewhere_types)
@@ -24,7 +26,7 @@ class Routed(Asking):
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
     ) -> list[Status | OverloadedError]:
-        """As in `Asking`; one round trip to each of the two that has tasks here."""
+        """As in `TaskSubmitter`; one round trip to each of the two that has tasks here."""
         places: dict[bool, list[int]] = {}
         for place, task in enumerate(tasks):
             places.setdefault(task.type in self._elsewhere_types, []).append(place)
@@ -64,5 +66,5 @@ class Routed(Asking):
         self._main.close()
         self._elsewhere.close()
 
-    def _of(self, type_name: str) -> Asking:
+    def _of(self, type_name: str) -> TaskSubmitter:
         return self._elsewhere if type_name in self._elsewhere_types else self._main

@@ -1,6 +1,6 @@
 """The task manager: where tasks wait. This file is the specification of every queue mode.
 
-Two halves. `Asking` is for the HTTP server: submit tasks, get their status. `Answering` is
+Two halves. `TaskSubmitter` is for the HTTP server: submit tasks, get their status. `TaskClaimer` is
 for workers: claim tasks, finish them, keep the claims of living processes, hand back those of
 dead ones. Both speak of tasks, never of Redis.
 
@@ -77,7 +77,7 @@ class Status:
     expires_ms: int | None = None
     """When a terminal task is forgotten."""
     input: bytes | None = None
-    """What a waiting or running task asks for; only `Asking.status` tells it."""
+    """What a waiting or running task asks for; only `TaskSubmitter.status` tells it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +130,8 @@ class Promises:
     uses_redis: bool = True
     ordered: bool = False
     """First come, first served."""
-    answering: bool = True
-    """Implements `Answering`; else its own worker does the work."""
+    claims: bool = True
+    """Implements `TaskClaimer`; else its own worker does the work."""
     answers_at_once: bool = False
     """`submit` returns only when the task is terminal."""
     progress: bool = True
@@ -154,7 +154,7 @@ class Watch(Protocol):
     def close(self) -> None: ...
 
 
-class Asking(ABC):
+class TaskSubmitter(ABC):
     """The half for those who submit: servers and jobs."""
 
     promises: ClassVar[Promises]
@@ -221,7 +221,7 @@ class Asking(ABC):
         """Lets go of connections and threads; the manager cannot be used afterwards."""
 
 
-class Answering(ABC):
+class TaskClaimer(ABC):
     """The half for workers. An `owner` is one worker process' name, unique for ever."""
 
     @abstractmethod
@@ -302,13 +302,13 @@ class Answering(ABC):
         does not hold are ignored."""
 
     @abstractmethod
-    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
+    def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
         """Takes, or keeps for `ttl_s` more, the lock called `name`; False while another has it."""
 
     @abstractmethod
-    def end_turn(self, name: str, owner: str) -> None:
+    def release_lock(self, name: str, owner: str) -> None:
         """Lets go of the lock called `name` if `owner` has it."""
 
 
-class TaskManager(Asking, Answering):
+class TaskManager(TaskSubmitter, TaskClaimer):
     """Both halves."""

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Asking, State, Status
+from task_manager.interface import State, Status, TaskSubmitter
 
 AGAIN_AFTER_S = 0.25
 
 
-def recaller(manager: Asking) -> Callable[[str, str], dict[str, Any] | None]:
+def recaller(manager: TaskSubmitter) -> Callable[[str, str], dict[str, Any] | None]:
     """What a task type's `recall` calls: (type name, task id) to the answer's JSON object, or None.
 
     While Redis is away it waits: without it the task that asks could not be finished either, and
@@ -30,7 +30,7 @@ def recaller(manager: Asking) -> Callable[[str, str], dict[str, Any] | None]:
     return recall
 
 
-def _patient_status(manager: Asking, type_name: str, task_id: str) -> Status | None:
+def _patient_status(manager: TaskSubmitter, type_name: str, task_id: str) -> Status | None:
     while True:
         try:
             return manager.status(type_name, task_id)

@@ -18,7 +18,6 @@ from typing import ClassVar
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
 from task_manager.interface import (
-    Asking,
     Limits,
     Load,
     Promises,
@@ -26,6 +25,7 @@ from task_manager.interface import (
     State,
     Status,
     Task,
+    TaskSubmitter,
     Watch,
 )
 
@@ -50,8 +50,8 @@ class _Entry:
     terminal: threading.Event = field(default_factory=threading.Event)
 
 
-class Synchronous(Asking):
-    """Asking, in one process.
+class Synchronous(TaskSubmitter):
+    """A `TaskSubmitter` in one process.
 
     Args:
         limits: of each task type.
@@ -64,7 +64,7 @@ class Synchronous(Asking):
     promises: ClassVar[Promises] = Promises(
         uses_redis=False,
         ordered=True,
-        answering=False,
+        claims=False,
         answers_at_once=True,
         progress=False,
         retries_alone=False,

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering
+from task_manager.interface import TaskClaimer
 from worker.supervisor.child import Child
 
 ASK_AGAIN_S = 0.005
@@ -24,10 +24,10 @@ def holder(owner: str, run_number: int) -> str:
     return f"{owner}/{run_number}"
 
 
-class Turn:
+class DeviceLock:
     """A worker process' side: takes the lock before a batch and lets go after it."""
 
-    def __init__(self, manager: Answering, name: str, ttl_s: float) -> None:
+    def __init__(self, manager: TaskClaimer, name: str, ttl_s: float) -> None:
         self._manager, self._name, self._ttl_s = manager, name, ttl_s
         self._ended_s = 0.0
 
@@ -36,7 +36,7 @@ class Turn:
         time.sleep(max(0.0, self._ended_s + PAUSE_S - time.monotonic()))
         while not give_up():
             try:
-                if self._manager.take_turn(self._name, who, self._ttl_s):
+                if self._manager.take_lock(self._name, who, self._ttl_s):
                     return True
             except UnavailableError:
                 time.sleep(0.2)
@@ -47,15 +47,15 @@ class Turn:
         """Lets go of the lock; where Redis is away it lapses by itself."""
         self._ended_s = time.monotonic()
         try:
-            self._manager.end_turn(self._name, who)
+            self._manager.release_lock(self._name, who)
         except UnavailableError:
             return
 
 
-class TurnKeeper:
+class DeviceLockKeeper:
     """The supervisor's side: keeps the lock through long batches, and lets go for the dead."""
 
-    def __init__(self, manager: Answering, name: str, ttl_s: float) -> None:
+    def __init__(self, manager: TaskClaimer, name: str, ttl_s: float) -> None:
         self._manager, self._name, self._ttl_s = manager, name, ttl_s
         self._next_s = 0.0
 
@@ -74,16 +74,16 @@ class TurnKeeper:
             if run is None or run.running_for_s() < self._ttl_s / 4:
                 continue
             who = holder(child.owner, run.number)
-            self._manager.take_turn(self._name, who, self._ttl_s)
+            self._manager.take_lock(self._name, who, self._ttl_s)
             now = child.board.read()
             if now is None or now.number != run.number:  # it ended meanwhile, perhaps before
-                self._manager.end_turn(self._name, who)
+                self._manager.release_lock(self._name, who)
 
     def end(self, child: Child) -> None:
         """`child` is dead: lets go of what it held, or was about to take."""
         following = child.board.next_number
         try:
             for number in (following - 1, following):
-                self._manager.end_turn(self._name, holder(child.owner, number))
+                self._manager.release_lock(self._name, holder(child.owner, number))
         except UnavailableError:
             return  # it lapses by itself

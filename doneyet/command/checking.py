@@ -53,14 +53,14 @@ def look(settings: Settings) -> Iterator[Finding]:
 
 
 def _look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
-    from task_manager import open_asking
+    from task_manager import open_submitter
     from task_manager.errors import TaskManagerError
     from task_manager.redis.connection import Connection
 
     place = settings.redis_place
     connection = Connection(settings.redis_url)
     try:
-        manager = open_asking(settings, registry.limits)
+        manager = open_submitter(settings, registry.limits)
         try:
             manager.check()
         finally:

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from task_manager.errors import OverloadedError, UnavailableError
-from task_manager.interface import Asking, Status, Task
+from task_manager.interface import Status, Task, TaskSubmitter
 
 MOST_PER_ROUND = 5000
 """Tasks in one round trip: some tens of milliseconds of Redis' time."""
@@ -40,14 +40,14 @@ class _Call:
 class Combiner:
     """`submit` for one request, in a round trip shared with those that come at the same time."""
 
-    def __init__(self, manager: Asking) -> None:
+    def __init__(self, manager: TaskSubmitter) -> None:
         self._manager = manager
         self._lock = threading.Lock()
         self._queue: deque[_Call] = deque()
         self._led = False
 
     def submit(self, tasks: Sequence[Task]) -> list[Outcome]:
-        """As `Asking.submit`.
+        """As `TaskSubmitter.submit`.
 
         Raises:
             UnavailableError: Redis is away or refuses, or earlier round trips take too long.

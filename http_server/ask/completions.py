@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from task_manager.interface import Asking, Watch
+from task_manager.interface import TaskSubmitter, Watch
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class News:
         self._on_finished.append(on_finished)
         self._on_doubt.append(on_doubt)
 
-    def start(self, manager: Asking) -> None:
+    def start(self, manager: TaskSubmitter) -> None:
         """Begins to listen."""
         self._watch = manager.watch(self._finished, self._connected)
 

@@ -1,5 +1,5 @@
-"""Asking is answered before Flask: it is most of all requests, and building a request context takes
-longer than answering most of them."""
+"""Submits are answered before Flask: it is most of all requests, and building a request context
+takes longer than answering most of them."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from http_server.redis_outage import Outage
 from http_server.wire.answer import at_once
 from http_server.wire.problem import Problem, overloaded
 from task_manager.errors import OverloadedError
-from task_manager.interface import Asking
+from task_manager.interface import TaskSubmitter
 
 LOOK_AGAIN_S = 0.5
 """How often a held request asks while no news comes."""
@@ -34,7 +34,7 @@ class Reply:
 class Asker:
     """One per process: the caches, the waiting room and the way to the task manager."""
 
-    def __init__(self, manager: Asking, settings: Settings) -> None:
+    def __init__(self, manager: TaskSubmitter, settings: Settings) -> None:
         self.manager = manager
         self.outage = Outage()
         self.news = News()

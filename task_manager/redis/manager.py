@@ -78,7 +78,7 @@ class RedisManager(TaskManager):
     @abstractmethod
     def _wake_keys(self, types: Sequence[str]) -> list[str]: ...
 
-    # Asking
+    # TaskSubmitter
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
@@ -183,7 +183,7 @@ class RedisManager(TaskManager):
     def close(self) -> None:
         self._connection.close()
 
-    # Answering
+    # TaskClaimer
 
     def claim(
         self,
@@ -297,12 +297,12 @@ class RedisManager(TaskManager):
             ]
         )
 
-    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
-        call = Call("shared/take_turn", [self._keys.lock(name)], [owner, ms(ttl_s)])
+    def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
+        call = Call("shared/take_lock", [self._keys.lock(name)], [owner, ms(ttl_s)])
         return bool(self._run([call])[0])
 
-    def end_turn(self, name: str, owner: str) -> None:
-        self._run([Call("shared/end_turn", [self._keys.lock(name)], [owner])])
+    def release_lock(self, name: str, owner: str) -> None:
+        self._run([Call("shared/release_lock", [self._keys.lock(name)], [owner])])
 
     # Parts
 

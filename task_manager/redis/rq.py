@@ -45,7 +45,7 @@ class RqManager(DistributedManager):
     """Waiting tasks as in the distributed queue mode, and an RQ job for each."""
 
     promises: ClassVar[Promises] = Promises(
-        answering=False,
+        claims=False,
         batches=False,
         one_round_trip=False,
         leases=False,
@@ -59,7 +59,7 @@ class RqManager(DistributedManager):
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
     ) -> list[Status | OverloadedError]:
-        """As in `Asking`; one more round trip for tasks without an answer, two for new ones."""
+        """As in `TaskSubmitter`; one round trip more for tasks without an answer, two for new."""
         statuses = super().submit(tasks, discard=discard)
         waiting: dict[str, dict[str, bytes]] = {}
         for task, status in zip(tasks, statuses, strict=True):
@@ -72,7 +72,7 @@ class RqManager(DistributedManager):
         return statuses
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
-        """As in `Asking`; workers are those that RQ knows of."""
+        """As in `TaskSubmitter`; workers are those that RQ knows of."""
         loads = super().load(type_names)
         with self._connection.client() as client:
             pipeline = client.pipeline(transaction=False)
@@ -87,7 +87,7 @@ class RqManager(DistributedManager):
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None
     ) -> int:
-        """As in `Answering`; what waits again has a job again."""
+        """As in `TaskClaimer`; what waits again has a job again."""
         with self._connection.client() as client:
             held: list[Any] = [client.hgetall(self._keys.claims(name, owner)) for name in types]
         ended = super().recover(owner, types, running)

@@ -31,7 +31,7 @@ class Call:
 
 _REPLIES: dict[str, type] = {
     **dict.fromkeys(("shared/finish", "shared/renew"), list),
-    **dict.fromkeys(("shared/progress", "shared/take_turn", "shared/end_turn"), int),
+    **dict.fromkeys(("shared/progress", "shared/take_lock", "shared/release_lock"), int),
     "shared/probe": int,
     **{
         f"{queue_mode}/{name}": kind

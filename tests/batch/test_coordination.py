@@ -30,7 +30,7 @@ class Upper(TaskType):
 
 
 class Asked:
-    """The asking half of a manager: notes what it is asked, knows what `finished` has."""
+    """The submitting half of a manager: notes what it is asked, knows what `finished` has."""
 
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
@@ -68,7 +68,7 @@ def job(asked: Asked) -> JobCoordination:
     kinds = Registry({"upper": Upper()})
     claim = Claim("j", "batch", b"{}", 1, alone=False)
     unused: Any = None
-    made = JobCoordination(claim, "me", unused, asking=asked, registry=kinds, news=news)  # type: ignore[arg-type]
+    made = JobCoordination(claim, "me", unused, submitter=asked, registry=kinds, news=news)  # type: ignore[arg-type]
     news.add(made)
     asked.connect(True)
     return made

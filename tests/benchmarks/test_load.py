@@ -1,4 +1,4 @@
-"""Asking over HTTP, and what is asked for."""
+"""Submitting over HTTP, and what is asked for."""
 
 from __future__ import annotations
 

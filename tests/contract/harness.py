@@ -10,7 +10,7 @@ from typing import Protocol
 from doneyet.settings import Settings
 from doneyet.task_types.base import TaskType, type_tag
 from task_manager import open_task_manager
-from task_manager.interface import Asking, Claim, Result, State, Status, Task, TaskManager
+from task_manager.interface import Claim, Result, State, Status, Task, TaskManager, TaskSubmitter
 
 INPUT_TTL_S = 30.0
 RESULT_TTL_S = 60.0
@@ -52,7 +52,7 @@ class Harness(Protocol):
     """A queue mode, ready to use."""
 
     @property
-    def manager(self) -> Asking:
+    def manager(self) -> TaskSubmitter:
         """The manager under test."""
         ...
 

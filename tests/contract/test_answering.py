@@ -1,4 +1,4 @@
-"""What every queue mode with promises.answering promises to workers."""
+"""What every queue mode with promises.claims promises to workers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make_harness(request: pytest.FixtureRequest, redis_url: str) -> Any:
     def make(**limits: Any) -> RedisHarness:
         both = {name: replace(TypeLimits(), **limits) for name in TYPES}
         made.append(RedisHarness(redis_url, both, request.param))
-        assert made[-1].manager.promises.answering
+        assert made[-1].manager.promises.claims
         return made[-1]
 
     yield make
@@ -452,7 +452,7 @@ def test_progress_shows_in_the_status(harness: RedisHarness) -> None:
 
 
 def test_running_task_stays_wanted_by_asking(harness: RedisHarness) -> None:
-    """Asking about a running task makes no second one."""
+    """Submitting a running task makes no second one."""
     harness.manager.submit([task(7)])
     harness.manager.claim("a", TYPES, limit=1)
     status = only(harness.manager.submit([task(7)]))
@@ -476,14 +476,16 @@ def test_late_answer_after_everything_was_lost(harness: RedisHarness) -> None:
 def test_turns(harness: RedisHarness) -> None:
     """One owner has the lock at a time; it may keep it, and it ends by itself."""
     manager = harness.manager
-    assert manager.take_turn("gpu", "a", ttl_s=10)
-    assert not manager.take_turn("gpu", "b", ttl_s=10)
-    manager.end_turn("gpu", "b")
-    assert not manager.take_turn("gpu", "b", ttl_s=10)
-    assert manager.take_turn("gpu", "a", ttl_s=0.1)
-    wait_until(lambda: manager.take_turn("gpu", "b", ttl_s=10), description="a's turn is over")
-    manager.end_turn("gpu", "b")
-    assert manager.take_turn("gpu", "a", ttl_s=10)
+    assert manager.take_lock("gpu", "a", ttl_s=10)
+    assert not manager.take_lock("gpu", "b", ttl_s=10)
+    manager.release_lock("gpu", "b")
+    assert not manager.take_lock("gpu", "b", ttl_s=10)
+    assert manager.take_lock("gpu", "a", ttl_s=0.1)
+    wait_until(
+        lambda: manager.take_lock("gpu", "b", ttl_s=10), description="the lock of a has lapsed"
+    )
+    manager.release_lock("gpu", "b")
+    assert manager.take_lock("gpu", "a", ttl_s=10)
 
 
 def test_expired_tasks_in_the_way(make_harness: MakeHarness) -> None:

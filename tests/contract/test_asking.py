@@ -56,7 +56,7 @@ def test_asking_again_answers_when_done(harness: Harness) -> None:
 
 
 def test_asking_twice_runs_once(harness: Harness) -> None:
-    """Asking never makes a duplicate."""
+    """Submitting never makes a duplicate."""
     needs_waiting(harness)
     for _ in range(3):
         assert only(harness.manager.submit([task(7)])).load == 1
@@ -172,7 +172,7 @@ def test_failure_is_an_answer(harness: Harness) -> None:
 
 
 def test_failure_is_forgotten_after_its_ttl(make_harness: MakeHarness) -> None:
-    """Asking after failure_ttl_s runs a failed task again."""
+    """Submitting after failure_ttl_s runs a failed task again."""
     harness = make_harness(failure_ttl_s=1.0)
     ask_until_done(harness, -4)
     wait_until(

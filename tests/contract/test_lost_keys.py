@@ -135,7 +135,7 @@ def answered(harness: RedisHarness) -> Sequence[Status | Exception]:
 
 
 def check_all_is_well(harness: RedisHarness, url: str) -> None:
-    """Asking again answers all, nothing is counted any more, and no key lives for ever."""
+    """Submitting again answers all, nothing is counted any more, and no key lives for ever."""
     assert not keys_without_ttl(url)
     statuses = answered(harness)
     assert [s.body for s in statuses if isinstance(s, Status)] == [answer(n) for n in NUMBERS]

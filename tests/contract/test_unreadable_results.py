@@ -121,7 +121,7 @@ def test_progress(harness: Harness, redis_url: str) -> None:
     manager = harness.manager
     assert isinstance(manager, RedisManager)
     harness.manager.submit([task(2)])
-    if manager.promises.answering:
+    if manager.promises.claims:
         manager.renew({"worker": [ONE]}, lease_s=10)
         manager.claim("worker", [ONE], limit=1)
     else:

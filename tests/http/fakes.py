@@ -1,4 +1,4 @@
-"""An asking half in memory, whose tasks are finished and whose Redis goes away by command."""
+"""A `TaskSubmitter` in memory, whose tasks are finished and whose Redis goes away by command."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
-from task_manager.interface import Asking, Load, Promises, State, Status, Task
+from task_manager.interface import Load, Promises, State, Status, Task, TaskSubmitter
 
 
-class FakeManager(Asking):
+class FakeManager(TaskSubmitter):
     """Counts round trips in `rounds`; `down`, `full` and `slow` are what a test turns."""
 
     promises: ClassVar[Promises] = Promises()

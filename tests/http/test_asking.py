@@ -1,4 +1,4 @@
-"""Asking: pending, done, failed, arrays, models, discarding, refusals."""
+"""Submitting: pending, done, failed, arrays, models, discarding, refusals."""
 
 from __future__ import annotations
 

@@ -106,11 +106,11 @@ def test_probe_does_what_all_other_scripts_do() -> None:
 
 
 def test_turns(run: RunScript, client: redis.Redis) -> None:
-    """shared/take_turn and shared/end_turn: one holder at a time, with a ttl."""
-    assert run("shared/take_turn", ["lock"], ["a", 5000]) == 1
-    assert run("shared/take_turn", ["lock"], ["b", 5000]) == 0
-    assert run("shared/take_turn", ["lock"], ["a", 9000]) == 1
+    """shared/take_lock and shared/release_lock: one holder at a time, with a ttl."""
+    assert run("shared/take_lock", ["lock"], ["a", 5000]) == 1
+    assert run("shared/take_lock", ["lock"], ["b", 5000]) == 0
+    assert run("shared/take_lock", ["lock"], ["a", 9000]) == 1
     assert client.pttl("lock") > 5000
-    assert run("shared/end_turn", ["lock"], ["b"]) == 0
-    assert run("shared/end_turn", ["lock"], ["a"]) == 1
+    assert run("shared/release_lock", ["lock"], ["b"]) == 0
+    assert run("shared/release_lock", ["lock"], ["a"]) == 1
     assert client.exists("lock") == 0

@@ -110,7 +110,7 @@ def test_a_query_string_at_the_root(sentiment: System) -> None:
 
 @pytest.mark.parametrize("root", ["fill_mask", "sentiment"])
 def test_the_answer_is_found_by_its_id(request: pytest.FixtureRequest, root: str) -> None:
-    """Asking tells an id, and `<endpoint>/<id>` how that task is; whatever the root asks."""
+    """Submitting tells an id, and `<endpoint>/<id>` how that task is; whatever the root asks."""
     system: System = request.getfixturevalue(root)
     endpoint = f"{system.url}/sentiment"
     asking = SENTIMENT_AT_ITS_ENDPOINT.replace("http://an-endpoint/sentiment", endpoint)

@@ -75,7 +75,7 @@ def test_a_full_server_is_unavailable(redis_url: str) -> None:
                 pytest.raises(UnavailableError, match="takes no writes"),
                 connection.client() as ours,
             ):
-                scripts.run(ours, [Call("shared/take_turn", ["lock"], ["a", 100])])
+                scripts.run(ours, [Call("shared/take_lock", ["lock"], ["a", 100])])
         finally:
             client.config_set("maxmemory", "0")
             connection.close()
@@ -85,11 +85,11 @@ def test_unknown_scripts_are_loaded_and_only_they_repeated(redis_url: str) -> No
     """After a restart the server knows no script; what it did know is not done twice."""
     with redis.Redis.from_url(redis_url) as client:
         client.script_flush()
-        take = Call("shared/take_turn", ["lock"], ["a", 5000])
+        take = Call("shared/take_lock", ["lock"], ["a", 5000])
         assert scripts.run(client, [take]) == [1]
-        end = Call("shared/end_turn", ["lock"], ["a"])
-        assert scripts.run(client, [end, take]) == [1, 1], "end_turn was new, take_turn was not"
-        assert client.exists("lock") == 0, "end_turn was made after take_turn, once each"
+        end = Call("shared/release_lock", ["lock"], ["a"])
+        assert scripts.run(client, [end, take]) == [1, 1], "release_lock was new, take_lock was not"
+        assert client.exists("lock") == 0, "release_lock was made after take_lock, once each"
 
 
 def test_a_reply_of_another_type_is_none(redis_url: str) -> None:

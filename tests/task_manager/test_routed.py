@@ -1,4 +1,4 @@
-"""Asking where types wait in two places."""
+"""Submitting where types wait in two places."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from doneyet.settings import Settings
-from task_manager import open_asking, open_for_coordinator
+from task_manager import open_for_coordinator, open_submitter
 from task_manager.composite import Routed
-from task_manager.interface import Asking, State, Status, Task
+from task_manager.interface import State, Status, Task, TaskSubmitter
 from tests.contract.harness import TypeLimits
 from tests.helpers import wait_until
 
@@ -23,48 +23,48 @@ def task(number: int, type_name: str) -> Task:
 
 
 @pytest.fixture(params=["random", "ordered", "distributed", "rq"])
-def asking(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Asking]:
-    """The asking half of each queue mode, with a type of each kind."""
-    manager = open_asking(Settings(redis_url=redis_url, queue_mode=request.param), LIMITS)
+def submitter(request: pytest.FixtureRequest, redis_url: str) -> Iterator[TaskSubmitter]:
+    """The submitting half of each queue mode, with a type of each kind."""
+    manager = open_submitter(Settings(redis_url=redis_url, queue_mode=request.param), LIMITS)
     assert isinstance(manager, Routed) == (request.param in ("random", "rq"))
     yield manager
     manager.close()
 
 
-def test_answers_come_in_the_order_of_the_tasks(asking: Asking) -> None:
+def test_answers_come_in_the_order_of_the_tasks(submitter: TaskSubmitter) -> None:
     """Whichever place each of them waits in."""
     tasks = [task(n, JOB if n % 2 else PLAIN) for n in range(7)]
-    statuses = asking.submit(tasks)
+    statuses = submitter.submit(tasks)
     assert [(each.id, each.type) for each in statuses if isinstance(each, Status)] == [
         (each.id, each.type) for each in tasks
     ]
-    assert [load.waiting for load in asking.load([JOB, PLAIN])] == [3, 4]
-    assert [load.type for load in asking.load([PLAIN])] == [PLAIN]
+    assert [load.waiting for load in submitter.load([JOB, PLAIN])] == [3, 4]
+    assert [load.type for load in submitter.load([PLAIN])] == [PLAIN]
 
 
-def test_jobs_wait_for_coordinators_alone(asking: Asking, redis_url: str) -> None:
+def test_jobs_wait_for_coordinators_alone(submitter: TaskSubmitter, redis_url: str) -> None:
     """Who claims jobs gets no other task, whatever waits."""
-    asking.submit([task(1, PLAIN), task(2, JOB)])
+    submitter.submit([task(1, PLAIN), task(2, JOB)])
     coordinator = open_for_coordinator(Settings(redis_url=redis_url), {JOB: LIMITS[JOB]})
     coordinator.renew({"owner": [JOB]}, 10)
     assert [claim.id for claim in coordinator.claim("owner", [JOB], 10)] == [task(2, JOB).id]
-    running = asking.status(JOB, task(2, JOB).id)
+    running = submitter.status(JOB, task(2, JOB).id)
     assert running is not None
     assert running.state == State.RUNNING
     coordinator.close()
 
 
-def test_each_is_cancelled_where_it_is(asking: Asking) -> None:
+def test_each_is_cancelled_where_it_is(submitter: TaskSubmitter) -> None:
     """And told of by the one watch."""
     heard: list[str] = []
     connected: list[bool] = []
     hear: Callable[[Sequence[str]], None] = heard.extend
-    watch = asking.watch(hear, connected.append)
+    watch = submitter.watch(hear, connected.append)
     wait_until(lambda: connected == [True], description="the watch is there")
     ids = {task(3, PLAIN).id, task(4, JOB).id}
-    asking.submit([task(3, PLAIN), task(4, JOB)])
+    submitter.submit([task(3, PLAIN), task(4, JOB)])
     for name, number in ((PLAIN, 3), (JOB, 4)):
-        cancelled = asking.cancel(name, task(number, name).id)
+        cancelled = submitter.cancel(name, task(number, name).id)
         assert cancelled is not None
         assert cancelled.state == State.CANCELLED
     wait_until(lambda: set(heard) == ids, description="both are heard of")

@@ -7,10 +7,10 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Claim, Renewal, Result
+from task_manager.interface import Claim, Renewal, Result, TaskClaimer
 
 
-class FakeManager(Answering):
+class FakeManager(TaskClaimer):
     """Waiting tasks in a list. `calls` tells what was called, with its `limit` and `leave`.
 
     While `away` every call fails. With `lose_replies` claims are made, and then the call fails;
@@ -105,12 +105,12 @@ class FakeManager(Answering):
         self._called("progress", len(reports))
         self.reports.update(reports)
 
-    def take_turn(self, name: str, owner: str, ttl_s: float) -> bool:
-        self._called("take_turn")
+    def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
+        self._called("take_lock")
         return True
 
-    def end_turn(self, name: str, owner: str) -> None:
-        self._called("end_turn")
+    def release_lock(self, name: str, owner: str) -> None:
+        self._called("release_lock")
 
     def _called(self, name: str, limit: int = 0, leave: int = 0) -> None:
         if self.away:

@@ -216,7 +216,7 @@ def test_the_redis_password_is_never_logged(settings: Settings, tmp_path: Path) 
 
 
 def test_runs_are_counted(tmp_path: Path, asker: Asker, start_worker: StartWorker) -> None:
-    """Asking again for a finished task does not run it again."""
+    """Submitting again for a finished task does not run it again."""
     start_worker()
     for _ in range(3):
         asker.answers("sleep", "k-0")

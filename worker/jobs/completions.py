@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from typing import Protocol
 
-from task_manager.interface import Asking, Watch
+from task_manager.interface import TaskSubmitter, Watch
 
 
 class Listener(Protocol):
@@ -26,9 +26,9 @@ class ItemNews:
         self._listeners: tuple[Listener, ...] = ()
         self._watch: Watch | None = None
 
-    def start(self, asking: Asking) -> None:
+    def start(self, submitter: TaskSubmitter) -> None:
         """Begins to listen."""
-        self._watch = asking.watch(self._on_finished, self._on_connected)
+        self._watch = submitter.watch(self._on_finished, self._on_connected)
 
     def close(self) -> None:
         """Stops listening."""

@@ -1,4 +1,4 @@
-"""Answering coordinated task types: threads of the supervisor that mostly wait.
+"""Running coordinated task types: threads of the supervisor that mostly wait.
 
 Each slot is a thread with an owner of its own that runs one job at a time; one more thread keeps
 all of their leases. So a job keeps its claim while its own thread waits for storage. And what a
@@ -14,7 +14,7 @@ import time
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType, load_registry
-from task_manager import open_asking, open_for_coordinator
+from task_manager import open_for_coordinator, open_submitter
 from task_manager.errors import UnavailableError
 from worker.jobs.completions import ItemNews
 from worker.jobs.job_thread import Slot
@@ -46,14 +46,14 @@ class Coordinator:
         self._lease_s = settings.lease_s
         self._every_s = min(EVERY_S, settings.lease_s / 3)
         self._manager = open_for_coordinator(settings, every)
-        self._asking = open_asking(settings, registry.types)
+        self._submitter = open_submitter(settings, registry.types)
         self._news = ItemNews()
         self._outage = Outage(settings.redis_place, log, BESIDE_SUPERVISOR_S)
         self._slots = [
             Slot(
                 new_owner(os.getpid()),
                 self._manager,
-                self._asking,
+                self._submitter,
                 registry=registry,
                 served=types,
                 news=self._news,
@@ -69,7 +69,7 @@ class Coordinator:
 
     def start(self) -> None:
         """Begins to serve as soon as Redis is there."""
-        self._news.start(self._asking)
+        self._news.start(self._submitter)
         self._keeper.start()
 
     def stop(self) -> None:
@@ -87,7 +87,7 @@ class Coordinator:
         """Lets go of connections."""
         self._news.close()
         self._manager.close()
-        self._asking.close()
+        self._submitter.close()
 
     def _keep(self) -> None:
         next_s = 0.0

@@ -10,7 +10,7 @@ from doneyet.task_types import Registry
 from doneyet.task_types.execution import Answer
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
-from task_manager.interface import Answering, Asking, Claim, State, Status, Task
+from task_manager.interface import Claim, State, Status, Task, TaskClaimer, TaskSubmitter
 from worker.jobs.completions import ItemNews
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
@@ -28,16 +28,16 @@ class JobCoordination:
         self,
         claim: Claim,
         owner: str,
-        manager: Answering,
+        manager: TaskClaimer,
         *,
-        asking: Asking,
+        submitter: TaskSubmitter,
         registry: Registry,
         news: ItemNews,
     ) -> None:
         self.task_id = claim.id
         self.cancelled = False
         self._type, self._owner, self._manager = claim.type, owner, manager
-        self._asking, self._registry, self._news = asking, registry, news
+        self._submitter, self._registry, self._news = submitter, registry, news
         self._next_s: dict[str, float] = {}  # when an unfinished task is to be asked again
         self._ended = threading.Event()
         self._next_progress_s = 0.0
@@ -114,7 +114,7 @@ class JobCoordination:
         while True:
             self._check()
             try:
-                return self._asking.submit(tasks)
+                return self._submitter.submit(tasks)
             except UnavailableError:
                 self.sleep(AWAY_WAIT_S)
 

@@ -12,7 +12,7 @@ from doneyet.task_types.error_text import described, named, traced
 from doneyet.task_types.execution import Answer, answer_of, failure
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Asking, Claim, Result, State
+from task_manager.interface import Claim, Result, State, TaskClaimer, TaskSubmitter
 from worker.jobs.completions import ItemNews
 from worker.jobs.job_context import JobCoordination
 
@@ -29,7 +29,7 @@ class Slot:
     Args:
         owner: this slot's own.
         manager: where jobs are claimed.
-        asking: where jobs ask their items.
+        submitter: where jobs ask their items.
         registry: all task types.
         served: those that are claimed here.
         news: of what jobs asked.
@@ -39,8 +39,8 @@ class Slot:
     def __init__(
         self,
         owner: str,
-        manager: Answering,
-        asking: Asking,
+        manager: TaskClaimer,
+        submitter: TaskSubmitter,
         *,
         registry: Registry,
         served: Mapping[str, TaskType],
@@ -48,7 +48,7 @@ class Slot:
         register: Callable[[Slot], None],
     ) -> None:
         self.owner = owner
-        self._manager, self._asking, self._registry = manager, asking, registry
+        self._manager, self._submitter, self._registry = manager, submitter, registry
         self._news = news
         self.names = list(served)
         self._served, self._register = served, register
@@ -102,7 +102,7 @@ class Slot:
             claim,
             self.owner,
             self._manager,
-            asking=self._asking,
+            submitter=self._submitter,
             registry=self._registry,
             news=self._news,
         )

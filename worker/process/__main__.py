@@ -21,7 +21,7 @@ from doneyet.task_types.loading import NotLoadedError, load_all
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from task_manager.result_lookup import recaller
-from worker.device_lock import Turn
+from worker.device_lock import DeviceLock
 from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.process.batch_queue import Desk
@@ -98,7 +98,7 @@ def _work(
         lease_s=settings.lease_s,
         suspects_in_s=suspects_in_s,
     )
-    turn = Turn(manager, settings.lock, settings.lease_s) if settings.lock else None
+    turn = DeviceLock(manager, settings.lock, settings.lease_s) if settings.lock else None
     control.on_drain(desk)
     _start_thread("exchange", exchange.run)
     Runner(desk, board, progress, owner=owner, turn=turn).run()

@@ -11,7 +11,7 @@ from itertools import groupby
 
 from doneyet.task_types import TaskType
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Claim, Result
+from task_manager.interface import Claim, Result, TaskClaimer
 from worker.process.batch_queue import Desk
 from worker.process.batcher import Batch, make_batches, make_batches_unseen, missing
 from worker.process.claim_size import ClaimSize
@@ -54,7 +54,7 @@ class Exchange:
 
     def __init__(
         self,
-        manager: Answering,
+        manager: TaskClaimer,
         owner: str,
         types: Mapping[str, TaskType],
         desk: Desk,

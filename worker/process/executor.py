@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from doneyet.task_types.execution import Answer, make_ready, run_ready
 from doneyet.task_types.loading import load
 from task_manager.interface import Result, State
-from worker.device_lock import Turn, holder
+from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import Desk, Finished
 from worker.process.batcher import Batch
 from worker.process.progress import ProgressReports
@@ -29,7 +29,7 @@ class Runner:
         progress: ProgressReports,
         *,
         owner: str,
-        turn: Turn | None = None,
+        turn: DeviceLock | None = None,
     ) -> None:
         self._desk, self._board, self._progress = desk, board, progress
         self._owner, self._turn = owner, turn
@@ -44,7 +44,7 @@ class Runner:
             else:
                 self._run_in_turn(self._turn, batch)
 
-    def _run_in_turn(self, turn: Turn, batch: Batch) -> None:
+    def _run_in_turn(self, turn: DeviceLock, batch: Batch) -> None:
         who = holder(self._owner, self._board.next_number)
         if not turn.take(who, lambda: self._desk.stopping):
             self._desk.hand_back(batch)

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 
-from task_manager.interface import Answering, Renewal
+from task_manager.interface import Renewal, TaskClaimer
 from worker.supervisor.child import Child
 from worker.supervisor.recovery import Recoveries, Recovery
 
@@ -23,7 +23,7 @@ class Leases:
     """
 
     def __init__(
-        self, manager: Answering, types: Sequence[str], lease_s: float, recoveries: Recoveries
+        self, manager: TaskClaimer, types: Sequence[str], lease_s: float, recoveries: Recoveries
     ) -> None:
         self._manager, self._types, self._lease_s = manager, types, lease_s
         self._recoveries = recoveries

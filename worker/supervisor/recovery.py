@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Result
+from task_manager.interface import Result, TaskClaimer
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Recovery:
 class Recoveries:
     """Recoveries that are still to be made; kept while Redis is away."""
 
-    def __init__(self, manager: Answering, types: Sequence[str]) -> None:
+    def __init__(self, manager: TaskClaimer, types: Sequence[str]) -> None:
         self._manager, self._types = manager, types
         self._open: list[Recovery] = []
 

@@ -16,8 +16,8 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.execution import failure
 from task_manager.errors import UnavailableError
-from task_manager.interface import Answering, Result, State
-from worker.device_lock import TurnKeeper
+from task_manager.interface import Result, State, TaskClaimer
+from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator
 from worker.redis_outage import Outage
 from worker.status_board import Run
@@ -96,7 +96,7 @@ class Supervisor:
         self,
         settings: Settings,
         registry: Registry,
-        manager: Answering,
+        manager: TaskClaimer,
         coordinator: Coordinator | None = None,
     ) -> None:
         self._settings, self._registry, self._manager = settings, registry, manager
@@ -109,7 +109,7 @@ class Supervisor:
         self._watchdog = Watchdog(registry)
         self._silence = Silence(manager, names)
         self._turns = (
-            TurnKeeper(manager, settings.lock, settings.lease_s) if settings.lock else None
+            DeviceLockKeeper(manager, settings.lock, settings.lease_s) if settings.lock else None
         )
         self._outage = Outage(settings.redis_place, log)
         self._leave_redis_until_s = 0.0

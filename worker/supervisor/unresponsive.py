@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 
-from task_manager.interface import Answering
+from task_manager.interface import TaskClaimer
 from worker.supervisor.child import Child
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ class Silence:
     """Sees to it that a handler which holds the interpreter, or a process that was stopped, keeps
     only what it runs. Other processes give back themselves what they cannot begin soon."""
 
-    def __init__(self, manager: Answering, types: Sequence[str]) -> None:
+    def __init__(self, manager: TaskClaimer, types: Sequence[str]) -> None:
         self._manager, self._types = manager, types
         self._next_s: dict[str, float] = {}
 
