@@ -14,8 +14,8 @@ from pydantic import BaseModel, RootModel
 from doneyet.settings import LONGEST_S
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.error_text import described
-from doneyet.task_types.model_check import fault_of
 from doneyet.task_types.modules import TaskTypeError
+from doneyet.task_types.schemas.model_check import fault_of
 
 RESERVED_ENDPOINTS = frozenset(
     {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}

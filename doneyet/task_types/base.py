@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import BaseModel
 
-from doneyet.task_types.canonical_json import canonical_json, echo_json
+from doneyet.task_types.schemas.canonical_json import canonical_json, echo_json
 
 if TYPE_CHECKING:
     from doneyet.task_types.job import Coordination

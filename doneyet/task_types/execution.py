@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
 from doneyet.task_types.error_text import MOST_DETAIL, clean, described, named, traced
-from doneyet.task_types.field_names import written_names
-from doneyet.task_types.output_json import output_json
+from doneyet.task_types.schemas.field_names import written_names
+from doneyet.task_types.schemas.output_json import output_json
 
 log = logging.getLogger(__name__)
 

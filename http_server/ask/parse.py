@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.parse_input import FaultyTypeError, InvalidInputError, asked
+from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from http_server.wire.problem import Problem, invalid_input
 from task_manager.interface import Task
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType
-from doneyet.task_types.field_names import written_names
-from doneyet.task_types.parse_input import MODEL, models, takes_model
+from doneyet.task_types.schemas.field_names import written_names
+from doneyet.task_types.schemas.parse_input import MODEL, models, takes_model
 from http_server.ask.route import MOST_ITEMS
 from http_server.openapi.parts import (
     PREFER,

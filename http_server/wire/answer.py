@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.field_names import written_names
+from doneyet.task_types.schemas.field_names import written_names
 from task_manager.interface import State, Status
 
 _CANCELLED = b'"error":{"code":"cancelled","detail":"somebody cancelled this task"}'

@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.field_names import all_read_names, read_names
-from doneyet.task_types.parse_input import MODEL, models
+from doneyet.task_types.schemas.field_names import all_read_names, read_names
+from doneyet.task_types.schemas.parse_input import MODEL, models
 from http_server.wire.form_values import typed
 from http_server.wire.json_body import parse
 from http_server.wire.problem import Problem, bad_request, invalid_input, invalid_whole

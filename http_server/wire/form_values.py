@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from doneyet.task_types.field_names import read_names
+from doneyet.task_types.schemas.field_names import read_names
 
 _INTEGER = re.compile(r"-?[0-9]{1,1000}", re.ASCII)
 _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,3})?", re.ASCII)

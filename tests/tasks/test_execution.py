@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.execution import run_batch
-from doneyet.task_types.parse_input import InvalidInputError, asked
+from doneyet.task_types.schemas.parse_input import InvalidInputError, asked
 
 
 class Halves(TaskType):

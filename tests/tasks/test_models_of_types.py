@@ -33,9 +33,9 @@ from pydantic import (
 
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.execution import run_batch
-from doneyet.task_types.model_check import fault_of
-from doneyet.task_types.model_traits import traits
-from doneyet.task_types.parse_input import FaultyTypeError, InvalidInputError, asked
+from doneyet.task_types.schemas.model_check import fault_of
+from doneyet.task_types.schemas.model_traits import traits
+from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from task_manager.interface import Claim
 from worker.jobs.job_context import JobCoordination
 from worker.jobs.job_thread import run_job

@@ -20,9 +20,9 @@ from doneyet.task_types.batch.output import Output
 from doneyet.task_types.batch.storage.errors import FULL
 from doneyet.task_types.batch.storage.scratch import scratch_error
 from doneyet.task_types.execution import Answer, failure
-from doneyet.task_types.field_names import all_read_names, read_names
 from doneyet.task_types.job import AskedTask, Coordination
-from doneyet.task_types.parse_input import (
+from doneyet.task_types.schemas.field_names import all_read_names, read_names
+from doneyet.task_types.schemas.parse_input import (
     MODEL,
     FaultyTypeError,
     InvalidInputError,

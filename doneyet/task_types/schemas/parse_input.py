@@ -12,10 +12,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import SchemaValidator
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
-from doneyet.task_types.canonical_json import same
 from doneyet.task_types.error_text import described, traced
-from doneyet.task_types.field_names import all_read_names, read_names, written_names
-from doneyet.task_types.model_traits import NO_SCHEMAS, traits, writes_freely
+from doneyet.task_types.schemas.canonical_json import same
+from doneyet.task_types.schemas.field_names import all_read_names, read_names, written_names
+from doneyet.task_types.schemas.model_traits import NO_SCHEMAS, traits, writes_freely
 
 log = logging.getLogger(__name__)
 

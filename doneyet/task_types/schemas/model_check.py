@@ -7,8 +7,8 @@ from collections import Counter
 from pydantic import AliasChoices, AliasPath, BaseModel
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
-from doneyet.task_types.field_names import all_read_names, written_names
-from doneyet.task_types.model_traits import traits
+from doneyet.task_types.schemas.field_names import all_read_names, written_names
+from doneyet.task_types.schemas.model_traits import traits
 
 
 def fault_of(task_type: TaskType) -> str | None:

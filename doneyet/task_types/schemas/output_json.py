@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from doneyet import strict_json
 from doneyet.strict_json import MOST_DIGITS
-from doneyet.task_types.model_traits import writes_freely
+from doneyet.task_types.schemas.model_traits import writes_freely
 
 _DIGITS_AS_ZEROS = bytes.maketrans(b"123456789", b"000000000")
 _TOO_MANY_DIGITS = b"0" * (MOST_DIGITS + 1)
