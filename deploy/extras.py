@@ -1,4 +1,4 @@
-"""The requirements of some extras in pyproject.toml, one a line: `extras.py factorization,client`.
+"""What the project and some of its extras require, one a line: `extras.py factorization,batch`.
 
 pip installs an extra only together with its project; an image takes the packages alone, so that
 they are installed again when they change, not whenever the code does.
@@ -47,7 +47,8 @@ def main(names: str) -> int:
     if unknown := [name for name in extras if name not in optional]:
         sys.stderr.write(f"no extra {unknown[0]!r}; there are: {', '.join(optional)}\n")
         return 2
-    sys.stdout.write("\n".join(requirements_of(extras, project["name"], optional)) + "\n")
+    wanted = project["dependencies"] + requirements_of(extras, project["name"], optional)
+    sys.stdout.write("\n".join(dict.fromkeys(wanted)) + "\n")
     return 0
 
 

@@ -58,10 +58,11 @@ def test_other_programs_have_no_health() -> None:
 
 
 def test_extras_are_resolved(capsys: pytest.CaptureFixture[str]) -> None:
-    """An extra of the project's own stands for its requirements; an unknown one is refused."""
+    """What every installation needs comes along, an extra of the project's own stands for its
+    requirements, and an unknown one is refused."""
     assert extras("factorization, regression") == 0
     printed = capsys.readouterr().out.split("\n")
-    for package in ("python-flint", "redis[hiredis]", "numpy"):
+    for package in ("click", "python-flint", "redis[hiredis]", "numpy"):
         assert any(line.startswith(package) for line in printed), package
     assert not any(line.startswith("doneyet") for line in printed)
     assert extras("nonsense") == 2

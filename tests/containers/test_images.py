@@ -39,6 +39,13 @@ def test_nobody_is_root(target: str) -> None:
     assert fails(built, "touch", "/app/doneyet/settings.py")
 
 
+@pytest.mark.parametrize("target", ["http-server", "worker", "synchronous"])
+def test_the_command_works_in_every_image(target: str) -> None:
+    """Whoever looks into a container has `ask`, `check` and the others there."""
+    built = image(target)
+    assert "check" in docker("run", "--rm", built, "python", "-m", "doneyet", "--help")
+
+
 def test_http_image_is_light() -> None:
     """No model's packages, no worker, no pip of its own."""
     built = image("http-server")
