@@ -23,6 +23,7 @@ TITLES = {
     "poll": "Polling a finished task",
     "array": "Polling by array",
     "idle": "Submit to answer on an idle system",
+    "end_to_end": "End to end, 64 clients",
     "claim_cost": "What a claim costs as the queue grows",
     "ttl_cost": "What calls cost as the input ttl grows",
     "memory": "Redis memory per waiting task",
@@ -46,7 +47,7 @@ def main() -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="run `batching` for seconds, to see that it works; implies --no-document",
+        help="run `batching`, `end_to_end` in short, to see that they work; implies --no-document",
     )
     arguments = parser.parse_args()
     names = list(dict.fromkeys(arguments.names)) or list(TITLES)

@@ -23,6 +23,10 @@ class Bench:
     device: str = "auto"
     """Where models are to be computed: auto (a GPU where there is one), cpu, cuda."""
 
+    def database(self, number: int) -> str:
+        """The URL of another of the server's databases."""
+        return f"{self.redis_url.rsplit('/', 1)[0]}/{number}"
+
     def empty(self) -> None:
         """Forgets everything; it is our own server."""
         self.server.flushall()

@@ -37,5 +37,5 @@ def app_for_server() -> Flask:
 
 
 if __name__ == "__main__":
-    server.TARGET = "benchmarks.constant_server:app_for_server"
-    server.make_server(Settings.from_environment()).serve()
+    made = server.make_server(Settings.from_environment())
+    made.serve(target_loader=app_for_server, wrap_loader=False)

@@ -127,20 +127,27 @@ def start_constant(bench: Bench) -> tuple[int, Part]:
 def start_seed(bench: Bench, body: bytes) -> tuple[int, Part]:
     """Where the seed's server is, which knows the first number's answer, and its process."""
     port = free_port()
-    environ = {
-        "BENCH_SEED_URL": bench.redis_url,
-        "BENCH_SEED_INPUT_DB": str(SEED_INPUT_DB),
-        "BENCH_SEED_OUTPUT_DB": str(SEED_OUTPUT_DB),
-    }
     _store_for_seed(bench, body)
     python = environments.python_of(environments.SEED)
-    part = start("the seed's server", [python, "-m", "benchmarks.seed_server", str(port)], environ)
+    part = start(
+        "the seed's server",
+        [python, "-m", "benchmarks.seed_server", str(port)],
+        seed_environ(bench),
+    )
     return port, ready(part, port, "/ready")
+
+
+def seed_environ(bench: Bench) -> dict[str, str]:
+    """Where the seed's programs find their two databases."""
+    return {
+        "BENCH_SEED_INPUT_URL": bench.database(SEED_INPUT_DB),
+        "BENCH_SEED_OUTPUT_URL": bench.database(SEED_OUTPUT_DB),
+    }
 
 
 def _store_for_seed(bench: Bench, body: bytes) -> None:
     """Puts the first number's result where the seed's worker would."""
     answer = json.loads(body)
     key = json.dumps(["factorization", {"number": answer.pop("number")}])
-    with redis.Redis.from_url(bench.redis_url, db=SEED_OUTPUT_DB) as outputs:
+    with redis.Redis.from_url(bench.database(SEED_OUTPUT_DB)) as outputs:
         outputs.set(key, json.dumps(answer))

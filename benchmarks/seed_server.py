@@ -19,9 +19,8 @@ TYPE = "factorization"
 INPUT_TTL_S = 60
 
 app = Flask(__name__)
-_url = os.environ["BENCH_SEED_URL"]
-inputs = redis.Redis.from_url(_url, db=int(os.environ["BENCH_SEED_INPUT_DB"]))
-outputs = redis.Redis.from_url(_url, db=int(os.environ["BENCH_SEED_OUTPUT_DB"]))
+inputs = redis.Redis.from_url(os.environ["BENCH_SEED_INPUT_URL"])
+outputs = redis.Redis.from_url(os.environ["BENCH_SEED_OUTPUT_URL"])
 
 
 @app.get("/ready")

@@ -9,6 +9,7 @@ import pytest
 from benchmarks.__main__ import TITLES
 from benchmarks.drain_tasks import Noop, Number
 from benchmarks.environments import REQUIREMENTS, SEED, node_version_of, version_of
+from benchmarks.http_peers.catalog import HTTP_PEERS, HttpPeer
 from benchmarks.model_peers.catalog import ENVIRONMENT, MODEL_PEERS, ModelPeer
 from benchmarks.peers.catalog import PEERS, Peer
 from benchmarks.stock import numbered
@@ -26,6 +27,12 @@ def test_every_benchmark_says_how_it_measures(name: str) -> None:
 def test_every_peer_is_pinned(peer: Peer) -> None:
     """The report can say which version was measured."""
     assert node_version_of(peer.name) if peer.node else version_of(peer.name)
+
+
+@pytest.mark.parametrize("peer", HTTP_PEERS, ids=lambda peer: peer.label)
+def test_every_peer_behind_http_is_pinned(peer: HttpPeer) -> None:
+    """All packages whose versions its line shows."""
+    assert all(version_of(peer.environment, package) for package in peer.packages)
 
 
 @pytest.mark.parametrize("peer", MODEL_PEERS, ids=lambda peer: peer.package)

@@ -1,0 +1,1 @@
+"""Queues behind HTTP as their users build them; `catalog` lists them."""
