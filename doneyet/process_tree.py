@@ -1,4 +1,4 @@
-"""What a worker process started and left behind: ended with it.
+"""What a worker process started and left behind: ended with it. And what it is deaf to meanwhile.
 
 Run by its path, with nothing but the standard library, this file is the guard: it ends worker
 processes, and what they started, where the program that started them was killed.
@@ -20,6 +20,7 @@ MARK = "STARTED_BY_DONEYET"
 """Environment variable by which the processes that a worker process started are known. Whoever is
 meant to outlive it is started without it, and in a session of its own."""
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PROC = Path("/proc")
 _LOOK_EVERY_S = 0.2
 
@@ -40,15 +41,36 @@ def new_mark(grace_s: float) -> str:
     """
     if _Guard.process is None or _Guard.process.poll() is not None:
         _Guard.mark = secrets.token_hex(8)
-        _Guard.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", __file__, _Guard.mark, str(grace_s)],
-            env={name: text for name, text in os.environ.items() if name != MARK},
-            stdin=subprocess.PIPE,  # closes when this program ends, however that happens
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with held_signals(*_ENDING):
+            _Guard.process = subprocess.Popen(
+                [sys.executable, "-I", "-S", __file__, _Guard.mark, str(grace_s)],
+                env={name: text for name, text in os.environ.items() if name != MARK},
+                stdin=subprocess.PIPE,  # closes when this program ends, however that happens
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
     return f"{_Guard.mark}-{secrets.token_hex(8)}"
+
+
+@contextlib.contextmanager
+def held_signals(*numbers: signal.Signals) -> Iterator[None]:
+    """Programs that are started meanwhile get none of these before they call `ignore_signals`.
+
+    A signal to all processes of a service may meet one whose interpreter has only begun to start.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_signals(*numbers: signal.Signals) -> None:
+    """For a program that another one ends in another way: these do nothing, held ones neither."""
+    for number in numbers:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
@@ -87,8 +109,7 @@ def kill_own_group_after(delay_s: float) -> subprocess.Popen[bytes]:
 def guard(mark: str, grace_s: float) -> None:
     """Waits for the end of standard input, then for that of all processes with `mark`; after
     `grace_s` kills them."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # it ends with whom it guards
+    ignore_signals(*_ENDING)  # it ends with whom it guards
     while os.read(0, 1):
         pass
     ends_s = time.monotonic() + grace_s

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from doneyet.fresh_python import python_command, python_environment, without_settings
-from doneyet.process_tree import MARK, has_ended, kill_remains, new_mark
+from doneyet.process_tree import MARK, has_ended, held_signals, kill_remains, new_mark
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.error_text import named
@@ -113,7 +113,7 @@ class _Process:
         self._link = Link(ours)
         self._mark = new_mark(grace_s=0)  # it ends with this process, whatever it runs
         environ = {**without_settings(os.environ), **settings.to_environment(), MARK: self._mark}
-        with its:
+        with its, held_signals(signal.SIGINT, signal.SIGTERM):
             self._process = subprocess.Popen(
                 python_command("http_server.synchronous.engine_process", str(its.fileno())),
                 env=python_environment(environ),

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any
 
+from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.execution import run_batch
@@ -24,8 +25,7 @@ _PR_SET_PDEATHSIG = 1
 def main(fd: int) -> None:
     """Loads all types, then answers one task after another until the server is gone."""
     _end_with_parent()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the server decides
+    ignore_signals(signal.SIGINT, signal.SIGTERM)  # the server decides
     settings = Settings.from_environment()
     stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # a handler may close its own
     logging.basicConfig(stream=stream, format=LOG_FORMAT, level=settings.log_level.upper())

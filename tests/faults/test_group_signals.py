@@ -169,3 +169,16 @@ def test_a_server_that_is_just_starting(start: Start, tmp_path: Path, number: in
     signal_everyone(process, number, last_first=True)
     assert process.wait(20) == 0
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("queue_mode", ["random", "rq"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_just_starting(
+    start: Start, redis_server: EmbeddedRedis, tmp_path: Path, queue_mode: str, number: int
+) -> None:
+    """As soon as its processes are there, which have not loaded anything yet."""
+    process = start("worker", "--queue-mode", queue_mode, DONEYET_REDIS_URL=redis_server.url)
+    wait_until(lambda: len(everyone(process.pid)) > 1, description="one is there", timeout_s=30)
+    signal_everyone(process, number, last_first=True)
+    assert process.wait(20) == 0
+    assert "Traceback" not in (tmp_path / "log").read_text()

@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 
-from doneyet.process_tree import kill_own_group_after, kill_own_remains
+from doneyet.process_tree import ignore_signals, kill_own_group_after, kill_own_remains
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
@@ -41,8 +41,7 @@ SWITCH_INTERVAL_S = 0.001
 def main(argv: list[str]) -> int:
     """Loads the models, then works until the supervisor says stop or is gone."""
     control_fd, board_fd = int(argv[0]), int(argv[1])
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the supervisor decides, and uses the pipe
+    ignore_signals(signal.SIGINT, signal.SIGTERM)  # the supervisor decides, and uses the pipe
     settings = Settings.from_environment()
     set_up_logs(settings, beside_handlers=True)
     board = StatusBoard(board_fd)

@@ -6,13 +6,9 @@ then its supervisor is gone.
 
 from __future__ import annotations
 
-import signal
-
-if __name__ == "__main__":  # before imports that take long: the supervisor decides when it ends
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
 import logging
 import os
+import signal
 import sys
 import threading
 
@@ -21,6 +17,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
+from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
@@ -34,6 +31,7 @@ log = logging.getLogger(__name__)
 
 def main(name: str) -> None:
     """Loads the task types once, then works until told to stop."""
+    ignore_signals(signal.SIGINT)  # the supervisor decides when it ends
     settings = Settings.from_environment()
     set_up_logs(settings)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice

@@ -9,7 +9,7 @@ import subprocess
 import time
 
 from doneyet.fresh_python import python_command, python_environment
-from doneyet.process_tree import MARK, has_ended, kill_remains, new_mark
+from doneyet.process_tree import MARK, has_ended, held_signals, kill_remains, new_mark
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from task_manager.errors import UnavailableError
@@ -126,14 +126,14 @@ class RqSupervisor:
     def _start(self, slot: _Slot) -> None:
         slot.name, slot.started_s = new_owner(os.getpid()), time.monotonic()
         slot.mark = new_mark(self._settings.grace_s)
-        slot.process = subprocess.Popen(
-            python_command("worker.rq.process", slot.name),
-            env=python_environment(
-                {**os.environ, **self._settings.to_environment(), MARK: slot.mark}
-            ),
-            stdin=subprocess.PIPE,  # closes when this process ends, however that happens
-            start_new_session=True,  # Ctrl-C must reach the supervisor only, which drains
-        )
+        environ = {**os.environ, **self._settings.to_environment(), MARK: slot.mark}
+        with held_signals(signal.SIGINT):
+            slot.process = subprocess.Popen(
+                python_command("worker.rq.process", slot.name),
+                env=python_environment(environ),
+                stdin=subprocess.PIPE,  # closes when this process ends, however that happens
+                start_new_session=True,  # Ctrl-C must reach the supervisor only, which drains
+            )
 
     def _on_exit(self, slot: _Slot, process: subprocess.Popen[bytes], code: int) -> None:
         assert process.stdin is not None

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 from doneyet.fresh_python import python_command, python_environment, without_settings
-from doneyet.process_tree import MARK, kill_remains, new_mark
+from doneyet.process_tree import MARK, held_signals, kill_remains, new_mark
 from doneyet.settings import Settings
 from worker.status_board import Run, StatusBoard, make_board_file
 from worker.supervisor.owner import new_owner
@@ -44,13 +44,14 @@ class Child:
         board_fd = make_board_file(most_ids)
         control_fd, self._control = os.pipe()
         try:
-            self._process = subprocess.Popen(
-                python_command("worker.process", str(control_fd), str(board_fd)),
-                env={**_environment(settings), MARK: self._mark},
-                stdin=subprocess.DEVNULL,
-                pass_fds=(control_fd, board_fd),
-                start_new_session=True,
-            )
+            with held_signals(signal.SIGINT, signal.SIGTERM):
+                self._process = subprocess.Popen(
+                    python_command("worker.process", str(control_fd), str(board_fd)),
+                    env={**_environment(settings), MARK: self._mark},
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(control_fd, board_fd),
+                    start_new_session=True,
+                )
             self.board = StatusBoard(board_fd)
         finally:
             os.close(control_fd)
