@@ -43,17 +43,20 @@ def test_machine_killed(start_system: StartSystem) -> None:
     running.system.worker = None
     running.system.start_worker()
     wait_until(lambda: workers(running.system.url) == 2, description="both workers serve")
-    for numbers in ([1, 2], [3, 4], [5, 6], [7, 8]):
+    held: list[int] = []
+    count = 0
+    while len(held) != 1:  # else one worker took both: once more
+        numbers = [count + 1, count + 2]
         polling = running.poll("long", numbers)
-        running.wait_for_runs(numbers[1])
+        count += 2
+        running.wait_for_runs(count)
         held = [n for n in numbers if running.pid_running(n) in running.worker_processes(first)]
-        if len(held) == 1:
-            break
-        polling.assert_all_right()  # one worker took both: once more
+        if len(held) != 1:
+            polling.assert_all_right()
     signal_each(list(reversed(running.worker_processes(first))), signal.SIGKILL)
     killed_at_s = time.monotonic()
     wait_until(
-        lambda: running.runs.total() > numbers[1],
+        lambda: running.runs.total() > count,
         description="its task runs again",
         timeout_s=ceiling_s(15),
     )
