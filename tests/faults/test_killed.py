@@ -8,7 +8,8 @@ import time
 import redis
 import requests
 
-from tests.faults.conftest import LEASE_S, StartSystem, signal_each
+from doneyet.local.managed_process import Part
+from tests.faults.conftest import LEASE_S, FaultSystem, Polling, StartSystem, signal_each
 from tests.helpers import ceiling_s, wait_until
 
 NUMBERS = list(range(40))
@@ -43,28 +44,33 @@ def test_machine_killed(start_system: StartSystem) -> None:
     running.system.worker = None
     running.system.start_worker()
     wait_until(lambda: workers(running.system.url) == 2, description="both workers serve")
-    held: list[int] = []
-    count = 0
-    while len(held) != 1:  # else one worker took both: once more
-        numbers = [count + 1, count + 2]
-        polling = running.poll("long", numbers)
-        count += 2
-        running.wait_for_runs(count)
-        held = [n for n in numbers if running.pid_running(n) in running.worker_processes(first)]
-        if len(held) != 1:
-            polling.assert_all_right()
+    polling, held = poll_until_it_holds_one(running, first)
+    begun = running.runs.total()
     signal_each(list(reversed(running.worker_processes(first))), signal.SIGKILL)
     killed_at_s = time.monotonic()
     wait_until(
-        lambda: running.runs.total() > count,
+        lambda: running.runs.total() > begun,
         description="its task runs again",
         timeout_s=ceiling_s(15),
     )
     # The other worker is busy with a task of 3 s; then at most a lease and a renewal pass.
     assert time.monotonic() - killed_at_s < ceiling_s(3 + LEASE_S + 1)
     polling.assert_all_right()
-    assert {n: count for n, count in running.runs.items() if count > 1} == {held[0]: 2}
+    assert {n: count for n, count in running.runs.items() if count > 1} == {held: 2}
     first.stop()
+
+
+def poll_until_it_holds_one(running: FaultSystem, worker: Part) -> tuple[Polling, int]:
+    """Two long tasks, of which `worker` runs one and another worker the other."""
+    for n in range(1, 20, 2):
+        polling = running.poll("long", [n, n + 1])
+        running.wait_for_runs(n + 1)
+        processes = running.worker_processes(worker)
+        held = [m for m in (n, n + 1) if running.pid_running(m) in processes]
+        if len(held) == 1:
+            return polling, held[0]
+        polling.assert_all_right()  # one worker took both
+    raise AssertionError("one of two idle workers takes all")
 
 
 def workers(url: str) -> int:
