@@ -21,7 +21,7 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test check lint format mutants bench soak containers browser lock upgrade clean
+.PHONY: help demo demo-models serve test check lint format mutants bench soak containers browser openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ containers: $(DEV) ## Builds and runs the containers on the Docker engine that i
 browser: $(DEV) ## Tries in Chromium what web pages can do to a server: nothing
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
+openapi: $(DEV) $(VENV)-openapi/.installed ## Lints the OpenAPI document (Redocly, Spectral) and generates clients from it; needs npm
+	@$(BIN)/python -m tests.openapi
+
 lock: $(VENV)-lock/bin/uv ## Pins what pyproject.toml asks for in requirements/, keeping pins that still fit
 	@for lock in $(LOCKS); do \
 	  file=requirements/$${lock%%=*}.txt; echo "Writing $$file ..."; \
@@ -102,6 +105,14 @@ $(DEV): requirements/dev.txt | $(BIN)/pip
 $(VENV)-lock/bin/uv: | $(BIN)/pip
 	@$(BIN)/python -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/pip install -q --disable-pip-version-check $(UV)
+
+$(VENV)-openapi/.installed: tests/openapi/requirements.txt tests/openapi/package.json | $(BIN)/pip
+	@command -v npm >/dev/null || { echo "npm is not on PATH; install Node.js 20 or newer" >&2; exit 1; }
+	@echo "Installing linters and client generators (about 60 s) ..."
+	@$(BIN)/python -m venv --clear $(VENV)-openapi
+	@$(VENV)-openapi/bin/pip install -q --disable-pip-version-check --no-input -r tests/openapi/requirements.txt
+	@npm install --prefix tests/openapi --silent --no-package-lock --no-audit --no-fund --ignore-scripts
+	@touch $@
 
 # pip is the last thing that venv writes, so that an interrupted one is made again.
 $(BIN)/pip:

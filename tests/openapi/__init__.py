@@ -1,0 +1,1 @@
+"""The OpenAPI document under linters and client generators: `make openapi`."""
