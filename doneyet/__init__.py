@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         UnavailableError,
         UnexpectedAnswerError,
     )
-    from doneyet.task_types import TaskType
+    from doneyet.task_types import Job, JobContext, RunContext, TaskType
 
 __all__ = [
     "AlreadyTerminalError",
@@ -35,9 +35,12 @@ __all__ = [
     "ClientError",
     "FieldError",
     "InvalidInputError",
+    "Job",
+    "JobContext",
     "NotDoneError",
     "NotFoundError",
     "ProblemError",
+    "RunContext",
     "SomeFailedError",
     "TaskCancelledError",
     "TaskFailedError",
@@ -47,8 +50,11 @@ __all__ = [
 ]
 
 
+_OF_TASK_TYPES = frozenset({"Job", "JobContext", "RunContext", "TaskType"})
+
+
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = "doneyet.task_types" if name == "TaskType" else "doneyet.client"
+    home = "doneyet.task_types" if name in _OF_TASK_TYPES else "doneyet.client"
     return getattr(import_module(home), name)

@@ -4,7 +4,17 @@ Importing this package imports no model library; heavy imports live in `TaskType
 """
 
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.context import RunContext
+from doneyet.task_types.job import Job, JobContext
 from doneyet.task_types.modules import TaskTypeError
 from doneyet.task_types.registry import Registry, load_registry
 
-__all__ = ["Registry", "TaskType", "TaskTypeError", "load_registry"]
+__all__ = [
+    "Job",
+    "JobContext",
+    "Registry",
+    "RunContext",
+    "TaskType",
+    "TaskTypeError",
+    "load_registry",
+]

@@ -7,13 +7,15 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pydantic import BaseModel, RootModel
 
 from doneyet.settings import LONGEST_S
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.context import takes_context
 from doneyet.task_types.error_text import described
+from doneyet.task_types.job import Job
 from doneyet.task_types.modules import TaskTypeError
 from doneyet.task_types.schemas.model_check import fault_of
 
@@ -37,12 +39,13 @@ def check_attributes(task_type: TaskType) -> None:
         TaskTypeError: it cannot; names the class and the attribute, and says what it must be.
     """
     kind = type(task_type).__name__
-    for attribute in ("name", "endpoint", "version", "Input", "Output"):
+    answers = "coordinate" if isinstance(task_type, Job) else "run"
+    for attribute in ("name", "endpoint", "version", "Input", "Output", answers):
         if not hasattr(task_type, attribute):
             raise TaskTypeError(f"{kind} must define {attribute}")
     _check_texts(task_type)
     _check_models(task_type)
-    _check_methods(task_type)
+    _check_methods(task_type, answers)
     _check_numbers(task_type)
 
 
@@ -97,20 +100,21 @@ def _check_models(task_type: TaskType) -> None:
         raise TaskTypeError(f"{kind}.text_field {text_field!r} is not an input field")
 
 
-def _check_methods(task_type: TaskType) -> None:
-    kind = type(task_type)
-    answers = "coordinate" if task_type.coordinated else "run"
-    for name in ("load", "prepare", "cost", "recheck", answers):
+def _check_methods(task_type: TaskType, answers: str) -> None:
+    kind = type(task_type).__name__
+    others = ("recheck",) if isinstance(task_type, Job) else ("load", "prepare", "cost")
+    for name in (answers, *others):
         if not callable(method := getattr(task_type, name)):
             _refuse(task_type, name, "be a method", method)
         if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
-            raise TaskTypeError(f"{kind.__name__}.{name} must be a method without async")
-    if getattr(kind, answers) is getattr(TaskType, answers) and answers not in vars(task_type):
-        raise TaskTypeError(f"{kind.__name__} must define {answers}")
-    check: Any = task_type.rechecked_by
-    if check is not None:
-        if not (isinstance(check, TaskType) and check.coordinated):
-            _refuse(task_type, "rechecked_by", "be a coordinated task type, or None", check)
+            raise TaskTypeError(f"{kind}.{name} must be a method without async")
+    if not isinstance(task_type, Job):
+        if task_type.coordinated:
+            raise TaskTypeError(f"{kind}.coordinated is for Job to say: subclass doneyet.Job")
+        takes_context(task_type)
+    elif (check := cast("object", task_type.rechecked_by)) is not None:
+        if not isinstance(check, Job):
+            _refuse(task_type, "rechecked_by", "be a Job, or None", check)
         _check_numbers(check)  # it has no endpoint, and answers nobody
 
 

@@ -6,14 +6,11 @@ import hashlib
 import math
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from doneyet.task_types.schemas.canonical_json import canonical_json, echo_json
-
-if TYPE_CHECKING:
-    from doneyet.task_types.job import Coordination
 
 RESERVED_FIELDS = frozenset(
     {"done", "load", "id", "status", "type", "progress", "error", "attempts"}
@@ -23,9 +20,6 @@ RESERVED_FIELDS = frozenset(
 
 TYPE_TAG_LENGTH = 8
 """Hex digits at the start of a task id that name its type."""
-
-ProgressReport = Callable[[int, float, str], None]
-Recall = Callable[[str, str], dict[str, Any] | None]
 
 
 class TaskType:
@@ -60,16 +54,6 @@ class TaskType:
     echo: frozenset[str] | None = None
     """Input fields repeated in the answer; None: all."""
 
-    coordinated: bool = False
-    """Run by a thread of a worker's supervisor, which calls `coordinate` instead of `run`: for
-    work that mostly waits, such as submitting many other tasks. It never occupies a model."""
-
-    rechecked_by: TaskType | None = None
-    """A coordinated type that says whether an answer of this type still holds, where answers are
-    about what can change outside, as files do. Each time a done task is submitted again, this
-    runs with what `recheck` gives; where it answers `{"holds": false}`, the task runs again.
-    It is declared here and nowhere else, has all its limits, and no endpoint."""
-
     max_batch_size: int = 1
     """Most inputs that one `run` gets."""
     batch_wait_ms: float = 0.0
@@ -86,12 +70,17 @@ class TaskType:
     max_attempts: int | None = None
     max_load: int | None = None
 
-    report_progress: ProgressReport | None = None
-    """Set by the worker while `run` runs; call `progress` instead."""
-    recall_answer: Recall | None = None
-    """Set by whoever runs the type; call `recall` instead."""
-    loaded: bool = False
-    """Whether `load` has returned in this process; set by whoever called it."""
+    coordinated: bool = False
+    """Whether it is a `Job`, which says so itself."""
+
+    run: Callable[..., Sequence[Any]]
+    """`run(self, inputs)`, or `run(self, inputs, context)` with a `RunContext`: answers `inputs`,
+    which are validated `Input` objects, or what `prepare` made of them.
+
+    It returns as many items in the same order, each an `Output`, or an exception where that one
+    input failed; its message is shown to the client. Where `run` raises, the whole batch failed;
+    it is then split until the guilty input is alone.
+    """
 
     def load(self) -> None:
         """Makes the type ready to run; called once per worker process. Heavy imports go here."""
@@ -108,35 +97,6 @@ class TaskType:
         # At most `max_batch_size` at once, within `timeout_s`; who takes longer is tried alone.
         return inputs
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        """Answers `inputs`: validated `Input` objects, or what `prepare` made of them.
-
-        Returns:
-            As many items in the same order, each an `Output`, or an exception where that one
-            input failed; its message is shown to the client.
-
-        Raises:
-            Exception: the whole batch failed; it is then split until the guilty input is alone.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define run()")
-
-    def coordinate(self, item: Any, coordination: Coordination) -> Any:
-        """Answers one `Input` of a coordinated type, in a thread that may wait as long as it likes.
-
-        Returns:
-            An `Output`.
-
-        Raises:
-            StoppedError: from `coordination`, to be passed on: the task goes back.
-            Exception: the task failed; the message is shown to the client.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define coordinate()")
-
-    def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
-        """The input of `rechecked_by` for a finished `answer` (it gets `asked` as well, which is
-        never the same); None if there is nothing to check."""
-        return None
-
     def cost(self, item: Any) -> float:
         """What one input weighs against `max_batch_cost` (for a text model: its tokens).
 
@@ -144,18 +104,6 @@ class TaskType:
         number from 0 to 1e12, fails that input.
         """
         return 1.0
-
-    def progress(self, index: int, fraction: float, message: str = "") -> None:
-        """Tells clients how far `inputs[index]` is: `fraction` from 0 to 1."""
-        if self.report_progress is not None:
-            self.report_progress(index, fraction, message)
-
-    def recall(self, type_name: str, task_id: str) -> dict[str, Any] | None:
-        """The finished answer of another task: its outputs and echoed inputs.
-
-        None if there is no such answer: never submitted, not finished, failed or expired.
-        """
-        return None if self.recall_answer is None else self.recall_answer(type_name, task_id)
 
     def canonical(self, item: BaseModel) -> bytes:
         """`item` as JSON that is the same for equal inputs; see `canonical_json`.

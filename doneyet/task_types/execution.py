@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
+from doneyet.task_types.context import NO_HOST, Host, RunContext, takes_context
 from doneyet.task_types.error_text import MOST_DETAIL, clean, described, named, traced
 from doneyet.task_types.schemas.field_names import written_names
 from doneyet.task_types.schemas.output_json import output_json
@@ -36,7 +37,7 @@ class Ready(NamedTuple):
     prepared: Any
     """What `run` gets; an exception where the input is refused."""
     id: str = ""
-    """The task's, for the log; empty where there is none."""
+    """The task's; empty where there is none."""
     text: bytes = b""
     """The canonical JSON that it was made of, and is made of again for another `run`."""
     echo: bytes = b"{}"
@@ -44,10 +45,14 @@ class Ready(NamedTuple):
 
 
 def run_batch(
-    task_type: TaskType, inputs: Sequence[bytes], ids: Sequence[str] | None = None
+    task_type: TaskType,
+    inputs: Sequence[bytes],
+    ids: Sequence[str] | None = None,
+    host: Host = NO_HOST,
 ) -> list[Answer]:
     """One `Answer` per canonical JSON input, in order; never raises."""
-    return run_ready(task_type, make_ready(task_type, inputs, ids))
+    ids = [task_type.task_id(text) for text in inputs] if ids is None else ids
+    return run_ready(task_type, make_ready(task_type, inputs, ids), host)
 
 
 def make_ready(
@@ -55,7 +60,7 @@ def make_ready(
 ) -> list[Ready]:
     """Each canonical JSON input validated and prepared, in order; never raises.
 
-    `ids` of the inputs' tasks are for the log.
+    `ids` of the inputs' tasks are for `run`'s context, and for the log.
     """
     ids = ids or [""] * len(inputs)
     ready = [
@@ -110,9 +115,9 @@ def priced(task_type: TaskType, ready: Ready) -> tuple[Ready, float]:
     return ready._replace(prepared=RuntimeError(wrong)), 0.0
 
 
-def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
+def run_ready(task_type: TaskType, inputs: Sequence[Ready], host: Host = NO_HOST) -> list[Answer]:
     """One `Answer` per prepared input, in order; never raises."""
-    outcomes = _outcomes(task_type, range(len(inputs)), inputs)
+    outcomes = _outcomes(task_type, inputs, host)
     return [
         _refusal(task_type, each)
         if isinstance(each.prepared, BaseException)
@@ -121,15 +126,13 @@ def run_ready(task_type: TaskType, inputs: Sequence[Ready]) -> list[Answer]:
     ]
 
 
-def _outcomes(
-    task_type: TaskType, positions: Sequence[int], inputs: Sequence[Ready]
-) -> Sequence[Any]:
+def _outcomes(task_type: TaskType, inputs: Sequence[Ready], host: Host) -> Sequence[Any]:
     """An output or an exception per input; what is refused does not run."""
     good = [at for at, each in enumerate(inputs) if not isinstance(each.prepared, BaseException)]
     if len(good) == len(inputs):
-        return _run_or_split(task_type, positions, inputs)
+        return _run_or_split(task_type, inputs, host)
     outcomes = [each.prepared for each in inputs]
-    ran = _run_or_split(task_type, [positions[at] for at in good], [inputs[at] for at in good])
+    ran = _run_or_split(task_type, [inputs[at] for at in good], host)
     for at, outcome in zip(good, ran, strict=True):
         outcomes[at] = outcome
     return outcomes
@@ -180,22 +183,15 @@ def _shown(value: object) -> str:
         return type(value).__name__
 
 
-def _run_or_split(
-    task_type: TaskType, positions: Sequence[int], items: Sequence[Ready]
-) -> list[Any]:
+def _run_or_split(task_type: TaskType, items: Sequence[Ready], host: Host) -> list[Any]:
     """An output or an exception per item; what raises is halved until the guilty is alone.
 
     Each half runs on new objects: `run` may have changed those that it had.
     """
     if not items:
         return []
-    report = task_type.report_progress
-    if report is not None:  # `run` counts from 0 in each half; whoever asked counts in the batch
-        task_type.report_progress = lambda i, part, text: (
-            report(positions[i], part, text) if i in range(len(positions)) else None
-        )
     try:
-        returned = task_type.run([each.prepared for each in items])
+        returned = _run(task_type, items, host)
         return _as_many(f"{task_type.name}.run", returned, "results", len(items))
     except _WrongFormError as error:
         log.error("%s failed: %s", _named(task_type, items), error)
@@ -207,13 +203,23 @@ def _run_or_split(
             # Its frames hold what the model had computed, on a device that others need.
             return [_let_go(error)]
         log.info("%s failed and is halved: %s", _named(task_type, items), why)
-    finally:
-        task_type.report_progress = report
     middle = len(items) // 2
     return [
-        *_outcomes(task_type, positions[:middle], _made_again(task_type, items[:middle])),
-        *_outcomes(task_type, positions[middle:], _made_again(task_type, items[middle:])),
+        *_outcomes(task_type, _made_again(task_type, items[:middle]), host),
+        *_outcomes(task_type, _made_again(task_type, items[middle:]), host),
     ]
+
+
+def _run(task_type: TaskType, items: Sequence[Ready], host: Host) -> Any:
+    """What `run` returns."""
+    prepared = [each.prepared for each in items]
+    if not takes_context(task_type):
+        return task_type.run(prepared)
+    context = RunContext([each.id for each in items], task_type.name, host)
+    try:
+        return task_type.run(prepared, context)
+    finally:
+        context.end()
 
 
 def _made_again(task_type: TaskType, items: Sequence[Ready]) -> list[Ready]:

@@ -1,16 +1,19 @@
-"""What a coordinated task type works with: it submits other tasks, as any client does."""
+"""Jobs: task types that submit other tasks, as any client does, and wait for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from doneyet.task_types.base import TaskType
 from doneyet.task_types.execution import Answer
-from doneyet.task_types.registry import Registry
+
+if TYPE_CHECKING:
+    from doneyet.task_types.registry import Registry
 
 
 class StoppedError(Exception):
-    """Raised when a coordinated task is to end now: somebody cancelled it, or its worker stops."""
+    """Raised when a job is to end now: somebody cancelled it, or its worker stops."""
 
 
 class AskedTask(NamedTuple):
@@ -21,8 +24,8 @@ class AskedTask(NamedTuple):
     input: bytes
 
 
-class Coordination(Protocol):
-    """One run of a coordinated task."""
+class JobContext(Protocol):
+    """What `coordinate(self, item, context)` gets besides its input: one run of a job."""
 
     @property
     def registry(self) -> Registry:
@@ -36,7 +39,7 @@ class Coordination(Protocol):
         Redis is away.
 
         Raises:
-            StoppedError: this task is to end now.
+            StoppedError: this job is to end now.
         """
         ...
 
@@ -48,6 +51,35 @@ class Coordination(Protocol):
         """Waits.
 
         Raises:
-            StoppedError: this task is to end now.
+            StoppedError: this job is to end now.
         """
         ...
+
+
+class Job(TaskType):
+    """A task type for work that mostly waits, such as submitting many other tasks. Subclass it.
+
+    It defines `coordinate` instead of `run`. A thread of a worker's supervisor calls that, so it
+    may wait for as long as it likes and never occupies a model; batches and `timeout_s` are none
+    of its business.
+    """
+
+    coordinated = True
+
+    coordinate: Callable[[Any, JobContext], Any]
+    """`coordinate(self, item, context)`: the `Output` for one `Input`.
+
+    A `StoppedError` from `context` is to be passed on: the task goes back. Whatever else it raises
+    fails the task; the message is shown to the client.
+    """
+
+    rechecked_by: Job | None = None
+    """A job that says whether an answer of this one still holds, where answers are about what can
+    change outside, as files do. Each time a done task is submitted again, that runs with what
+    `recheck` gives; where it answers `{"holds": false}`, the task runs again. It is declared here
+    and nowhere else, has all its limits, and no endpoint."""
+
+    def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
+        """The input of `rechecked_by` for a finished `answer` (it gets `asked` as well, which is
+        never the same); None if there is nothing to check."""
+        return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 from collections.abc import Iterable
+from weakref import WeakSet
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.execution import run_batch
@@ -12,6 +13,8 @@ from doneyet.task_types.modules import how_to_install
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 
 log = logging.getLogger(__name__)
+
+_loaded: WeakSet[TaskType] = WeakSet()
 
 
 class NotLoadedError(Exception):
@@ -36,7 +39,7 @@ def load(task_type: TaskType) -> None:
     Raises:
         NotLoadedError: it cannot be loaded.
     """
-    if task_type.loaded:
+    if is_loaded(task_type):
         return
     try:
         task_type.load()
@@ -47,7 +50,12 @@ def load(task_type: TaskType) -> None:
             f"task type {task_type.name} cannot be loaded: {reason}{how_to_install(error)}"
         ) from error
     _warm_up(task_type)
-    task_type.loaded = True
+    _loaded.add(task_type)
+
+
+def is_loaded(task_type: TaskType) -> bool:
+    """Whether `load` was called for it in this process."""
+    return task_type in _loaded
 
 
 def _warm_up(task_type: TaskType) -> None:

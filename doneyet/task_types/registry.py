@@ -13,6 +13,7 @@ from typing import TypeVar
 from doneyet.settings import SettingError, Settings, env_name
 from doneyet.task_types.attributes import check_attributes
 from doneyet.task_types.base import TaskType, type_tag
+from doneyet.task_types.job import Job
 from doneyet.task_types.modules import TaskTypeError, import_tasks, place_and_reason
 
 EXAMPLES = {"factorization": "flint", "regression": "numpy"}
@@ -46,21 +47,20 @@ class Registry:
         return self._by_tag.get(task_id[: len(type_tag(""))])
 
     @cached_property
-    def coordinated(self) -> dict[str, TaskType]:
+    def jobs(self) -> dict[str, Job]:
         """The task types that supervisors answer."""
-        return {name: kind for name, kind in self.types.items() if kind.coordinated}
+        return {name: kind for name, kind in self.types.items() if isinstance(kind, Job)}
 
     @cached_property
     def limits(self) -> dict[str, TaskType]:
         """All types that are ever asked: also those that only tell whether answers still hold."""
-        checks = (kind.rechecked_by for kind in self.types.values())
+        checks = (job.rechecked_by for job in self.jobs.values())
         return {**self.types, **{check.name: check for check in checks if check is not None}}
 
     @cached_property
     def run_by_processes(self) -> Registry:
         """The registry of the task types that worker processes answer."""
-        kept = {name: kind for name, kind in self.types.items() if not kind.coordinated}
-        return Registry(kept)
+        return Registry({name: self.types[name] for name in self.types if name not in self.jobs})
 
     def only(self, names: Iterable[str]) -> Registry:
         """The registry restricted to `names`.
@@ -89,8 +89,8 @@ def load_registry(settings: Settings) -> Registry:
     types: dict[str, TaskType] = {}
     for module in _modules(settings):
         for task_type in _types_in(module, settings):
-            if task_type.coordinated and settings.queue_mode == "synchronous":
-                continue  # there is no supervisor to coordinate it
+            if isinstance(task_type, Job) and settings.queue_mode == "synchronous":
+                continue  # there is no supervisor that could run it
             check_attributes(task_type)
             if task_type.name in types:
                 raise TaskTypeError(f"two task types are called {task_type.name!r}")

@@ -1,6 +1,6 @@
 """Answers about what lies outside, as files do: told again only while they still hold.
 
-A task type with such answers names another that can tell (`TaskType.rechecked_by`): it runs in
+A job with such answers names another that can tell (`Job.rechecked_by`): it runs in
 workers, since servers have neither files nor credentials. It is asked each time somebody asks for a
 task that is done. A task whose answer does not hold runs again, and its next answer is told as it
 is: who keeps asking is answered, be the files written ever so often.
@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from doneyet.task_types import Job
 from http_server.ask.answer_cache import AnswerCache, Question
 from http_server.wire.problem import Problem
 from task_manager.interface import Task
@@ -53,14 +54,16 @@ class Rechecker:
         checks: dict[int, Question] = {}
         for place, (question, reply) in enumerate(zip(questions, replies, strict=True)):
             kind = question.task_type
-            if kind.rechecked_by is None or isinstance(reply, Problem) or not reply.done:
+            if not isinstance(kind, Job) or kind.rechecked_by is None:
+                continue
+            if isinstance(reply, Problem) or not reply.done:
                 continue
             with self._lock:
                 if question.task.id in self._restarted:
                     del self._restarted[question.task.id]
                     continue
             if (given := kind.recheck(json.loads(reply.body))) is not None:
-                checks[place] = self._check(question, given)
+                checks[place] = self._check(kind.rechecked_by, given)
         if not checks:
             return []
         told, _ = self._ask_and_wait(list(checks.values()), RECHECK_WAIT_S)
@@ -72,10 +75,8 @@ class Rechecker:
                 del self._restarted[next(iter(self._restarted))]
         return stale
 
-    def _check(self, question: Question, given: dict[str, object]) -> Question:
+    def _check(self, kind: Job, given: dict[str, object]) -> Question:
         """A question that nobody has asked before, so that its answer is of now."""
-        kind = question.task_type.rechecked_by
-        assert kind is not None
         canonical = json.dumps({**given, "asked": secrets.token_hex(8)}).encode()
         task = Task(kind.task_id(canonical), kind.name, canonical)
         return self._cache.question(kind, task, b"{}")

@@ -14,6 +14,7 @@ from typing import Any
 from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
+from doneyet.task_types.context import Host
 from doneyet.task_types.execution import run_batch
 from doneyet.task_types.loading import NotLoadedError, load_all
 from http_server.synchronous.link import Link
@@ -37,8 +38,7 @@ def main(fd: int) -> None:
         answer: dict[str, Any] | None = json.loads(link.receive()[1])
         return answer
 
-    for task_type in types.values():
-        task_type.recall_answer = recall
+    host = Host(recall=recall)
     try:
         load_all(types.values())
     except NotLoadedError as error:
@@ -47,7 +47,7 @@ def main(fd: int) -> None:
     link.send({"ready": True})
     while True:
         head, text = link.receive()
-        (answer,) = run_batch(types[head["type"]], [text], [head["id"]])
+        (answer,) = run_batch(types[head["type"]], [text], [head["id"]], host)
         if os.getpid() != _PID:
             os._exit(0)  # a handler has forked, and this is the other one
         link.send({"done": answer.done}, answer.body)

@@ -13,7 +13,7 @@ from doneyet.task_types.job import AskedTask
 from task_manager.errors import OverloadedError
 from task_manager.interface import Claim, State, Status, Task
 from worker.jobs.completions import ItemNews
-from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, JobCoordination
+from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, RunningJob
 
 
 class Upper(TaskType):
@@ -61,14 +61,14 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def job(asked: Asked) -> JobCoordination:
+def job(asked: Asked) -> RunningJob:
     """One that hears news."""
     news = ItemNews()
     news.start(asked)  # type: ignore[arg-type]
     kinds = Registry({"upper": Upper()})
     claim = Claim("j", "batch", b"{}", 1, alone=False)
     unused: Any = None
-    made = JobCoordination(claim, "me", unused, submitter=asked, registry=kinds, news=news)  # type: ignore[arg-type]
+    made = RunningJob(claim, "me", unused, submitter=asked, registry=kinds, news=news)  # type: ignore[arg-type]
     news.add(made)
     asked.connect(True)
     return made
@@ -79,7 +79,7 @@ def items(names: str, size: int = 2) -> list[AskedTask]:
     return [AskedTask("upper", name, b"x" * size) for name in names]
 
 
-def test_a_task_is_asked_once_until_it_is_heard_of(job: JobCoordination, asked: Asked) -> None:
+def test_a_task_is_asked_once_until_it_is_heard_of(job: RunningJob, asked: Asked) -> None:
     """However often the job looks; what others heard of does not matter."""
     assert job.ask(items("ab")) == [None, None]
     assert job.ask(items("ab")) == [None, None]
@@ -94,7 +94,7 @@ def test_a_task_is_asked_once_until_it_is_heard_of(job: JobCoordination, asked: 
 
 
 def test_asking_keeps_a_task_wanted(
-    job: JobCoordination, asked: Asked, monkeypatch: pytest.MonkeyPatch
+    job: RunningJob, asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Thrice in its time to live, though nothing is heard."""
     now_s = [1000.0]
@@ -104,7 +104,7 @@ def test_asking_keeps_a_task_wanted(
     assert len(asked.rounds) == 3
 
 
-def test_news_that_may_be_missing_is_not_waited_for(job: JobCoordination, asked: Asked) -> None:
+def test_news_that_may_be_missing_is_not_waited_for(job: RunningJob, asked: Asked) -> None:
     """While there is no subscription each look asks; after it came back, one does."""
     job.ask(items("a"))
     asked.connect(False)
@@ -116,7 +116,7 @@ def test_news_that_may_be_missing_is_not_waited_for(job: JobCoordination, asked:
     assert len(asked.rounds) == 4
 
 
-def test_a_queue_that_was_full_is_asked_again(job: JobCoordination, asked: Asked) -> None:
+def test_a_queue_that_was_full_is_asked_again(job: RunningJob, asked: Asked) -> None:
     """No news comes of a task that was not taken."""
     asked.overloaded = {"a"}
     assert job.ask(items("ab")) == [None, None]
@@ -125,14 +125,14 @@ def test_a_queue_that_was_full_is_asked_again(job: JobCoordination, asked: Asked
     assert asked.rounds == [["a", "b"], ["a"]]
 
 
-def test_equal_items_are_asked_once(job: JobCoordination, asked: Asked) -> None:
+def test_equal_items_are_asked_once(job: RunningJob, asked: Asked) -> None:
     """And each has the answer."""
     asked.finished = {"a"}
     assert [answer is not None for answer in job.ask(items("aba"))] == [True, False, True]
     assert asked.rounds == [["a", "b"]]
 
 
-def test_round_trips_are_bounded(job: JobCoordination, asked: Asked) -> None:
+def test_round_trips_are_bounded(job: RunningJob, asked: Asked) -> None:
     """In tasks and in bytes; one that is larger goes alone."""
     names = [chr(0x4E00 + at) for at in range(AT_ONCE + 1)]
     job.ask(items("".join(names)))

@@ -32,7 +32,7 @@ class Upper(TaskType):
 
 
 class Others:
-    """A coordination whose tasks finish as `answer` says; None: not yet."""
+    """A job's context whose tasks finish as `answer` says; None: not yet."""
 
     registry = Registry({})
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
 
 
 class Steps(TaskType):
@@ -22,8 +22,8 @@ class Steps(TaskType):
     class Output(BaseModel):
         double: int
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
         for step in range(10):
-            self.progress(0, step / 10, f"step {step}")
+            context.progress(0, step / 10, f"step {step}")
             time.sleep(0.3)
         return [self.Output(double=2 * item.number) for item in inputs]

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, field_serializer
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
 
 FOLDER = "MISBEHAVING_FOLDER"
 """Environment variable: the folder for `runs` (a line `do n pid` per run of an input, at its start)
@@ -231,14 +231,14 @@ class Misbehaving(TaskType):
     name, endpoint = "misbehaving", "/misbehaving"
     Input, Output = Input, Output
 
-    def run(self, inputs: Sequence[Any]) -> Any:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Any:
         for item in inputs:
             note("runs", f"{item.do.replace(' ', '-')} {item.n} {os.getpid()}")
         for item in inputs:
             if item.do in ACTS:
                 ACTS[item.do](item)
             elif item.do in REPORTS:
-                self.progress(*REPORTS[item.do])
+                context.progress(*REPORTS[item.do])
                 time.sleep(item.seconds)
         outputs = [self._output(item) for item in inputs]
         for item in inputs:
@@ -307,7 +307,7 @@ class Preparing(Misbehaving):
             time.sleep(600)
         return COSTS.get(item.do, 1)
 
-    def run(self, inputs: Sequence[Any]) -> Any:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Any:
         return [Output(square=item.n**2) for item in inputs]
 
 

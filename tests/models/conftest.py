@@ -11,6 +11,8 @@ import transformers
 
 from doneyet.client import Client
 from doneyet.local.system import System
+from doneyet.task_types import RunContext
+from doneyet.task_types.context import Host
 from doneyet.task_types.models.model_type import ModelEntry, ModelType
 from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
@@ -90,11 +92,16 @@ def make_model(models: Path) -> MakeModel:
     return make
 
 
-def answers(model: ModelType, *inputs: dict[str, Any]) -> list[Any]:
-    """What came of each input as one batch: an output, or an exception."""
+def answers(
+    model: ModelType, *inputs: dict[str, Any], told: list[tuple[float, str]] | None = None
+) -> list[Any]:
+    """What came of each input as one batch: an output, or an exception; `told` gets progress."""
+    heard = [] if told is None else told
+    host = Host(report=lambda _, __, fraction, message: heard.append((fraction, message)))
     prepared = list(model.prepare([model.Input(**each) for each in inputs]))
     good = [each for each in prepared if not isinstance(each, Exception)]
-    ran = iter(model.run(good) if good else ())
+    context = RunContext([str(place) for place in range(len(good))], model.name, host)
+    ran = iter(model.run(good, context) if good else ())
     return [
         each if isinstance(each, Exception) else model.Output.model_validate(next(ran))
         for each in prepared

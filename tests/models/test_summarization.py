@@ -95,13 +95,12 @@ def test_progress_is_told_piece_by_piece(make_model: MakeModel) -> None:
     """Up to the last one."""
     model = make_model("summarization", "t5", max_length=4)
     model.engine.max_batch_tokens = 64  # a piece at a time
-    told: list[tuple[int, float, str]] = []
-    model.report_progress = lambda *report: told.append(report)
-    (summary,) = answers(model, {"context": TEXT})
-    assert [fraction for _, fraction, _ in told] == pytest.approx(
+    told: list[tuple[float, str]] = []
+    (summary,) = answers(model, {"context": TEXT}, told=told)
+    assert [fraction for fraction, _ in told] == pytest.approx(
         [(n + 1) / summary.pieces for n in range(summary.pieces)]
     )
-    assert told[0][2] == f"piece 1 of {summary.pieces}"
+    assert told[0][1] == f"piece 1 of {summary.pieces}"
 
 
 @pytest.mark.parametrize(
@@ -187,12 +186,12 @@ def test_central_sentences_carry_the_topic(make_model: MakeModel) -> None:
 def test_central_sentences_of_a_long_text(make_model: MakeModel) -> None:
     """Thousands of sentences, with progress; the length that was asked for is kept."""
     model = make_model("summarization", "encoder", "central-sentences")
-    told: list[float] = []
-    model.report_progress = lambda _, fraction, __: told.append(fraction)
+    told: list[tuple[float, str]] = []
     text = " ".join(f"Cat number {n} sat on the mat of dog {n % 7}." for n in range(3000))
-    (answer,) = answers(model, {"context": text, "max_length": 100})
-    assert len(told) > 5
-    assert told == sorted(told)
+    (answer,) = answers(model, {"context": text, "max_length": 100}, told=told)
+    fractions = [fraction for fraction, _ in told]
+    assert len(fractions) > 5
+    assert fractions == sorted(fractions)
     assert 1 <= answer.summary.count("Cat number") <= 12
 
 

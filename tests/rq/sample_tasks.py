@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
 
 
 class _Input(BaseModel):
@@ -35,7 +35,8 @@ class Sample(TaskType):
     def load(self) -> None:
         self.loads += 1
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
+        self._context = context
         self.work(inputs[0].text)
         return [_Output(pid=os.getpid(), loads=self.loads)]
 
@@ -62,7 +63,7 @@ class Gated(Sample):
         with Path(text).open("a") as log:
             log.write(f"{os.getpid()}\n")
         while not Path(text + ".open").exists():
-            self.progress(0, 0.5, "half way")
+            self._context.progress(0, 0.5, "half way")
             time.sleep(0.02)
 
 

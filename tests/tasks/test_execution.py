@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.context import Host, RunContext
 from doneyet.task_types.execution import run_batch
 from doneyet.task_types.schemas.parse_input import InvalidInputError, asked
 
@@ -126,24 +127,64 @@ def test_an_output_of_the_wrong_form_fails() -> None:
 
 
 def test_progress_counts_in_the_batch() -> None:
-    """A report names the input's place in the batch, also after a split."""
+    """A report is of the task whose input it names, also after a split."""
+    heard: set[tuple[str, str, str]] = set()
+    host = Host(report=lambda kind, task_id, _, message: heard.add((kind, task_id, message)))
+    run_batch(Reporting(), inputs(2, 4, 5, 8), ["two", "four", "five", "eight"], host)
+    assert heard == {
+        ("halves", *each) for each in (("two", "2"), ("four", "4"), ("five", "5"), ("eight", "8"))
+    }
 
-    class Reporting(RaisingHalves):
-        def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
-            for index in range(len(inputs)):
-                self.progress(index, 0.5, str(inputs[index].n))
-            return super().run(inputs)
 
-    task_type = Reporting()
-    heard: set[tuple[int, str]] = set()
-    task_type.report_progress = lambda index, _, message: heard.add((index, message))
-    run_batch(task_type, inputs(2, 4, 5, 8))
-    assert heard == {(0, "2"), (1, "4"), (2, "5"), (3, "8")}
+class Reporting(RaisingHalves):
+    """Tells of each input what it is."""
+
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:  # type: ignore[override]
+        for index in range(len(inputs)):
+            context.progress(index, 0.5, str(inputs[index].n))
+        return super().run(inputs)
 
 
 def test_progress_without_a_listener() -> None:
-    """Outside a worker a report goes nowhere."""
-    Halves().progress(0, 0.5)
+    """Outside a worker a report goes nowhere, and so does one of no input."""
+    run_batch(Reporting(), inputs(2))
+    context = RunContext(["a"], "halves", Host(report=lambda *_: pytest.fail("nobody is there")))
+    for nowhere in (1, -1, "first", None):
+        context.progress(nowhere, 0.5)  # type: ignore[arg-type]
+
+
+def test_a_report_after_the_run_is_ignored() -> None:
+    """A handler may leave threads behind."""
+    kept: list[RunContext] = []
+
+    class Keeping(Halves):
+        def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:  # type: ignore[override]
+            kept.append(context)
+            context.progress(0, 0.5)
+            return super().run(inputs)
+
+    heard: list[str] = []
+    host = Host(report=lambda _, task_id, *__: heard.append(task_id))
+    run_batch(Keeping(), inputs(2), ["two"], host)
+    kept[0].progress(0, 0.9)
+    assert heard == ["two"]
+
+
+def test_a_run_with_a_context_gets_the_ids_of_its_tasks() -> None:
+    """Of those of its inputs, also after a split; and recalls other answers."""
+    seen: list[tuple[Sequence[str], Any]] = []
+
+    class Looking(RaisingHalves):
+        def run(self, inputs: Sequence[Any], _context: RunContext) -> Sequence[Any]:  # type: ignore[override]
+            seen.append((_context.task_ids, _context.recall("other", "0" * 40)))
+            return super().run(inputs)
+
+    host = Host(recall=lambda name, task_id: {"of": name})
+    run_batch(Looking(), inputs(2, 5), ["two", "five"], host)
+    assert [ids for ids, _ in seen] == [["two", "five"], ["two"], ["five"]]
+    assert seen[0][1] == {"of": "other"}
+    run_batch(Looking(), inputs(2))
+    assert seen[-1] == ([Looking().task_id(inputs(2)[0])], None)
 
 
 def test_empty_batch() -> None:

@@ -31,13 +31,13 @@ from pydantic import (
     model_serializer,
 )
 
-from doneyet.task_types.base import TaskType
+from doneyet.task_types import Job, TaskType
 from doneyet.task_types.execution import run_batch
 from doneyet.task_types.schemas.model_check import fault_of
 from doneyet.task_types.schemas.model_traits import traits
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from task_manager.interface import Claim
-from worker.jobs.job_context import JobCoordination
+from worker.jobs.job_context import RunningJob
 from worker.jobs.job_thread import run_job
 
 
@@ -57,16 +57,17 @@ def task_type(
     input_model: type[BaseModel] = Plain,
     output_model: type[BaseModel] = Value,
     run: Any = None,
+    base: type[TaskType] = TaskType,
     **attributes: Any,
-) -> TaskType:
+) -> Any:
     """A task type of these models, which answers what it saw unless `run` says otherwise."""
 
     def seen(_self: TaskType, inputs: Sequence[Any]) -> Sequence[Any]:
         return [output_model(v=repr(item)) for item in inputs]
 
     members = {"name": "made", "endpoint": "/made", "Input": input_model, "Output": output_model}
-    made = type("Made", (TaskType,), {**members, "run": run or seen, **attributes})
-    return made()  # type: ignore[no-any-return]
+    made = type("Made", (base,), {**members, "run": run or seen, **attributes})
+    return made()
 
 
 def answers(kind: TaskType, *inputs: dict[str, Any]) -> list[Any]:
@@ -557,14 +558,14 @@ def test_a_serializer_that_ends_the_process_fails_its_task_alone() -> None:
 def test_a_job_may_change_its_input_and_raise_anything(end: BaseException | None) -> None:
     """The echo is what was sent; what it raises fails this job, and not the thread that ran it."""
 
-    def coordinate(_self: TaskType, item: Any, _coordination: Any) -> Any:
+    def coordinate(_self: TaskType, item: Any, _context: Any) -> Any:
         item.n = 999
         if end is not None:
             raise end
         return Value(v=1)
 
-    kind = task_type(coordinated=True, coordinate=coordinate)
+    kind = task_type(base=Job, coordinate=coordinate)
     claim = Claim("0" * 40, "made", b'{"n":1}', attempts=1, alone=False)
-    answer = json.loads(run_job(kind, claim, cast("JobCoordination", None)).body)
+    answer = json.loads(run_job(kind, claim, cast("RunningJob", None)).body)
     assert answer["n"] == 1
     assert ("error" in answer) == (end is not None)

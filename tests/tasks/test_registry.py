@@ -159,7 +159,6 @@ WRONG: dict[str, tuple[str, ...]] = {
     "Output": ("None", "str"),
     "run": ("None", "5"),
     "cost": ("5",),
-    "rechecked_by": ("5", "'shout'"),
     "max_batch_size": (*COUNTS, "None", "10**9"),
     "batch_wait_ms": (*NUMBERS, FINITE, "None", "10**9"),
     "max_batch_cost": (*NUMBERS, FINITE, "0"),
@@ -186,6 +185,64 @@ def test_attributes_of_the_wrong_kind_are_refused(folder: Path, attribute: str) 
         assert "\n" not in said
         assert len(said) < 250
         assert " must " in said or " is not an input field" in said
+
+
+SIGNATURES = {
+    "self": False,
+    "self, inputs, batch": False,
+    "self, inputs, *, context": False,
+    "self, *args": False,
+    "self, inputs, context, more=1": False,
+    "self, inputs": True,
+    "self, texts": True,
+    "self, inputs, context": True,
+    "self, inputs, _context=None": True,
+}
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_run_has_one_of_two_signatures(folder: Path, signature: str) -> None:
+    """Told when the type is registered, and not by its first task."""
+    text = GOOD.replace("def run(self, inputs)", f"def run({signature})")
+    assert signature == "self, inputs" or text != GOOD
+    name = write_module(folder, f"signed_{abs(hash(signature))}", text)
+    if SIGNATURES[signature]:
+        load_registry(Settings(tasks=name))
+        return
+    with pytest.raises(
+        TaskTypeError, match=r"^Shout\.run must be run\(self, inputs\) or "
+    ) as refused:
+        load_registry(Settings(tasks=name))
+    assert str(refused.value).endswith(f"not run({signature})")
+
+
+JOBS = {
+    "coordinates": ("", None),
+    "runs": ("del Shout.coordinate", "Shout must define coordinate$"),
+    "check": ("Shout.rechecked_by = 5", r"Shout\.rechecked_by must be a Job, or None, not 5$"),
+    "plain": ("Shout.coordinated = True", r"Shout\.coordinated is for Job to say: subclass"),
+    "async": (
+        "async def wait(self, item, context): pass\nShout.coordinate = wait",
+        r"Shout\.coordinate must be a method without async",
+    ),
+}
+
+
+@pytest.mark.parametrize("how", JOBS)
+def test_jobs_are_checked(folder: Path, how: str) -> None:
+    """They coordinate, and run nothing."""
+    change, message = JOBS[how]
+    job = GOOD.replace("import TaskType", "import Job, TaskType").replace("(TaskType)", "(Job)")
+    job = job.replace("def run(self, inputs)", "def coordinate(self, item, context)")
+    job = GOOD if how == "plain" else job
+    name = write_module(folder, f"job_{how}", f"{textwrap.dedent(job)}\n{change}\n")
+    if message is None:
+        registry = load_registry(Settings(tasks=name))
+        assert [*registry.jobs] == ["shout"]
+        assert not registry.run_by_processes.types
+        return
+    with pytest.raises(TaskTypeError, match=message):
+        load_registry(Settings(tasks=name))
 
 
 @pytest.mark.parametrize(

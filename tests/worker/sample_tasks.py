@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
 
 
 class _Input(BaseModel):
@@ -124,11 +124,11 @@ class Reporting(_Sample):
     name, endpoint = "reporting", "/reporting"
     max_batch_size = 2
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
         seconds = float(inputs[0].key.rsplit("-", 1)[1])
         for step in range(1000):
             for index, item in enumerate(inputs):
-                self.progress(index, step / 1000, f"{item.key} at {step}")
+                context.progress(index, step / 1000, f"{item.key} at {step}")
             time.sleep(seconds / 1000)
         return self.outputs(inputs)
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from doneyet.task_types import TaskType
+from doneyet.task_types.loading import load
 from task_manager.interface import Claim
 from worker.process.batcher import Batch, make_batches, missing
 
@@ -29,10 +30,14 @@ class _Priced(_Kind):
         return float(len(item.text))
 
 
-def kind(name: str, cls: type[TaskType] = _Kind, **limits: Any) -> dict[str, TaskType]:
+def kind(
+    name: str, cls: type[TaskType] = _Kind, *, loaded: bool = True, **limits: Any
+) -> dict[str, TaskType]:
     """One task type as in a registry."""
     made = cls()
-    made.name, made.loaded = name, True
+    made.name = name
+    if loaded:
+        load(made)
     for limit, value in limits.items():
         setattr(made, limit, value)
     return {name: made}

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
+from doneyet.task_types.context import Host
+from doneyet.task_types.loading import load
 from task_manager.interface import Claim, State
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
@@ -40,8 +42,9 @@ class Controlled(TaskType):
         self.gate = threading.Event()
         self.gate.set()
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
         self.batches.append([item.key for item in inputs])
+        self.context = context
         self.gate.wait(20)
         if any(item.key.startswith("bad") for item in inputs):
             raise ValueError("bad")
@@ -66,7 +69,6 @@ class Process:
         self.board = StatusBoard(self._fd)
         self.board.takes_suspects = takes_suspects
         progress = ProgressReports(self.desk.wake)
-        kind.report_progress = progress
         self.exchange = Exchange(
             manager,
             "owner",
@@ -80,7 +82,7 @@ class Process:
             lease_s=lease_s,
             suspects_in_s=suspects_in_s,
         )
-        runner = Runner(self.desk, self.board, progress, owner="owner")
+        runner = Runner(self.desk, self.board, owner="owner", host=Host(progress))
         both = (self.exchange.run, runner.run) if begin else ()
         self._threads = [threading.Thread(target=run) for run in both]
         for thread in self._threads:
@@ -206,7 +208,7 @@ def test_claims_that_cannot_begin_soon_are_given_back(
 class _Grouped(Controlled):
     """Inputs cost what their key says, so that each is a batch of its own."""
 
-    max_batch_size, batch_overhead, loaded = 8, 0.0, True
+    max_batch_size, batch_overhead = 8, 0.0
 
     def cost(self, item: Any) -> float:
         return float(item.key)
@@ -217,6 +219,7 @@ def test_grouped_claims_are_kept_while_others_have_enough_to_do(
 ) -> None:
     """Giving them back would undo the grouping, and nobody is idle who could take them."""
     kind = _Grouped()
+    load(kind)
     kind.gate.clear()
     manager.add(kind.name, *map(str, range(12)))
     start(kind)
@@ -234,6 +237,7 @@ def test_grouped_claims_are_kept_while_others_have_enough_to_do(
 def test_grouped_claims_are_not_kept_for_ever(manager: FakeManager, start: Start) -> None:
     """Whatever waits: a batch may take hours."""
     kind = _Grouped()
+    load(kind)
     kind.gate.clear()
     manager.add(kind.name, *map(str, range(12)))
     start(kind)
@@ -368,7 +372,7 @@ def test_progress_is_sent_while_a_batch_runs(
     manager.add(kind.name, "a", "b")
     start()
     wait_until(lambda: kind.batches, description="it runs")
-    kind.progress(1, 0.5, "half")
+    kind.context.progress(1, 0.5, "half")
     wait_until(lambda: manager.reports, description="the report is there")
     assert manager.reports == {"b": (kind.name, 0.5, "half")}
 
@@ -387,7 +391,7 @@ class _Unbatchable(Controlled):
 def test_what_cannot_be_made_batches_runs_alone(manager: FakeManager, start: Start) -> None:
     """The claims are answered one by one; nothing is tried for ever."""
     kind = _Unbatchable()
-    kind.loaded = True
+    load(kind)
     manager.add("controlled", "a", "b", "c")
     start(kind)
     wait_for_results(manager, 3)

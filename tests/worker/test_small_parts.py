@@ -8,10 +8,7 @@ import os
 import pytest
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Claim
 from tests.helpers import wait_until
-from tests.worker.sample_tasks import Reporting
-from worker.process.batcher import Batch
 from worker.process.progress import INTERVAL_S, ProgressReports
 from worker.redis_outage import Outage
 from worker.supervisor.backoff import Backoff
@@ -61,19 +58,13 @@ def test_an_outage_is_two_log_lines(caplog: pytest.LogCaptureFixture) -> None:
     assert delays_s[4] > delays_s[0]
 
 
-def batch(count: int) -> Batch:
-    """`count` claims."""
-    return Batch(Reporting(), [Claim(f"id{n}", "reporting", b"{}", 1, False) for n in range(count)])
-
-
 def test_the_latest_report_of_each_task_is_sent() -> None:
     """Those in between are not worth a round trip."""
     woken: list[bool] = []
     reports = ProgressReports(lambda: woken.append(True))
-    reports.batch = batch(2)
-    reports(0, 0.1, "begun")
-    reports(1, 0.5, "half")
-    reports(0, 0.2, "on")
+    reports("reporting", "id0", 0.1, "begun")
+    reports("reporting", "id1", 0.5, "half")
+    reports("reporting", "id0", 0.2, "on")
     assert woken == [True]
     assert reports.take_due() == {
         "id0": ("reporting", 0.2, "on"),
@@ -84,10 +75,9 @@ def test_the_latest_report_of_each_task_is_sent() -> None:
 def test_reports_are_sent_at_most_four_times_a_second() -> None:
     """What comes sooner waits, and is not lost."""
     reports = ProgressReports(lambda: None)
-    reports.batch = batch(1)
-    reports(0, 0.1)
+    reports("reporting", "id0", 0.1)
     assert reports.take_due()
-    reports(0, 0.2)
+    reports("reporting", "id0", 0.2)
     assert reports.take_due() == {}
     due_in_s = reports.due_in_s()
     assert due_in_s is not None
@@ -98,14 +88,6 @@ def test_reports_are_sent_at_most_four_times_a_second() -> None:
 def test_fractions_are_kept_between_0_and_1() -> None:
     """A progress bar cannot show anything else."""
     reports = ProgressReports(lambda: None)
-    reports.batch = batch(3)
     for index, fraction in enumerate((-1.0, 7.0, float("nan"))):
-        reports(index, fraction)
+        reports("reporting", f"id{index}", fraction)
     assert [report[1] for _, report in sorted(reports.take_due().items())] == [0.0, 1.0, 0.0]
-
-
-def test_a_report_after_the_batch_is_ignored() -> None:
-    """A handler may leave threads behind."""
-    reports = ProgressReports(lambda: None)
-    reports(0, 0.5)
-    assert reports.due_in_s() is None

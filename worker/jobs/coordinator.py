@@ -1,4 +1,4 @@
-"""Running coordinated task types: threads of the supervisor that mostly wait.
+"""Running jobs: threads of the supervisor that mostly wait.
 
 Each slot is a thread with an owner of its own that runs one job at a time; one more thread keeps
 all of their leases. So a job keeps its claim while its own thread waits for storage. And what a
@@ -13,7 +13,7 @@ import threading
 import time
 
 from doneyet.settings import Settings
-from doneyet.task_types import Registry, TaskType, load_registry
+from doneyet.task_types import Job, Registry, load_registry
 from task_manager import open_for_coordinator, open_submitter
 from task_manager.errors import UnavailableError
 from worker.jobs.completions import ItemNews
@@ -30,7 +30,7 @@ CHECKS_AT_ONCE = 2
 
 
 class Coordinator:
-    """Serves `served`, the coordinated types of this worker.
+    """Serves `served`, the jobs of this worker.
 
     Args:
         settings: where Redis is, how many jobs run at once, how long a lease is.
@@ -38,7 +38,7 @@ class Coordinator:
         served: what is answered here, by name.
     """
 
-    def __init__(self, settings: Settings, registry: Registry, served: dict[str, TaskType]) -> None:
+    def __init__(self, settings: Settings, registry: Registry, served: dict[str, Job]) -> None:
         checks = _checks(served)
         every = {**served, **checks}
         self.names = list(served)
@@ -133,9 +133,9 @@ class Coordinator:
                 return  # the leases lapse by themselves
 
 
-def _checks(served: dict[str, TaskType]) -> dict[str, TaskType]:
+def _checks(served: dict[str, Job]) -> dict[str, Job]:
     """The types that tell whether answers of `served` still hold."""
-    checks = (kind.rechecked_by for kind in served.values())
+    checks = (job.rechecked_by for job in served.values())
     return {check.name: check for check in checks if check is not None}
 
 
@@ -145,6 +145,6 @@ def open_coordinator(settings: Settings, served: Registry) -> Coordinator | None
     Raises:
         TaskTypeError: a task type is not usable.
     """
-    if not served.coordinated:
+    if not served.jobs:
         return None
-    return Coordinator(settings, load_registry(settings), served.coordinated)
+    return Coordinator(settings, load_registry(settings), served.jobs)

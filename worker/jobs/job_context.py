@@ -21,8 +21,8 @@ ASKED_AGAIN_AFTER_S = 10.0
 AWAY_WAIT_S = 0.5
 
 
-class JobCoordination:
-    """One run of a job; `doneyet.task_types.job.Coordination` says what each method does."""
+class RunningJob:
+    """One run of a job; `doneyet.task_types.job.JobContext` says what each method does."""
 
     def __init__(
         self,

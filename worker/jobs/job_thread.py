@@ -7,14 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 
-from doneyet.task_types import Registry, TaskType
+from doneyet.task_types import Job, Registry
 from doneyet.task_types.error_text import described, named, traced
 from doneyet.task_types.execution import Answer, answer_of, failure
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Result, State, TaskClaimer, TaskSubmitter
 from worker.jobs.completions import ItemNews
-from worker.jobs.job_context import JobCoordination
+from worker.jobs.job_context import RunningJob
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Slot:
         submitter: TaskSubmitter,
         *,
         registry: Registry,
-        served: Mapping[str, TaskType],
+        served: Mapping[str, Job],
         news: ItemNews,
         register: Callable[[Slot], None],
     ) -> None:
@@ -53,7 +53,7 @@ class Slot:
         self.names = list(served)
         self._served, self._register = served, register
         self._stopping = threading.Event()
-        self._job: JobCoordination | None = None
+        self._job: RunningJob | None = None
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
 
     def start(self) -> None:
@@ -98,7 +98,7 @@ class Slot:
 
     def _handle(self, claim: Claim) -> None:
         kind = self._served[claim.type]
-        job = JobCoordination(
+        job = RunningJob(
             claim,
             self.owner,
             self._manager,
@@ -158,7 +158,7 @@ class Slot:
                 self._stopping.wait(FAILED_WAIT_S)
 
 
-def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:
+def run_job(kind: Job, claim: Claim, context: RunningJob) -> Answer:
     """What came of the job.
 
     Raises:
@@ -171,7 +171,7 @@ def run_job(kind: TaskType, claim: Claim, job: JobCoordination) -> Answer:
         log.warning("%s is refused: %s", named(kind.name, [claim.id]), described(error))
         return failure("invalid-input", f"this worker refuses the input: {described(error)}")
     try:
-        return answer_of(kind, echo, kind.coordinate(item, job), claim.id)
+        return answer_of(kind, echo, kind.coordinate(item, context), claim.id)
     except StoppedError:
         raise
     except BaseException as error:  # also what is meant to end a process: it is this job's

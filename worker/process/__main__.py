@@ -17,6 +17,7 @@ from collections.abc import Callable
 from doneyet.process_tree import ignore_signals, kill_own_group_after, kill_own_remains
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskTypeError
+from doneyet.task_types.context import Host
 from doneyet.task_types.loading import NotLoadedError, load_all
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
@@ -81,9 +82,6 @@ def _work(
     sys.setswitchinterval(SWITCH_INTERVAL_S)
     desk = Desk()
     progress = ProgressReports(desk.wake)
-    for task_type in registry.types.values():
-        task_type.report_progress = progress
-        task_type.recall_answer = recaller(manager)
     exchange = Exchange(
         manager,
         owner,
@@ -100,7 +98,8 @@ def _work(
     turn = DeviceLock(manager, settings.lock, settings.lease_s) if settings.lock else None
     control.on_drain(desk)
     _start_thread("exchange", exchange.run)
-    Runner(desk, board, progress, owner=owner, turn=turn).run()
+    host = Host(progress, recaller(manager))
+    Runner(desk, board, owner=owner, host=host, turn=turn).run()
 
 
 class _Control:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.execution import Ready, make_ready, priced
+from doneyet.task_types.loading import is_loaded
 from task_manager.interface import Claim
 
 
@@ -94,7 +95,7 @@ def _cut(claims: Sequence[Claim], task_type: TaskType) -> Iterator[Sequence[Clai
 def _looks_ahead(task_type: TaskType) -> bool:
     """Whether inputs are to be seen before they run; not before the type itself is loaded."""
     kind = type(task_type)
-    return task_type.loaded and (
+    return is_loaded(task_type) and (
         kind.prepare is not TaskType.prepare
         or kind.cost is not TaskType.cost
         or task_type.max_batch_cost is not None

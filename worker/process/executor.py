@@ -6,13 +6,13 @@ import os
 import time
 from collections.abc import Sequence
 
+from doneyet.task_types.context import NO_HOST, Host
 from doneyet.task_types.execution import Answer, make_ready, run_ready
 from doneyet.task_types.loading import load
 from task_manager.interface import Result, State
 from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import Desk, Finished
 from worker.process.batcher import Batch
-from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
 
 STORE_EVERY_S = 0.06
@@ -26,12 +26,12 @@ class Runner:
         self,
         desk: Desk,
         board: StatusBoard,
-        progress: ProgressReports,
         *,
         owner: str,
+        host: Host = NO_HOST,
         turn: DeviceLock | None = None,
     ) -> None:
-        self._desk, self._board, self._progress = desk, board, progress
+        self._desk, self._board, self._host = desk, board, host
         self._owner, self._turn = owner, turn
         self._told_s = 0.0
         self._pid = os.getpid()
@@ -67,20 +67,18 @@ class Runner:
             self._board.end()
             desk.hand_back(batch)
             return
-        self._progress.batch = batch
         desk.running_since_s = began_s = time.monotonic()
         ready = batch.ready
         if ready is None:
             ids = [claim.id for claim in claims]
             ready = make_ready(batch.type, [claim.input for claim in claims], ids)
-        answers = run_ready(batch.type, ready)
+        answers = run_ready(batch.type, ready, self._host)
         if os.getpid() != self._pid:
             os._exit(0)  # a handler has forked, and this is the other one
         self._board.end()
         ended_s = time.monotonic()
         desk.running_since_s = 0.0
         desk.add_finished(Finished(batch, _results(batch, answers), ended_s - began_s))
-        self._progress.batch = None
         if batch.last or ended_s - self._told_s > STORE_EVERY_S or desk.exhausted():
             self._told_s = ended_s
             desk.wake()

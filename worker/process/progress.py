@@ -7,8 +7,6 @@ import math
 import time
 from collections.abc import Callable
 
-from worker.process.batcher import Batch
-
 INTERVAL_S = 0.25
 MOST_MESSAGE = 500  # characters
 
@@ -16,28 +14,21 @@ MOST_MESSAGE = 500  # characters
 class ProgressReports:
     """The latest report of each running task, sent at most every `INTERVAL_S`.
 
-    It is every task type's `report_progress`; `batch` is the batch that runs.
+    It is what task types' `context.progress` calls.
     """
 
     def __init__(self, wake: Callable[[], None]) -> None:
-        self.batch: Batch | None = None
         self._wake = wake
         self._latest: dict[str, tuple[str, float, str]] = {}
         self._next_s = 0.0
 
-    def __call__(self, index: int, fraction: float, message: str = "") -> None:
-        """The `index`th input of the running batch is at `fraction`; called by the handler.
+    def __call__(self, type_name: str, task_id: str, fraction: float, message: str = "") -> None:
+        """A running task is at `fraction`; called by the handler.
 
-        Never fails the task: what is no number is 0, what is no input of the batch is ignored.
+        Never fails the task: what is no number is 0.
         """
-        batch = self.batch
-        if batch is None:
-            return  # a thread that the handler left behind
-        if index not in range(len(batch.claims)):  # of whatever type it is
-            return
-        claim = batch.claims[index]
         first = not self._latest
-        self._latest[claim.id] = (claim.type, _fraction(fraction), _message(message))
+        self._latest[task_id] = (type_name, _fraction(fraction), _message(message))
         if first:
             self._wake()
 

@@ -20,6 +20,7 @@ from rq.timeouts import JobTimeoutException
 
 from doneyet.settings import Settings
 from doneyet.task_types import TaskType
+from doneyet.task_types.context import Host
 from doneyet.task_types.execution import Answer, failure, run_batch
 from doneyet.task_types.loading import NotLoadedError, load
 from task_manager.errors import UnavailableError
@@ -45,8 +46,6 @@ class TaskRunner:
         """The task types that it runs, by name."""
         self._manager, self._outage = manager, Outage(place, log)
         self._pid = os.getpid()
-        for task_type in types.values():
-            task_type.recall_answer = recaller(manager)
 
     def run(self, type_name: str, task_id: str, worker_name: str) -> bool:
         """Whether the task ran here: not if it is done, cancelled, expired, or runs elsewhere.
@@ -75,13 +74,13 @@ class TaskRunner:
     def _answer(self, kind: TaskType, text: bytes, owner: str, task_id: str) -> Answer:
         shown_s = 0.0
 
-        def show(_index: int, fraction: float, message: str) -> None:
+        def show(type_name: str, _task_id: str, fraction: float, message: str) -> None:
             nonlocal shown_s
             if fraction < 1 and time.monotonic() - shown_s < PROGRESS_EVERY_S:
                 return
             shown_s = time.monotonic()
             try:
-                self._manager.progress(owner, {task_id: (kind.name, fraction, message)})
+                self._manager.progress(owner, {task_id: (type_name, fraction, message)})
             except UnavailableError as error:
                 log.debug("progress is not shown: %s", error)
 
@@ -89,8 +88,8 @@ class TaskRunner:
             load(kind)
         except NotLoadedError as error:
             return failure("task-failed", str(error))
-        kind.report_progress = show
-        answer = run_batch(kind, [text], [task_id])[0]
+        host = Host(show, recaller(self._manager))
+        answer = run_batch(kind, [text], [task_id], host)[0]
         if os.getpid() != self._pid:
             os._exit(0)  # a handler has forked, and this is the other one
         # RQ's own time limit is an exception in the middle of the handler.

@@ -21,7 +21,7 @@ from doneyet.task_types.batch.storage.errors import StorageError
 from doneyet.task_types.batch.storage.files import Files
 from doneyet.task_types.batch.storage.places import Places
 from doneyet.task_types.batch.storage.scratch import scratch_files
-from doneyet.task_types.job import Coordination, StoppedError
+from doneyet.task_types.job import Job, JobContext, StoppedError
 from doneyet.task_types.registry import Registry
 
 INPUT_TTL_S = 86_400.0
@@ -58,10 +58,9 @@ def task_types(settings: Settings) -> list[TaskType]:
     return [Batch(places, files, check), SummarizeBatch(places, files, check)]
 
 
-class _Job(TaskType):
+class _FileToFile(Job):
     """What both types of jobs have in common."""
 
-    coordinated = True
     input_ttl_s, result_ttl_s = INPUT_TTL_S, RESULT_TTL_S
     max_attempts = MAX_ATTEMPTS
 
@@ -77,16 +76,16 @@ class _Job(TaskType):
         errors: list[ItemError] = Field(description="Of the first items that failed.")
         plan: str | None = Field(description="In a dry run: what would be done.")
 
-    def __init__(self, files: MakeFiles, check: TaskType) -> None:
+    def __init__(self, files: MakeFiles, check: Job) -> None:
         self._files, self.rechecked_by = files, check
 
     def recheck(self, answer: dict[str, Any]) -> dict[str, Any] | None:
         versions = answer.get("versions")
         return {"versions": versions} if versions else None
 
-    def do(self, coordination: Coordination, run: BatchRun) -> BaseModel:
+    def do(self, context: JobContext, run: BatchRun) -> BaseModel:
         """Does `run`, from fetching its input to storing its output."""
-        files = self._files(coordination.sleep)
+        files = self._files(context.sleep)
         check_name(run.source)
         check_name(run.target)
         if files.same(run.source, run.target):
@@ -98,13 +97,13 @@ class _Job(TaskType):
             files.check_writable(run.target)
 
         def pulse() -> None:
-            coordination.sleep(0)
+            context.sleep(0)
 
         with scratch_files(2) as (source, target):
             versions: dict[str, str | None] = {run.source: files.fetch(run.source, source)}
             total = count_items(source, run.source, pulse)
             items = read_items(source, run.source, pulse)
-            counts = run.over(items, total, target, coordination)
+            counts = run.over(items, total, target, context)
             plan = None
             if run.dry_run:
                 there = files.describe(run.target) is not None
@@ -126,11 +125,10 @@ class _Job(TaskType):
         )
 
 
-class BatchCheck(TaskType):
+class BatchCheck(Job):
     """Tells whether files still are what they were at the end of a job."""
 
     name, endpoint = "batch-check", ""
-    coordinated = True
     input_ttl_s, result_ttl_s, failure_ttl_s = 10.0, 10.0, 1.0
     max_attempts, max_load = 1, 1000
 
@@ -149,7 +147,7 @@ class BatchCheck(TaskType):
         """One for all, since connecting takes long."""
         return self._make_files(_give_up)
 
-    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+    def coordinate(self, item: Any, context: JobContext) -> BaseModel:
         """Looks at the files. What cannot be told for now is no reason to do a job again; what is
         refused is, since the job says why."""
         try:
@@ -175,7 +173,7 @@ def _no_error(name: str) -> str:
 CarriedName = Annotated[str, AfterValidator(_no_error)]
 
 
-class Batch(_Job):
+class Batch(_FileToFile):
     """Asks every item of a file, and writes the answers to another, in the same order.
 
     Files whose names end in `.gz`, `.bz2` or `.xz` are read and written compressed.
@@ -184,7 +182,7 @@ class Batch(_Job):
     name, endpoint = "batch", "/batch"
     example = {"task": "factorize", "input": "numbers.jsonl", "output": "factors.jsonl"}
 
-    def __init__(self, places: Places, files: MakeFiles, check: TaskType) -> None:
+    def __init__(self, places: Places, files: MakeFiles, check: Job) -> None:
         super().__init__(files, check)
         self._places = places
         place = _place_in(places)
@@ -196,16 +194,16 @@ class Batch(_Job):
             output=(place, Field(description="`.jsonl`, `.ndjson`: JSON lines; else an array.")),
         )
 
-    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+    def coordinate(self, item: Any, context: JobContext) -> BaseModel:
         """Does the job."""
         run = BatchRun(
-            types=types_called(item.task, coordination.registry),
+            types=types_called(item.task, context.registry),
             source=self._places.resolve(item.input),
             target=self._places.resolve(item.output),
             carry=item.carry,
             dry_run=item.dry_run,
         )
-        return self.do(coordination, run)
+        return self.do(context, run)
 
 
 class _BatchInput(BaseModel):
@@ -222,13 +220,13 @@ class _BatchInput(BaseModel):
     )
 
 
-class SummarizeBatch(_Job):
+class SummarizeBatch(_FileToFile):
     """Summarizes every text of a file; their titles come along."""
 
     name, endpoint = "summarize-batch", "/summarize_batch"
     example = {"input_filename": "chapters.json", "output_filename": "summaries.json"}
 
-    def __init__(self, places: Places, files: MakeFiles, check: TaskType) -> None:
+    def __init__(self, places: Places, files: MakeFiles, check: Job) -> None:
         super().__init__(files, check)
         self._places = places
         place = _place_in(places)
@@ -240,17 +238,17 @@ class SummarizeBatch(_Job):
             output_filename=(place, Field(description="Gets their summaries.")),
         )
 
-    def coordinate(self, item: Any, coordination: Coordination) -> BaseModel:
+    def coordinate(self, item: Any, context: JobContext) -> BaseModel:
         """Does the job."""
         name = f"summarization/{item.model}" if item.model else SUMMARIZE
         run = BatchRun(
-            types=types_called(name, coordination.registry),
+            types=types_called(name, context.registry),
             source=self._places.resolve(item.input_filename),
             target=self._places.resolve(item.output_filename),
             carry=["title"],
             dry_run=False,
         )
-        return self.do(coordination, run)
+        return self.do(context, run)
 
 
 class _SummarizeInput(BaseModel):
@@ -269,9 +267,11 @@ def types_called(name: str, registry: Registry) -> Sequence[TaskType]:
         types: Sequence[TaskType] = [registry.types[name]]
     else:
         types = registry.endpoints.get("/" + name.removeprefix("/"), [])
-    items = [kind for kind in types if not kind.coordinated]
+    items = [kind for kind in types if not isinstance(kind, Job)]
     if not items:
-        there_are = (path for path, kinds in registry.endpoints.items() if not kinds[0].coordinated)
+        there_are = (
+            path for path, kinds in registry.endpoints.items() if not isinstance(kinds[0], Job)
+        )
         raise ValueError(
             f"items cannot be submitted to {name!r}; there are: {', '.join(there_are)}"
         )

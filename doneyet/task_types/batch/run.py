@@ -20,7 +20,7 @@ from doneyet.task_types.batch.output import Output
 from doneyet.task_types.batch.storage.errors import FULL
 from doneyet.task_types.batch.storage.scratch import scratch_error
 from doneyet.task_types.execution import Answer, failure
-from doneyet.task_types.job import AskedTask, Coordination
+from doneyet.task_types.job import AskedTask, JobContext
 from doneyet.task_types.schemas.field_names import all_read_names, read_names
 from doneyet.task_types.schemas.parse_input import (
     MODEL,
@@ -96,9 +96,7 @@ class BatchRun:
     dry_run: bool
     _counts: Counts = field(default_factory=Counts)
 
-    def over(
-        self, items: Iterator[Item], total: int, path: Path, coordination: Coordination
-    ) -> Counts:
+    def over(self, items: Iterator[Item], total: int, path: Path, context: JobContext) -> Counts:
         """Asks all `items`, writes the output to `path`, and counts.
 
         Raises:
@@ -120,7 +118,7 @@ class BatchRun:
                         break
                 if not window:
                     break
-                self._ask(window, coordination)
+                self._ask(window, context)
                 before = counts.items
                 while window and (answer := window[0].answer) is not None:
                     done = window.popleft()
@@ -128,11 +126,11 @@ class BatchRun:
                     output.add(self._element(done, answer))
                 if not self.dry_run:
                     message = f"{counts.items} of {total} done, {counts.failed} failed"
-                    coordination.progress(counts.items / max(1, total), message)
+                    context.progress(counts.items / max(1, total), message)
                 if counts.items > before:
                     wait_s = SHORTEST_WAIT_S
                 if window:
-                    coordination.sleep(wait_s)
+                    context.sleep(wait_s)
                     wait_s = min(wait_s * 1.5, self._longest_wait_s())
             output.end()
         return counts
@@ -168,10 +166,10 @@ class BatchRun:
         names = {name for kind in self.types for name in all_read_names(kind.Input)}
         return names | {MODEL} if models(self.types) else names
 
-    def _ask(self, window: deque[_Open], coordination: Coordination) -> None:
+    def _ask(self, window: deque[_Open], context: JobContext) -> None:
         unfinished = [each for each in window if each.answer is None]
         tasks = [each.task for each in unfinished if each.task is not None]
-        answers = coordination.ask(tasks) if tasks else []
+        answers = context.ask(tasks) if tasks else []
         for each, answer in zip(unfinished, answers, strict=True):
             each.answer = answer
 

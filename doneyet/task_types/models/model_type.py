@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.context import RunContext
 
 ENGINES = "doneyet.task_types.models.engines"
 """Where engines live."""
@@ -151,9 +152,9 @@ class ModelType(TaskType):
     def cost(self, item: Prepared) -> float:
         return float(item.tokens)
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
         try:
-            return self.engine.run(inputs, self.progress)
+            return self.engine.run(inputs, context.progress)
         except RuntimeError:
             from doneyet.task_types.models.engines.runtime.device import end_if_device_is_lost
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.context import RunContext
 
 if TYPE_CHECKING:
     from doneyet.task_types.regression.least_squares import Fitted
@@ -146,10 +147,10 @@ class Fit(TaskType):
 
         self._math, self._terms = least_squares, polynomial
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
-        return [self._fit(item) for item in inputs]
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
+        return [self._fit(*each) for each in zip(inputs, context.task_ids, strict=True)]
 
-    def _fit(self, item: _FitInput) -> Any:
+    def _fit(self, item: _FitInput, task_id: str) -> Any:
         exponents = self._terms.exponents_up_to(len(item.x[0]), item.of_degree)
         try:
             fitted = self._math.fit(item.x, item.y, exponents, intercept=item.intercept)
@@ -158,7 +159,7 @@ class Fit(TaskType):
         except ValueError as error:
             return error
         return {
-            "fitted": self.task_id(self.canonical(item)),
+            "fitted": task_id,
             "constant": constant,
             "coefficients": [
                 {"term": self._terms.term(powers), "value": value, "powers": powers}
@@ -187,11 +188,11 @@ class _WithModel(TaskType):
         self._math = least_squares
         self._known: OrderedDict[str, Fitted] = OrderedDict()
 
-    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
         answers: list[Any] = []
         for item in inputs:
             try:
-                answers.append(self.answer(item, self._predicted(item)))
+                answers.append(self.answer(item, self._predicted(item, context)))
             except ValueError as error:
                 answers.append(error)
         return answers
@@ -200,8 +201,8 @@ class _WithModel(TaskType):
         """The output, from what the regression says of `item.x`: (rows,) float64."""
         raise NotImplementedError
 
-    def _predicted(self, item: _PredictInput) -> Any:
-        fitted = self._fitted(item.model)
+    def _predicted(self, item: _PredictInput, context: RunContext) -> Any:
+        fitted = self._fitted(item.model, context)
         variables = len(fitted.exponents[0])
         if len(item.x[0]) != variables:
             raise ValueError(
@@ -209,9 +210,9 @@ class _WithModel(TaskType):
             )
         return self._math.predict(fitted, item.x)
 
-    def _fitted(self, name: str) -> Fitted:
+    def _fitted(self, name: str, context: RunContext) -> Fitted:
         if name not in self._known:
-            answer = self.recall(FIT, name)
+            answer = context.recall(FIT, name)
             if answer is None:
                 raise ValueError(
                     f"there is no fitted model {name}, which is kept for {self.result_ttl_s:g} s: "
