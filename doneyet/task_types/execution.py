@@ -22,6 +22,10 @@ MOST_COST = 1e12
 """Most that one input may cost: costs are added up, and none may be lost in the sum."""
 
 
+MOST_ANSWER_BYTES = 256 << 20
+"""Redis takes no value beyond 512 MiB; who sends one is cut off, with all that is to be stored."""
+
+
 class Answer(NamedTuple):
     """What came of one input: a JSON object of the echoed input, then outputs or `error`."""
 
@@ -253,8 +257,7 @@ def answer_of(task_type: TaskType, echo: bytes, outcome: Any, task_id: str = "")
     try:
         if not isinstance(outcome, task_type.Output):
             outcome = task_type.Output.model_validate(outcome, by_alias=True, by_name=True)
-        body = output_json(task_type.Output, outcome, _taken_names(task_type))
-        return Answer(True, _join(echo, body))
+        body = _join(echo, output_json(task_type.Output, outcome, _taken_names(task_type)))
     except BaseException as error:  # a validator or serializer of its own may raise anything
         why = described(error)
         log.error(
@@ -262,6 +265,14 @@ def answer_of(task_type: TaskType, echo: bytes, outcome: Any, task_id: str = "")
         )
         detail = f"{task_type.name} gave an answer of the wrong form: {why}"
         return failure("invalid-output", detail, echo)
+    if len(body) > MOST_ANSWER_BYTES:
+        detail = (
+            f"the answer has {len(body) / 2**20:,.0f} MiB, and at most {MOST_ANSWER_BYTES >> 20} are "
+            "kept; answer with less, or write a file and answer with its name"
+        )
+        log.error("%s: %s", named(task_type.name, [task_id]), detail)
+        return failure("answer-too-large", detail, echo)
+    return Answer(True, body)
 
 
 @cache

@@ -239,6 +239,16 @@ def test_a_number_that_json_lacks_is_no_answer(
     assert none["mean"] is None
 
 
+def test_an_answer_that_redis_would_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is a failure that says so, and its batch-mates are answered."""
+    monkeypatch.setattr("doneyet.task_types.execution.MOST_ANSWER_BYTES", 1 << 20)
+    long = {"series": [1.5] * 300_000}
+    good, bad = bodies(Numbers({"series": [1.5]}, long), inputs(0, 1))
+    assert good["series"] == [1.5]
+    assert bad["error"]["code"] == "answer-too-large"
+    assert "at most 1 are kept" in bad["error"]["detail"]
+
+
 def test_a_type_may_write_nan_as_it_likes() -> None:
     """As a string, or as what a serializer of its own makes of it; `NaN` alone is no JSON."""
 
