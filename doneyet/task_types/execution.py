@@ -267,8 +267,8 @@ def answer_of(task_type: TaskType, echo: bytes, outcome: Any, task_id: str = "")
         return failure("invalid-output", detail, echo)
     if len(body) > MOST_ANSWER_BYTES:
         detail = (
-            f"the answer has {len(body) / 2**20:,.0f} MiB, and at most {MOST_ANSWER_BYTES >> 20} are "
-            "kept; answer with less, or write a file and answer with its name"
+            f"the answer has {len(body) / 2**20:,.0f} MiB, and at most "
+            f"{MOST_ANSWER_BYTES >> 20} are kept; write a file, and answer with its name"
         )
         log.error("%s: %s", named(task_type.name, [task_id]), detail)
         return failure("answer-too-large", detail, echo)
