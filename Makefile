@@ -21,7 +21,7 @@ LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm c
 UV := uv==0.13.8
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test check lint format mutants bench soak containers browser openapi lock upgrade clean
+.PHONY: help demo demo-models serve test quick check lint format mutants bench soak containers browser openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--
 # Most tests wait for processes that they started, so three at a time keep two cores busy.
 test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client -k retry"
 	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 3 --dist worksteal)
+
+# On fakeredis; tests/contract/quick.py says what that leaves to a real server.
+quick: $(DEV) ## The task manager's contract without a server, in half a minute: the inner loop
+	@REDIS_SERVER=fakeredis $(BIN)/python -m pytest tests/contract $(ARGS)
 
 check: lint test ## Lint, types and tests, exactly as continuous integration does
 

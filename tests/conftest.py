@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
+from contextlib import nullcontext
+from importlib.metadata import version
 
 import hypothesis
 import pytest
-import redis
 
 from doneyet.local.embedded_redis import EmbeddedRedis, server_binary
+from doneyet.testing.redis_in_process import redis_in_process
+from tests.helpers import FAKE, connect
 
 DATABASES = 16
 
@@ -39,9 +42,11 @@ hypothesis.settings.load_profile("suite")
 
 def pytest_report_header() -> str:
     """Says which server the tests use."""
+    if FAKE:
+        return f"server: fakeredis {version('fakeredis')}, in this process"
     program = server_binary()
-    version = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
-    return f"server: {version.stdout.strip()} ({program})"
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True)
+    return f"server: {told.stdout.strip()} ({program})"
 
 
 @pytest.fixture(scope="session")
@@ -52,22 +57,29 @@ def redis_server() -> Iterator[EmbeddedRedis]:
 
 
 @pytest.fixture
-def redis_url(redis_server: EmbeddedRedis) -> Iterator[str]:
+def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty server; fails the test if it leaves a key without a TTL."""
-    client = redis.Redis.from_url(redis_server.url)
-    client.flushall()
-    yield redis_server.url
-    leaked = keys_without_ttl(redis_server.url)
-    client.flushall()
-    client.close()
+    with redis_in_process() if FAKE else nullcontext(shared_url(request)) as url:
+        client = connect(url)
+        client.flushall()
+        yield url
+        leaked = keys_without_ttl(url)
+        client.flushall()
+        client.close()
     assert not leaked, f"keys that never expire: {leaked}"
+
+
+def shared_url(request: pytest.FixtureRequest) -> str:
+    """That of the suite's own server."""
+    server: EmbeddedRedis = request.getfixturevalue("redis_server")
+    return server.url
 
 
 def keys_without_ttl(url: str) -> list[bytes]:
     """All keys, of all databases, that do not expire, without those that RQ keeps so."""
     leaked = []
     for database in range(DATABASES):
-        with redis.Redis.from_url(url, single_connection_client=True) as client:
+        with connect(url, single_connection_client=True) as client:
             client.select(database)
             leaked += [
                 key

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import redis
+
+from task_manager.redis.connection import IN_PROCESS
 
 Value = TypeVar("Value")
 
@@ -26,6 +31,14 @@ def wait_until(
             raise AssertionError(f"waited {timeout_s:g} s in vain until {description}")
         time.sleep(0.01)
 
+
+def connect(url: str, **options: Any) -> redis.Redis:
+    """A client of the server at `url`, which may be in this process."""
+    return redis.Redis.from_url(url, **IN_PROCESS.get(url, {}), **options)
+
+
+FAKE = os.environ.get("REDIS_SERVER") == "fakeredis"
+"""Whether each test has a server in this process (`make quick`): quick, and no judge."""
 
 SAMPLE_S = 0.1
 

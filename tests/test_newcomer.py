@@ -17,6 +17,8 @@ import pytest
 from tests.local.test_own_folder import IRIS
 from tests.local.test_serve import read_welcome
 from tests.test_wheel import wheel
+from tests.testing.test_own_tests import IRIS as FLOWER
+from tests.testing.test_own_tests import TEST_IRIS
 
 __all__ = ["wheel"]
 
@@ -24,7 +26,7 @@ __all__ = ["wheel"]
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_first_ten_minutes(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    """Install, write a file, serve it, ask it by curl and by the command, stop."""
+    """Install, write a file, serve it, ask it by curl and by the command, stop; test it."""
     home, folder, python = tmp_path / "home", tmp_path / "flowers", tmp_path / "venv"
     home.mkdir()
     folder.mkdir()
@@ -67,6 +69,10 @@ def test_the_first_ten_minutes(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
         assert [json.loads(line)["species"] for line in mapped.splitlines()] == ["setosa"] * 3
         served.send_signal(signal.SIGINT)
         assert served.wait(30) == 0
+    run("pip", "install", "-q", f"doneyet[test] @ file://{wheel.filename}")
+    (folder / "iris.py").write_text(FLOWER)
+    (folder / "test_iris.py").write_text(TEST_IRIS)
+    assert "3 passed" in run("pytest", "-p", "no:cacheprovider")
     assert [*home.iterdir()] == []
 
 

@@ -24,6 +24,10 @@ MAY_IMPORT = {
         *(*GROUND, "doneyet.client", "doneyet.local", "doneyet.task_types"),
         *("http_server", "worker", "task_manager"),
     },
+    "doneyet.testing": {
+        *(*GROUND, "doneyet.client", "doneyet.strict_json", "doneyet.task_types"),
+        *("http_server", "worker", "task_manager"),
+    },
     "task_manager": GROUND,
     "http_server": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},
     "worker": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},

@@ -86,16 +86,25 @@ def load_registry(settings: Settings) -> Registry:
     Raises:
         TaskTypeError: a module cannot be imported, or a task type is not usable.
     """
+    made = (kind for module in _modules(settings) for kind in _types_in(module, settings))
+    return registry_of(made, settings)
+
+
+def registry_of(task_types: Iterable[TaskType], settings: Settings) -> Registry:
+    """`task_types`, checked, with the limits that `settings` have where a type leaves them open.
+
+    Raises:
+        TaskTypeError: one is not usable.
+    """
     types: dict[str, TaskType] = {}
-    for module in _modules(settings):
-        for task_type in _types_in(module, settings):
-            if isinstance(task_type, Job) and settings.queue_mode == "synchronous":
-                continue  # there is no supervisor that could run it
-            check_attributes(task_type)
-            if task_type.name in types:
-                raise TaskTypeError(f"two task types are called {task_type.name!r}")
-            types[task_type.name] = task_type
-            _fill_in(task_type, settings)
+    for task_type in task_types:
+        if isinstance(task_type, Job) and settings.queue_mode == "synchronous":
+            continue  # there is no supervisor that could run it
+        check_attributes(task_type)
+        if task_type.name in types:
+            raise TaskTypeError(f"two task types are called {task_type.name!r}")
+        types[task_type.name] = task_type
+        _fill_in(task_type, settings)
     return Registry(types)
 
 

@@ -28,12 +28,17 @@ LONGEST_WAIT_S = 1.0
 _SAY_AGAIN_S = 60.0
 
 
+IN_PROCESS: dict[str, Mapping[str, Any]] = {}
+"""By their URLs, servers that are in this process, as in tests: what `redis.Redis.from_url` needs
+besides to reach one. They are not asked for their version."""
+
+
 class Connection:
     """A pool of connections to one server, checked for its version at the first use."""
 
     def __init__(self, url: str) -> None:
         self._place = without_password(url)
-        self._checked = False
+        self._checked = url in IN_PROCESS
         self._said_s = 0.0
         # One repetition, so that a connection that died while it was idle is not an error.
         retry = Retry(NoBackoff(), 1)
@@ -41,6 +46,7 @@ class Connection:
             "socket_connect_timeout": TIMEOUT_S / 2,
             "health_check_interval": 0,
             "protocol": 2,
+            **IN_PROCESS.get(url, {}),
         }
         self._client = redis.Redis.from_url(
             url, socket_timeout=TIMEOUT_S / 2, retry=retry, **common

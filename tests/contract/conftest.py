@@ -18,8 +18,24 @@ from tests.contract.harness import (
     TypeLimits,
     answer,
 )
+from tests.contract.quick import WHAT_IS_TRIED, left_out
+from tests.helpers import FAKE
 from tests.rq.harness import RqHarness
 from tests.synchronous.harness import SynchronousHarness
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves to a real server what `make quick` does not try."""
+    if FAKE:
+        not_tried = [item for item in items if left_out(item)]
+        items[:] = [item for item in items if item not in not_tried]
+        config.hook.pytest_deselected(items=not_tried)
+
+
+def pytest_report_collectionfinish() -> list[str]:
+    """Says what that is."""
+    return WHAT_IS_TRIED if FAKE else []
+
 
 QUEUE_MODES: dict[str, HarnessMaker] = {
     "random": partial(RedisHarness, queue_mode="random"),

@@ -11,6 +11,7 @@ from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from tests.contract.harness import ONE, TypeLimits, task
+from tests.helpers import connect
 
 TASKS = 2000
 DAY_S = 86_400
@@ -20,7 +21,7 @@ DAY_S = 86_400
 def test_cost_does_not_grow_with_the_input_ttl(mode: str, redis_url: str) -> None:
     """With tasks spread over a day, no call makes more commands than with tasks spread over a
     minute, nor takes several times as long."""
-    client = redis.Redis.from_url(redis_url)
+    client = connect(redis_url)
     minute = costs(client, redis_url, mode, spread_s=60)
     client.flushall()
     day = costs(client, redis_url, mode, spread_s=DAY_S)

@@ -15,7 +15,7 @@ from task_manager.errors import UnavailableError
 from task_manager.interface import Result, State, Status
 from tests.conftest import keys_without_ttl
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, only, task
-from tests.helpers import wait_until
+from tests.helpers import connect, wait_until
 
 TYPES = [ONE, OTHER]
 NUMBERS = range(1, 9)
@@ -84,7 +84,7 @@ def all_keys(url: str) -> list[tuple[int, bytes]]:
     """Every key there is, each with its database."""
     found = []
     for database in (0, 1):
-        with redis.Redis.from_url(url, single_connection_client=True) as client:
+        with connect(url, single_connection_client=True) as client:
             client.select(database)
             found += [(database, key) for key in client.scan_iter(count=1000)]
     return sorted(found)
@@ -93,7 +93,7 @@ def all_keys(url: str) -> list[tuple[int, bytes]]:
 def lose(url: str, *keys: tuple[int, bytes]) -> None:
     """What an eviction, or an expiry that came too early, does."""
     for database, key in keys:
-        with redis.Redis.from_url(url, single_connection_client=True) as client:
+        with connect(url, single_connection_client=True) as client:
             client.select(database)
             client.delete(key)
 
@@ -159,7 +159,7 @@ def test_each_key_alone(harness: RedisHarness, redis_url: str, prepare: Prepare)
     kinds = {kind(key): (database, key) for database, key in all_keys(redis_url)}
     assert len(kinds) >= 3
     for name in kinds:
-        with redis.Redis.from_url(redis_url) as client:
+        with connect(redis_url) as client:
             client.flushall()
         prepare(harness)
         lost = [each for each in all_keys(redis_url) if kind(each[1]) == name]
@@ -173,7 +173,7 @@ def test_each_kind_of_key(harness: RedisHarness, redis_url: str, prepare: Prepar
     """The same where all keys of one kind are lost, such as all inputs."""
     prepare(harness)
     for name in sorted({kind(key) for _, key in all_keys(redis_url)}):
-        with redis.Redis.from_url(redis_url) as client:
+        with connect(redis_url) as client:
             client.flushall()
         prepare(harness)
         lose(redis_url, *(each for each in all_keys(redis_url) if kind(each[1]) == name))
@@ -275,8 +275,8 @@ def test_partial_records(
     manager = harness.manager
     prepare(harness)
     with (
-        redis.Redis.from_url(redis_url) as main,
-        redis.Redis.from_url(redis_url, single_connection_client=True) as inputs,
+        connect(redis_url) as main,
+        connect(redis_url, single_connection_client=True) as inputs,
     ):
         inputs.select(1)
         DAMAGE[damage](main, inputs)
@@ -321,7 +321,7 @@ def test_running_records_that_nobody_would_end(harness: RedisHarness, redis_url:
     """What ran in the name of an owner that is not known any more, and that nobody asks for again,
     is not counted for ever."""
     running(harness)
-    with redis.Redis.from_url(redis_url) as client:
+    with connect(redis_url) as client:
         for key in client.scan_iter(match="*:running"):
             for task_id, held in client.hgetall(key).items():
                 owner, _, *rest = held.split(b" ")

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import redis
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -20,6 +19,8 @@ from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import Claim, State, Status
 from tests.contract.conftest import QUEUE_MODES
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
+from tests.contract.quick import FEWER
+from tests.helpers import FAKE, connect
 
 NUMBERS = st.integers(min_value=-2, max_value=5)
 OWNERS = st.sampled_from(["a", "b"])
@@ -29,7 +30,7 @@ MAX_ATTEMPTS = 2
 RUNS = settings(
     phases=(Phase.explicit, Phase.generate),
     database=None,
-    max_examples=60,
+    max_examples=FEWER if FAKE else 60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -210,7 +211,7 @@ def test_answering(queue_mode: str, redis_url: str) -> None:
 def check(machine: type[AskingMachine], queue_mode: str, redis_url: str) -> None:
     """Runs `machine` on one queue mode."""
     limits = {name: TypeLimits(max_attempts=MAX_ATTEMPTS) for name in (ONE, OTHER)}
-    client = redis.Redis.from_url(redis_url)
+    client = connect(redis_url)
     bound = type(
         machine.__name__,
         (machine,),

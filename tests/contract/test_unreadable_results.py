@@ -6,12 +6,12 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
-import redis
 
 from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import State, Status
 from task_manager.redis.manager import RedisManager
 from tests.contract.harness import ONE, Harness, only, task
+from tests.helpers import connect
 
 Spoil = Callable[[int], None]
 
@@ -32,7 +32,7 @@ def spoil(harness: Harness, redis_url: str) -> Iterator[Callable[[int, bytes | N
     """Puts a value in the place of a task's result; None stands for another type of key."""
     manager = harness.manager
     assert isinstance(manager, RedisManager)
-    client = redis.Redis.from_url(redis_url)
+    client = connect(redis_url)
 
     def put(n: int, value: bytes | None) -> None:
         key = manager._keys.result(ONE, task(n).id)
@@ -126,7 +126,7 @@ def test_progress(harness: Harness, redis_url: str) -> None:
         manager.claim("worker", [ONE], limit=1)
     else:
         manager.begin("worker", ONE, task(2).id)  # type: ignore[attr-defined]
-    with redis.Redis.from_url(redis_url) as client:
+    with connect(redis_url) as client:
         key = manager._keys.progress(ONE)
         for value in (b"half of it", b"\xff\xfe"):
             client.hset(key, task(2).id, value)

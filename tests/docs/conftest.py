@@ -20,6 +20,7 @@ README = ROOT / "README.md"
 TUTORIAL = ROOT / "docs" / "tutorial" / "your-first-model.md"
 CLIENT = ROOT / "docs" / "reference" / "python-client.md"
 ADDING = ROOT / "docs" / "how-to" / "task-type.md"
+TESTING = ROOT / "docs/how-to/test-your-task-type.md"
 REGRESSION = ROOT / "docs" / "reference" / "regression.md"
 
 

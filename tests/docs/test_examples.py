@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 
 from doneyet.local.system import System
-from tests.docs.conftest import ADDING, CLIENT, README, REGRESSION, ROOT, TUTORIAL
+from tests.docs.conftest import ADDING, CLIENT, README, REGRESSION, ROOT, TESTING, TUTORIAL
 from tests.docs.markdown import Block, blocks
+
+PLUGIN = ["-p", "doneyet.testing.plugin"]
+"""What a wheel's entry point is to an environment that it is installed in."""
 
 SYNCHRONOUS = "Without Redis"
 """The heading in README.md below which the synchronous queue mode is shown."""
@@ -89,7 +92,9 @@ def rounded(value: Any) -> Any:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("path", [README, TUTORIAL, ADDING, CLIENT], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", [README, TUTORIAL, ADDING, CLIENT, TESTING], ids=lambda path: path.name
+)
 def test_programs_run(path: Path, system: System, modules: Path) -> None:
     """Every Python block is a whole program, or a test that passes; the one with twenty numbers
     prints twenty answers."""
@@ -106,7 +111,11 @@ def run_program(block: Block, system: System, directory: Path) -> str:
     """What the block prints, run as a file, or by pytest where it defines a test."""
     program = directory / "program.py"
     program.write_text(here(block.text, system.url))
-    pytests = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if "def test_" in block.text else []
+    pytests = (
+        ["-m", "pytest", "-q", "-p", "no:cacheprovider", *PLUGIN]
+        if "def test_" in block.text
+        else []
+    )
     return run([sys.executable, *pytests, str(program)], block, directory)
 
 

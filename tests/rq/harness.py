@@ -7,7 +7,6 @@ import logging
 from collections.abc import Mapping
 
 import pytest
-import redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
@@ -16,6 +15,7 @@ from doneyet.task_types.execution import Answer
 from task_manager.interface import Limits
 from task_manager.redis.rq import RqManager
 from tests.contract.harness import answer
+from tests.helpers import connect
 from worker.rq import job
 
 
@@ -47,7 +47,7 @@ class RqHarness:
         self.manager = RqManager(url, limits, "doneyet")
         self.runs: list[int] = []
         self.types = {name: _task_type(name, each) for name, each in limits.items()}
-        self._connection = redis.Redis.from_url(url, protocol=2)
+        self._connection = connect(url, protocol=2)
 
     def work_once(self) -> list[int]:
         """Runs all that waits, as `rq worker --burst` does; what it ran, in order."""

@@ -20,7 +20,7 @@ for i = 3, #ARGV do
 end
 redis.call('PEXPIRE', owners, keep_ms)
 redis.call('PEXPIRE', running, keep_ms)
-local sample = redis.call('HRANDFIELD', running, 16, 'WITHVALUES')
+local sample = redis.call('HRANDFIELD', running, 16, 'WITHVALUES') or {}
 for i = 1, #sample, 2 do
   local owner, wanted_until = sample[i + 1]:match('^(%S+) (%d+) ')
   if tonumber(wanted_until or 0) <= now and not (owner and redis.call('ZSCORE', owners, owner)) then
