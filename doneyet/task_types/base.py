@@ -123,11 +123,10 @@ class TaskType:
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
-        digest = hashlib.blake2b(digest_size=16)
-        for part in (self.name.encode(), self.version.encode(), canonical_input):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-        return type_tag(self.name) + digest.hexdigest()
+        tag, begun = _id_begun(self.name, self.version)
+        digest = begun.copy()
+        digest.update(len(canonical_input).to_bytes(8, "big") + canonical_input)
+        return tag + digest.hexdigest()
 
     def echo_json(self, item: BaseModel) -> bytes:
         """The input fields that the answer repeats, as a JSON object."""
@@ -138,3 +137,12 @@ class TaskType:
 def type_tag(name: str) -> str:
     """The first `TYPE_TAG_LENGTH` characters of every id of the task type called `name`."""
     return hashlib.blake2b(name.encode(), digest_size=TYPE_TAG_LENGTH // 2).hexdigest()
+
+
+@cache
+def _id_begun(name: str, version: str) -> tuple[str, hashlib.blake2b]:
+    """The tag of ids of that type, and their hash, to which the input is still to be added."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (name.encode(), version.encode()):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return type_tag(name), digest

@@ -9,11 +9,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field, WithJsonSchema
 
 from doneyet.task_types.base import TaskType
+from doneyet.task_types.schemas.model_traits import stable
 
 SMALLEST, END = 2, 10**100
 _DIGITS = r"[1-9][0-9]{0,99}"
 
 
+@stable
 def _from_digits(value: Any) -> Any:
     """A string of decimal digits as the number it is; anything but that and an integer is refused.
 

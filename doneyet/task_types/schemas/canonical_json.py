@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from collections.abc import Callable
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -11,12 +12,28 @@ from pydantic import BaseModel, RootModel
 
 from doneyet.task_types.schemas.model_traits import traits
 
-_CANONICAL = json.JSONEncoder(
+_ENCODER = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
 )
-"""Made once; `json.dumps` would make one for each input."""
+_C_ENCODER: Any = vars(json.encoder).get("c_make_encoder")
 _ITEMS = (list, tuple, deque, set, frozenset)
 _IN_ORDER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def _canonical_encoder() -> Callable[[Any], str]:
+    """JSON with sorted keys. Made once: `JSONEncoder.encode` makes the encoder in C for each call,
+    which takes longer than a small input."""
+    if _C_ENCODER is None:
+        return _ENCODER.encode
+    # No search for cycles: pydantic, whose output this writes, has refused them.
+    encode = _C_ENCODER(
+        *(None, _ENCODER.default, json.encoder.encode_basestring, None),
+        *(_ENCODER.key_separator, _ENCODER.item_separator, True, False, False),
+    )
+    return lambda value: "".join(encode(value, 0))
+
+
+_encode = _canonical_encoder()
 
 
 def canonical_json(model: type[BaseModel], item: BaseModel) -> bytes:
@@ -31,9 +48,9 @@ def canonical_json(model: type[BaseModel], item: BaseModel) -> bytes:
     )
     if traits(model).sets:
         fields = _with_sorted_sets(item, fields, by_alias=False)
-    text = _CANONICAL.encode(fields)
+    text = _encode(fields)
     if "-0.0" in text:
-        text = _CANONICAL.encode(_with_one_zero(fields))
+        text = _encode(_with_one_zero(fields))
     return text.encode()
 
 
@@ -83,7 +100,7 @@ def _with_sorted_sets(value: Any, written: Any, *, by_alias: bool) -> Any:
     if isinstance(written, list) and isinstance(value, _ITEMS) and len(value) == len(written):
         written = list(map(part, value, written))
         if isinstance(value, set | frozenset):
-            written.sort(key=lambda one: _CANONICAL.encode(_with_one_zero(one)))
+            written.sort(key=lambda one: _encode(_with_one_zero(one)))
     elif isinstance(written, dict) and isinstance(value, BaseModel):
         names = {name: name for name in _fields(value)}
         if by_alias:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-NO_SCHEMAS = frozenset({"default", "metadata", "config", "expected"})
+NO_SCHEMAS = frozenset({"default", "metadata", "config", "expected", "function"})
 """Members of a core schema that hold values, and no schemas."""
 
 _PLAIN = frozenset(
@@ -18,6 +20,23 @@ _PLAIN = frozenset(
     | {"bytes", "decimal", "date", "datetime", "time", "timedelta", "uuid"}
 )
 """Kinds of schemas whose values are the same again when they are read from their JSON."""
+
+_CONSTRAINTS = frozenset(
+    f"{name}_validator"
+    for name in ("less_than", "less_than_or_equal", "greater_than", "greater_than_or_equal")
+)
+"""pydantic's own functions for limits that an integer in C does not hold; they change nothing."""
+
+_stable: set[Any] = set()
+
+Validator = TypeVar("Validator", bound=Callable[..., Any])
+
+
+def stable(validator: Validator) -> Validator:
+    """Declares that a validator returns a value of the field's own kind, and leaves what it
+    returned as it is when that is read again; so inputs need not be read twice to find out."""
+    _stable.add(validator)
+    return validator
 
 
 @dataclass
@@ -77,7 +96,20 @@ def _note(kind: str, schema: dict[str, Any], place: str, found: Traits) -> None:
         found.hidden.append(place)
     own = ("serialization", "post_init", "custom_init", "default_factory")
     written_otherwise = any(str(name).startswith("ser_json") for name in schema.get("config") or ())
-    if kind not in _PLAIN or written_otherwise or any(schema.get(name) for name in own):
+    survives = kind in _PLAIN or _keeps_values(kind, schema)
+    if not survives or written_otherwise or any(schema.get(name) for name in own):
         found.plain = False
     if kind in ("set", "frozenset") or isinstance(schema.get("default"), set | frozenset):
         found.sets = True
+
+
+def _keeps_values(kind: str, schema: dict[str, Any]) -> bool:
+    """Whether it is a function that is known to change nothing that it returned before."""
+    if kind not in ("function-before", "function-after"):
+        return False
+    function = schema["function"]["function"]
+    limit = getattr(function, "func", None)
+    return (isinstance(function, FunctionType) and function in _stable) or (
+        getattr(limit, "__module__", "") == "pydantic._internal._validators"
+        and getattr(limit, "__name__", "") in _CONSTRAINTS
+    )

@@ -180,8 +180,7 @@ def takes_model(task_type: TaskType) -> bool:
 
 
 def _pick(types: Sequence[TaskType], raw: Mapping[str, Any]) -> tuple[TaskType, Mapping[str, Any]]:
-    choices = models(types)
-    if MODEL not in raw or not choices:
+    if MODEL not in raw or not (choices := models(types)):
         return types[0], raw
     wanted = raw[MODEL]
     task_type = choices.get(wanted) if isinstance(wanted, str) else None
