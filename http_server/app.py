@@ -10,9 +10,6 @@ from flask import Flask
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
-from http_server.ask.fast_path import with_shortcut
-from http_server.ask.route import add_ask_routes
-from http_server.ask.service import Asker
 from http_server.manager_factory import open_manager
 from http_server.middleware.access import Access, with_access
 from http_server.middleware.rate_limit import RateLimit, with_rate_limit
@@ -22,6 +19,8 @@ from http_server.routes.load import add_load_routes
 from http_server.routes.tasks import add_task_routes
 from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import LargeAnswers, keep_heap_small, with_large_answers
+from http_server.submit.service import SubmitService
+from http_server.submit.view import add_submit_routes, with_fast_path
 from http_server.wire.body_reader import BodyReader, tell_protocol
 from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
 from task_manager.interface import TaskSubmitter
@@ -39,22 +38,23 @@ def create_app(
 ) -> Flask:
     """The WSGI application; begins to listen for news of finished tasks.
 
-    Its `extensions["doneyet"]` is the `Asker`, whose `close` ends what was begun here.
+    Its `extensions["doneyet"]` is the `SubmitService`, whose `close` ends what was begun here.
     """
     registry = registry or load_registry(settings)
-    asker = Asker(manager or open_manager(settings, registry), settings)
+    manager = manager or open_manager(settings, registry)
+    service = SubmitService(manager, settings, registry)
     app = Flask("http_server", static_folder=None)
-    app.extensions["doneyet"] = asker
+    app.extensions["doneyet"] = service
     app.url_map.merge_slashes = False  # its redirects are HTML
     app.extensions["bodies"] = bodies = BodyReader(settings)
-    views = add_ask_routes(app, registry, asker, bodies, settings)
-    add_task_routes(app, registry, asker)
-    add_load_routes(app, registry, asker)
-    add_health_routes(app, asker)
+    views = add_submit_routes(app, registry, service, bodies, settings)
+    add_task_routes(app, registry, service)
+    add_load_routes(app, registry, service)
+    add_health_routes(app, service)
     add_docs_routes(app, registry, settings)
-    responses = ErrorResponses(asker.outage)
+    responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
-    app.wsgi_app = with_shortcut(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     if settings.client_rate > 0:
         app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]
             app.wsgi_app, RateLimit(settings.client_rate)
@@ -62,7 +62,7 @@ def create_app(
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
     app.wsgi_app = with_access(app.wsgi_app, Access(settings))  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
-    asker.start()
+    service.start()
     return app
 
 

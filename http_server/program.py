@@ -10,7 +10,7 @@ from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.manager_factory import open_manager
 from http_server.middleware.access import Access
-from http_server.routes.endpoints import asking_paths
+from http_server.routes.endpoints import submit_paths
 from http_server.serving.server import (
     SAFE_PATH,
     PortTakenError,
@@ -28,7 +28,7 @@ def run(settings: Settings) -> int:
         _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
     try:
         registry = load_registry(settings)
-        asking_paths(registry, settings)
+        submit_paths(registry, settings)
         Access(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":

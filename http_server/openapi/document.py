@@ -9,7 +9,6 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.schemas.field_names import written_names
 from doneyet.task_types.schemas.parse_input import MODEL, models, takes_model
-from http_server.ask.route import MOST_ITEMS
 from http_server.openapi.parts import (
     PREFER,
     PROBLEM_SCHEMAS,
@@ -20,7 +19,8 @@ from http_server.openapi.parts import (
     string,
     task_of_endpoint,
 )
-from http_server.routes.endpoints import ROOT, asking_paths
+from http_server.routes.endpoints import ROOT, submit_paths
+from http_server.submit.parse import MOST_ITEMS
 
 Json = dict[str, Any]
 
@@ -30,7 +30,7 @@ def document(registry: Registry, settings: Settings) -> Json:
     at_once = settings.queue_mode == "synchronous"
     schemas: Json = dict(PROBLEM_SCHEMAS)
     paths: Json = {}
-    for path, types in asking_paths(registry, settings).items():
+    for path, types in submit_paths(registry, settings).items():
         for task_type in types:
             schemas.update(_schemas(task_type, types, at_once=at_once))
         paths[path] = {"post": _ask(path, types, settings, at_once=at_once)}

@@ -10,7 +10,7 @@ from doneyet.task_types import Registry, TaskType
 ROOT = "/"
 
 
-def asking_paths(registry: Registry, settings: Settings) -> Mapping[str, Sequence[TaskType]]:
+def submit_paths(registry: Registry, settings: Settings) -> Mapping[str, Sequence[TaskType]]:
     """The task types of each path, its default first.
 
     Raises:

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from flask import Flask, Response
 
-from http_server.ask.service import Asker
 from http_server.redis_outage import Outage
 from http_server.routes.add_route import add_route
+from http_server.submit.service import SubmitService
 from http_server.wire.problem import unavailable
 from http_server.wire.response import json_response
 
 
-def add_health_routes(app: Flask, asker: Asker) -> None:
+def add_health_routes(app: Flask, service: SubmitService) -> None:
     """`/healthz` and `/readyz`, and the older names `/healthcheck` and `/ping`."""
 
     def live() -> Response:
         return json_response({"status": "ok"})
 
     def ready() -> Response:
-        if asker.room.draining:
+        if service.room.draining:
             raise unavailable("this server is draining; use another one")
-        asker.manager.ping()
-        asker.outage.worked(Outage.ASKING)
+        service.manager.ping()
+        service.outage.worked(Outage.ASKING)
         return json_response({"status": "ready"})
 
     def ping() -> Response:

@@ -8,16 +8,16 @@ from flask import Flask, Response, request
 
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.execution import echo_of
-from http_server.ask.service import Asker
 from http_server.routes.add_route import add_route
-from http_server.wire.answer import compose, with_times
+from http_server.submit.service import SubmitService
+from http_server.wire.answer import answer_with_times
 from http_server.wire.problem import Problem, unknown_task
 from http_server.wire.response import PlainResponse
 from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import Status
 
 
-def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
+def add_task_routes(app: Flask, registry: Registry, service: SubmitService) -> None:
     """GET returns a task, DELETE cancels it; `GET <endpoint>/<id>`: tasks of that endpoint."""
 
     def type_of(task_id: str) -> TaskType:
@@ -26,27 +26,26 @@ def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
             raise unknown_task()
         return task_type
 
-    def respond(task_type: TaskType, status: Status | None) -> Response:
+    def respond(task_type: TaskType, status: Status | None, asked: bytes | None) -> Response:
         if status is None:
             raise unknown_task()
-        echo = asker.cache.echo(status.id)
-        if status.input is not None:
-            echo = echo_of(task_type, status.input)
-        answer = with_times(compose(task_type, status, echo), status)
-        return PlainResponse(answer.with_load(status.load))
+        echo = b"{}" if asked is None else echo_of(task_type, asked)
+        return PlainResponse(answer_with_times(task_type, status, echo))
 
     def tell(task_id: str) -> Response:
         task_type = type_of(task_id)
-        return respond(task_type, asker.manager.status(task_type.name, task_id))
+        status = service.manager.status(task_type.name, task_id)
+        return respond(task_type, status, _input(status))
 
     def cancel(task_id: str) -> Response:
         task_type = type_of(task_id)
+        before = service.manager.status(task_type.name, task_id)  # its input is dropped with it
         try:
-            status = asker.manager.cancel(task_type.name, task_id)
+            status = service.manager.cancel(task_type.name, task_id)
         except AlreadyTerminalError as error:
             raise Problem(409, "already-terminal", str(error)) from error
-        asker.cache.doubt(task_id)
-        return respond(task_type, status)
+        service.cache.doubt([task_id])
+        return respond(task_type, status, _input(before))
 
     def view(task_id: str) -> Response:
         return cancel(task_id) if request.method == "DELETE" else tell(task_id)
@@ -63,3 +62,7 @@ def add_task_routes(app: Flask, registry: Registry, asker: Asker) -> None:
 
     for path in registry.endpoints:
         add_route(app, f"{path}/<task_id>", f"task of {path}", tell_at(path), ["GET"])
+
+
+def _input(status: Status | None) -> bytes | None:
+    return None if status is None else status.input

@@ -10,7 +10,7 @@ import threading
 
 import granian._signals
 
-from http_server.ask.long_poll import WaitingRoom
+from http_server.submit.waiting_room import WaitingRoom
 
 DRAIN_SIGNAL = signal.SIGUSR1
 """The parent says with it that the end is near; readiness ends, service goes on."""

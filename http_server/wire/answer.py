@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -14,35 +13,25 @@ from task_manager.interface import State, Status
 _CANCELLED = b'"error":{"code":"cancelled","detail":"somebody cancelled this task"}'
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer that lacks only its load: `head` + load + `tail`."""
-
-    head: bytes
-    tail: bytes
-    done: bool
-
-    def with_load(self, load: int) -> bytes:
-        """The whole answer object."""
-        return b"%b%d%b" % (self.head, load, self.tail)
-
-
-def compose(task_type: TaskType, status: Status, echo: bytes = b"{}") -> Answer:
-    """The answer for `status`; `echo` is a JSON object of the echoed inputs, if known."""
-    done = status.state.terminal
-    mark = b'"done":true,"load":' if done else b'"done":false,"load":'
-    if status.state is State.DONE and status.body is not None:
-        head = _extended(status.body, mark)
-    else:
-        known = echo if status.body is None else status.body
-        head = _extended(known, _joined(nulls(task_type), _extra(status), mark))
-    return Answer(
-        head, b',"id":"%b","status":"%b"}' % (_ascii(status.id), _ascii(status.state)), done
+def answer(task_type: TaskType, status: Status, echo: bytes = b"{}") -> bytes:
+    """The answer object for `status`; `echo` is a JSON object of the echoed inputs, if known."""
+    if status.state is State.DONE and status.body is not None:  # most answers: in one step
+        return b'%b"done":true,"load":%d,"id":"%b","status":"done"}' % (
+            _opened(status.body),
+            status.load,
+            status.id.encode("ascii"),
+        )
+    return b'%b"done":%b,"load":%d,"id":"%b","status":"%b"}' % (
+        _opened(_fields(task_type, status, echo)),
+        b"true" if status.state.terminal else b"false",
+        status.load,
+        status.id.encode("ascii"),
+        status.state.encode("ascii"),
     )
 
 
-def with_times(answer: Answer, status: Status) -> Answer:
-    """`answer` with what `GET /tasks/<id>` tells beyond it."""
+def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+    """The answer object, with what `GET /tasks/<id>` tells beyond it."""
     more = {
         "type": status.type,
         "attempts": status.attempts,
@@ -50,16 +39,21 @@ def with_times(answer: Answer, status: Status) -> Answer:
         "started_at": _rfc3339(status.started_ms),
         "finished_at": _rfc3339(status.finished_ms),
     }
-    tail = answer.tail[:-1] + b"," + json.dumps(more, separators=(",", ":")).encode()[1:]
-    return Answer(answer.head, tail, answer.done)
+    return _opened(answer(task_type, status, echo)) + _dump(more)[1:]
 
 
-def at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+def answer_at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
     """The synchronous queue mode's answer object: echoed inputs and outputs, nothing else."""
+    return _fields(task_type, status, echo)
+
+
+def _fields(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+    """A JSON object of the echoed inputs, and the outputs or why there are none."""
     if status.state is State.DONE and status.body is not None:
         return status.body
+    members = [part for part in (nulls(task_type), _extra(status)) if part]
     known = echo if status.body is None else status.body
-    return _extended(known, _joined(nulls(task_type), _extra(status))) + b"}"
+    return _opened(known) + b",".join(members) + b"}" if members else known
 
 
 @lru_cache(maxsize=1024)
@@ -75,24 +69,18 @@ def _extra(status: Status) -> bytes:
     if status.progress is not None and not status.state.terminal:
         fraction, message = status.progress
         told = {"fraction": fraction, "message": message}
-        return b'"progress":' + json.dumps(told, separators=(",", ":")).encode()
+        return b'"progress":' + _dump(told)
     return b""
 
 
-def _extended(json_object: bytes, members: bytes) -> bytes:
-    """`json_object` without its closing brace, then `members`."""
+def _opened(json_object: bytes) -> bytes:
+    """`json_object` as far as its next member."""
     start = json_object.rstrip()[:-1].rstrip()
-    if start == b"{" or not members:
-        return start + members
-    return start + b"," + members
+    return start if start == b"{" else start + b","
 
 
-def _joined(*members: bytes) -> bytes:
-    return b",".join(part for part in members if part)
-
-
-def _ascii(text: str) -> bytes:
-    return text.encode("ascii")
+def _dump(value: object) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _rfc3339(unix_ms: int | None) -> str | None:

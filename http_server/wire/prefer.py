@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
+from functools import lru_cache
 
-# RFC 7240: token ["=" word] *(";" parameter), comma separated; a word may be quoted.
-_ITEM = re.compile(r"""\s*(?:"(?:[^"\\]|\\.)*"|[^,"])*""")
+from werkzeug.http import parse_list_header
+
 _MOST_DIGITS = 9  # more seconds than anybody means, and cheap to convert
 _MOST_CHARACTERS = 1000  # a longer header is noise, and not worth scanning
 
 
+@lru_cache(maxsize=256)
 def wait_s(prefer: str | None, cap_s: float) -> float | None:
     """How long the client prefers to wait, at most `cap_s`; None where it says nothing usable.
 
-    The first `wait` counts and unknown preferences are skipped, both as RFC 7240 has it.
+    The first `wait` counts and unknown preferences are skipped, both as RFC 7240 has it; werkzeug,
+    which knows no `Prefer`, would take the last one.
     """
-    if not prefer:
-        return None
     for item in _items(prefer):
         name, _, value = item.split(";", 1)[0].partition("=")
         if name.strip().lower() == "wait":
@@ -28,14 +27,11 @@ def wait_s(prefer: str | None, cap_s: float) -> float | None:
     return None
 
 
+@lru_cache(maxsize=256)
 def no_cache(cache_control: str | None) -> bool:
     """Whether `Cache-Control` says `no-cache`."""
-    if not cache_control:
-        return False
     return any(item.strip().lower() == "no-cache" for item in _items(cache_control))
 
 
-def _items(header: str) -> Iterator[str]:
-    for match in _ITEM.finditer(header[:_MOST_CHARACTERS]):
-        if item := match[0].strip():
-            yield item
+def _items(header: str | None) -> list[str]:
+    return parse_list_header(header[:_MOST_CHARACTERS]) if header else []

@@ -19,6 +19,7 @@ class FakeManager(TaskSubmitter):
 
     def __init__(self) -> None:
         self.tasks: dict[str, Status] = {}
+        self.inputs: dict[str, bytes] = {}
         self.rounds: list[list[Task]] = []
         self.rounds_at_s: list[float] = []
         self.discarded: list[str] = []
@@ -48,7 +49,10 @@ class FakeManager(TaskSubmitter):
 
     def status(self, type_name: str, task_id: str) -> Status | None:
         self._check()
-        return self.tasks.get(task_id)
+        status = self.tasks.get(task_id)
+        if status is None or status.state.terminal:
+            return status
+        return replace(status, input=self.inputs[task_id])
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         self._check()
@@ -106,7 +110,7 @@ class FakeManager(TaskSubmitter):
             if self.full:
                 return OverloadedError(task.type, 100)
             status = Status(task.id, task.type, State.WAITING, 0, submitted_ms=1_700_000_000_000)
-            self.tasks[task.id] = status
+            self.tasks[task.id], self.inputs[task.id] = status, task.input
         return replace(status, load=0)
 
     def _load(self, name: str) -> int:

@@ -101,7 +101,7 @@ def test_empty_array(client: FlaskClient, manager: FakeManager) -> None:
 
 def test_an_array_has_an_end(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """More inputs than one array may have are a 413."""
-    monkeypatch.setattr("http_server.ask.route.MOST_ITEMS", 3)
+    monkeypatch.setattr("http_server.submit.parse.MOST_ITEMS", 3)
     items = [{"number": number} for number in range(2, 6)]
     assert client.post("/factorize", json=items[:3]).status_code == 200
     assert_problem(client.post("/factorize", json=items), 413)

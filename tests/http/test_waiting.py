@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from doneyet.task_types import load_registry
 from http_server.app import create_app
-from http_server.ask.long_poll import WaitingRoom, places
+from http_server.submit.waiting_room import WaitingRoom, places
 from task_manager.interface import State
 from tests.helpers import ceiling_s, wait_until
 from tests.http.conftest import SETTINGS
@@ -89,7 +89,7 @@ def test_lost_news_is_looked_for(
     held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While no news comes, held requests ask from time to time."""
-    monkeypatch.setattr("http_server.ask.service.LOOK_AGAIN_S", 0.02)
+    monkeypatch.setattr("http_server.submit.long_poll.LOOK_AGAIN_S", 0.02)
     manager.connect(connected=False)
     first = held.ask(6)
     wait_until(lambda: len(manager.rounds) > 3, description="it was looked again")
@@ -153,10 +153,8 @@ def test_places_come_back(held: Held, manager: FakeManager) -> None:
         waiting = [held.ask(number) for number in range(2, 2 + SETTINGS.max_waiting)]
         manager.finish_all()
         assert [future.result(2) for future in waiting] == [(200, True)] * SETTINGS.max_waiting
+        held._app.extensions["doneyet"].cache.doubt(manager.tasks)
         manager.tasks.clear()
-        client_cache = held._app.extensions["doneyet"].cache
-        for status in list(client_cache._by_id):
-            client_cache.doubt(status)
     assert held.room._taken == 0
 
 
@@ -193,5 +191,47 @@ def test_news_between_asking_and_sleeping_is_not_lost(app: Flask, manager: FakeM
     wait_until(lambda: len(manager.rounds) == 1, description="the request is on its way")
     threading.Timer(0.05, manager.gate.set).start()
     wait_until(lambda: len(manager.tasks) == 1, description="the task is there")
+    manager.finish_all()
+    assert first.result(2) == (200, True)
+
+
+def test_a_held_request_is_two_submits(held: Held, manager: FakeManager) -> None:
+    """Its own, and one for all whose tasks have finished by then."""
+    manager.gate.clear()
+    first = held.ask(6)
+    wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
+    others = [held.ask(number) for number in (7, 8, 10)]
+    manager.gate.set()
+    wait_until(lambda: len(manager.tasks) == 4, description="all are submitted")
+    before = len(manager.rounds)
+    manager.gate.clear()  # so that all news is there when the first answer is fetched
+    manager.finish_all()
+    wait_until(lambda: len(manager.rounds) > before, description="answers are fetched")
+    manager.gate.set()
+    assert [future.result(2) for future in (first, *others)] == [(200, True)] * 4
+    assert len(manager.rounds) <= before + 2
+
+
+def test_answers_that_cannot_be_fetched_are_looked_for(held: Held, manager: FakeManager) -> None:
+    """Each request meets the error itself, and none waits in vain."""
+    first = held.ask(6)
+    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
+    manager.down = True
+    manager.finish_all()
+    assert first.result(2) == (503, False)
+    manager.down = False
+    assert held.ask(6).result(2) == (200, True)
+
+
+def test_news_of_what_is_not_finished_changes_nothing(held: Held, manager: FakeManager) -> None:
+    """A result that was discarded is news as well; the request is held on and hears the next."""
+    first = held.ask(6)
+    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
+    (task_id,) = manager.tasks
+    before = len(manager.rounds)
+    for call in manager._on_finished:
+        call([task_id])
+    wait_until(lambda: len(manager.rounds) > before, description="it was looked for")
+    assert not first.done()
     manager.finish_all()
     assert first.result(2) == (200, True)

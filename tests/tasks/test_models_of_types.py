@@ -33,8 +33,9 @@ from pydantic import (
 
 from doneyet.task_types import Job, TaskType
 from doneyet.task_types.execution import run_batch
+from doneyet.task_types.factorization import Factorization
 from doneyet.task_types.schemas.model_check import fault_of
-from doneyet.task_types.schemas.model_traits import traits
+from doneyet.task_types.schemas.model_traits import stable, traits
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from task_manager.interface import Claim
 from worker.jobs.job_context import RunningJob
@@ -569,3 +570,25 @@ def test_a_job_may_change_its_input_and_raise_anything(end: BaseException | None
     answer = json.loads(run_job(kind, claim, cast("RunningJob", None)).body)
     assert answer["n"] == 1
     assert ("error" in answer) == (end is not None)
+
+
+def test_inputs_are_read_twice_only_where_they_might_change() -> None:
+    """Limits change nothing, and a validator may declare that it leaves alone what it returned;
+    any other may do what it likes."""
+
+    def upper(text: str) -> str:
+        return text.upper()
+
+    class Limited(BaseModel):
+        number: Annotated[int, Field(ge=2, lt=10**100)]
+
+    class Stable(BaseModel):
+        text: Annotated[str, AfterValidator(stable(upper))]
+
+    class Unknown(BaseModel):
+        text: Annotated[str, AfterValidator(str.title)]
+
+    assert traits(Limited).plain
+    assert traits(Stable).plain
+    assert not traits(Unknown).plain
+    assert traits(Factorization.Input).plain

@@ -161,8 +161,9 @@ def _failing_fast(schema: Any) -> Any:
 
 
 def _check_number_of_fields(fields: Mapping[str, Any], task_type: TaskType) -> None:
-    more = len(fields) - len(task_type.Input.model_fields)
-    if more > _MOST_MORE_FIELDS:
+    if len(fields) <= _MOST_MORE_FIELDS:
+        return
+    if len(fields) - len(task_type.Input.model_fields) > _MOST_MORE_FIELDS:
         there_are = ", ".join(_names(task_type))
         raise InvalidInputError(
             [("", f"has {len(fields)} fields, which are too many; there are: {there_are}")]

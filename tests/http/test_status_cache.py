@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from http_server.ask import answer_cache
-from http_server.ask.fifo_cache import FifoCache
+from doneyet.task_types import Registry
+from http_server.submit import status_cache
+from http_server.submit.bounded_cache import BoundedCache
+from http_server.submit.parse import Body, BodyCache, InputParser, Parsed
+from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 from tests.http.test_asking import DONE, ask
 
@@ -31,8 +36,8 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The clock of everything in http_server that measures freshness."""
     clock = Clock()
-    for module in ("answer_cache", "service", "route"):
-        monkeypatch.setattr(f"http_server.ask.{module}.time", clock)
+    for module in ("status_cache", "long_poll"):
+        monkeypatch.setattr(f"http_server.submit.{module}.time", clock)
     return clock
 
 
@@ -115,7 +120,7 @@ def test_finished_answers_expire(client: FlaskClient, manager: FakeManager, cloc
     manager.finish(task_id, DONE)
     ask(client, 6)
     before = len(manager.rounds)
-    clock.now_s += answer_cache.KEPT_S + 1
+    clock.now_s += status_cache.KEPT_S + 1
     ask(client, 6)
     assert len(manager.rounds) == before + 1
 
@@ -136,79 +141,90 @@ def test_a_finished_answer_is_not_repeated_past_its_expiry(
     assert not ask(client, 6)["done"]
 
 
-def test_no_news_is_lost_of_two(app: Flask, client: FlaskClient) -> None:
-    """Of two threads that doubt an answer at once neither undoes what the other did: an answer that
-    was asked for between the two is doubted by the second."""
-    cache = app.extensions["doneyet"].cache
-    task_id = ask(client, 6)["id"]
-    question = cache._by_id[task_id]
-    between: list[int] = []
-
-    class Interrupted(int):
-        """A thread that adds to it is interrupted by one that does the same."""
-
-        def __add__(self, other: int) -> int:
-            if not between:
-                between.append(0)
-                cache.doubt(task_id)
-                between[:] = [question.news]
-            return int(self) + other
-
-    question.news = Interrupted(0)
-    cache.doubt(task_id)
-    assert question.news not in between
-    assert question.news != 0
-    assert question.known is None
-
-
-def test_equal_questions_share_an_answer(client: FlaskClient, manager: FakeManager) -> None:
-    """Another way to write the same input is the same task, and needs no round trip."""
-    client.post("/factorize", data=b'{"number":6}', content_type="application/json")
-    client.post("/factorize", data=b'{ "number" : "6" }', content_type="application/json")
-    assert len(manager.rounds) == 1
-
-
-def test_all_that_is_kept_is_counted(app: Flask, client: FlaskClient) -> None:
-    """Of a body its content type and query string, too; of an answer its input and echo."""
-    cache = app.extensions["doneyet"].cache
-    long = "x" * 50_000
-    client.post("/factorize", data=b'{"number": 6}', content_type=f"application/json; a={long}")
-    assert cache._by_body.bytes > 50_000
-    client.post(f"/upper?extra={long}", json={"text": "a"})
-    assert cache._by_body.bytes > 200_000  # as itself, as input and as echo, twice
-
-
-def test_a_finished_answer_counts_its_input(
+def test_news_during_a_submit_is_not_lost(
     app: Flask, client: FlaskClient, manager: FakeManager
 ) -> None:
-    """The question is kept with the answer."""
+    """What a submit says that was on its way when news came is told, and not kept."""
     cache = app.extensions["doneyet"].cache
-    task_id = client.post("/question-answering", json={"question": "q", "context": "x" * 50_000})
-    manager.finish(task_id.get_json()["id"], b'{"answer":"a"}')
-    client.post("/question-answering", json={"question": "q", "context": "x" * 50_000})
-    assert cache._finished.bytes > 50_000
+    task_id = ask(client, 6)["id"]
+    manager.finish(task_id, DONE)
+    manager.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        on_its_way = pool.submit(lambda: ask(app.test_client(), 6))
+        wait_until(lambda: len(manager.rounds) == 2, description="the poll is on its way")
+        cache.doubt([task_id])
+        manager.gate.set()
+        assert on_its_way.result(5)["done"]
+    assert len(cache._kept) == 0
+    ask(client, 6)
+    assert len(manager.rounds) == 3
+    assert len(cache._kept) == 1
 
 
-def test_memory_is_bounded(app: Flask, client: FlaskClient) -> None:
-    """What is remembered of bodies stays below its bounds."""
+def test_news_that_is_remembered_is_bounded(
+    client: FlaskClient, app: Flask, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where more came during a submit than is remembered, nothing of it is kept."""
+    monkeypatch.setattr("http_server.submit.status_cache.MOST_RECENT", 3)
     cache = app.extensions["doneyet"].cache
-    cache._by_body = FifoCache(most_entries=10, most_bytes=100_000)
-    for number in range(2, 40):
-        ask(client, number)
-    assert len(cache._by_body) == 10
-    client.post("/upper", json={"text": "x" * 60_000})
-    assert cache._by_body.bytes <= 100_000
+    manager.finish(ask(client, 6)["id"], DONE)
+    manager.gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        on_its_way = pool.submit(lambda: ask(app.test_client(), 6))
+        wait_until(lambda: len(manager.rounds) == 2, description="the poll is on its way")
+        cache.doubt(f"{number:040x}" for number in range(9))
+        manager.gate.set()
+        assert on_its_way.result(5)["done"]
+    assert len(cache._doubted) == 3
+    assert len(cache._kept) == 0
+
+
+def test_equal_inputs_share_a_status(client: FlaskClient, manager: FakeManager) -> None:
+    """Another way to write the same input is the same task, and needs no round trip."""
+    manager.finish(ask(client, 6)["id"], DONE)
+    ask(client, 6)
+    before = len(manager.rounds)
+    client.post("/factorize", data=b'{ "number" : "6" }', content_type="application/json")
+    assert len(manager.rounds) == before
+
+
+def test_all_that_is_kept_is_counted(registry: Registry) -> None:
+    """Of a body its path, content type and query string, too; of its task input and echo."""
+    kept: BoundedCache[Body, Parsed] = BoundedCache(10_000_000)
+    parser = BodyCache(InputParser([registry.types["upper"]]), kept)
+    long = "x" * 50_000
+    parser.parse(Body("/upper", f"application/json; a={long}", "", b'{"text": "a"}'))
+    assert 50_000 < kept.bytes < 60_000
+    parser.parse(Body("/upper", "application/json", f"extra={long}", b'{"text": "a"}'))
+    assert kept.bytes > 200_000  # as query string, as input and as echo
+
+
+def test_a_finished_status_counts_its_body(
+    app: Flask, client: FlaskClient, manager: FakeManager
+) -> None:
+    """All that is kept of it."""
+    cache = app.extensions["doneyet"].cache
+    manager.finish(ask(client, 6)["id"], b'{"answer":"%b"}' % (b"x" * 50_000))
+    ask(client, 6)
+    assert cache._kept.bytes > 50_000
+
+
+def test_bodies_with_wrong_items_are_not_kept(client: FlaskClient) -> None:
+    """What is wrong with them is said each time, in its place."""
+    for _ in range(2):
+        answers = client.post("/factorize", json=[{"number": 1}, {"number": 6}, "x"]).get_json()
+        assert [answer["status"] for answer in answers] == [422, "waiting", 422]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 60))))
-def test_fifo_cache_bounds(puts: list[tuple[int, int]]) -> None:
-    """Neither bound is ever exceeded; the newest that fits is always there."""
-    dropped: list[int] = []
-    cache: FifoCache[int, int] = FifoCache(5, 200, dropped.append)
+def test_cache_bounds(puts: list[tuple[int, int]]) -> None:
+    """The bound is never exceeded; the newest that fits is always there, and counted once."""
+    cache: BoundedCache[int, int] = BoundedCache(200)
     for key, size in puts:
-        kept = cache.put(key, size, size)
-        assert kept == (size * 8 <= 200)
-        assert len(cache) <= 5
+        cache.put(key, size, size)
         assert cache.bytes <= 200
-        if kept:
-            assert cache.get(key) == size
+        assert cache.bytes == sum(size for _, size in cache._items.values())
+        assert cache.get(key) == (size if size * 8 <= 200 else None)
+    for key in range(10):
+        cache.drop(key)
+    assert (len(cache), cache.bytes) == (0, 0)

@@ -11,8 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 
-from task_manager.errors import OverloadedError, UnavailableError
-from task_manager.interface import Status, Task, TaskSubmitter
+from http_server.submit.chain import Layer, Outcome, ParsedTask
+from task_manager.errors import UnavailableError
 
 MOST_PER_ROUND = 5000
 """Tasks in one round trip: some tens of milliseconds of Redis' time."""
@@ -20,15 +20,13 @@ MOST_PER_ROUND = 5000
 PATIENCE_S = 1.8
 """How long a request queues for others' round trips; answers are promised within 2 s."""
 
-Outcome = Status | OverloadedError
-
 
 class _Call:
     """One request's part of a round."""
 
     __slots__ = ("error", "leads", "outcomes", "tasks", "wake")
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
+    def __init__(self, tasks: Sequence[ParsedTask]) -> None:
         self.tasks = tasks
         self.outcomes: list[Outcome] | None = None
         self.error: Exception | None = None
@@ -37,25 +35,27 @@ class _Call:
         self.wake.acquire()
 
 
-class Combiner:
-    """`submit` for one request, in a round trip shared with those that come at the same time."""
+class Coalescing:
+    """The layer that shares round trips."""
 
-    def __init__(self, manager: TaskSubmitter) -> None:
-        self._manager = manager
+    def __init__(self, inner: Layer) -> None:
+        self._inner = inner
         self._lock = threading.Lock()
         self._queue: deque[_Call] = deque()
         self._led = False
 
-    def submit(self, tasks: Sequence[Task]) -> list[Outcome]:
+    def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
         """As `TaskSubmitter.submit`.
 
         Raises:
             UnavailableError: Redis is away or refuses, or earlier round trips take too long.
         """
+        if discard:
+            return self._inner.submit(tasks, discard=True)
         if len(tasks) > MOST_PER_ROUND:
             parts = range(0, len(tasks), MOST_PER_ROUND)
             return [
-                one for at in parts for one in self._manager.submit(tasks[at : at + MOST_PER_ROUND])
+                one for at in parts for one in self._inner.submit(tasks[at : at + MOST_PER_ROUND])
             ]
         call = _Call(tasks)
         with self._lock:
@@ -113,7 +113,7 @@ class Combiner:
     def _submit_for(self, calls: Sequence[_Call]) -> None:
         """Each task once, however many ask about it."""
         tasks = {task.id: task for call in calls for task in call.tasks}
-        outcomes = dict(zip(tasks, self._manager.submit(list(tasks.values())), strict=True))
+        outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
         for call in calls:
             call.outcomes = [outcomes[task.id] for task in call.tasks]
 

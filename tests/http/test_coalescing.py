@@ -8,16 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from http_server.ask.coalescing import MOST_PER_ROUND, Combiner
+from doneyet.task_types import TaskType
+from http_server.submit.chain import ParsedTask
+from http_server.submit.coalescing import MOST_PER_ROUND, Coalescing
 from task_manager.errors import UnavailableError
-from task_manager.interface import Status, Task
+from task_manager.interface import Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 
+TYPE = TaskType()
 
-def task(number: int) -> Task:
+
+def task(number: int) -> ParsedTask:
     """A task of its own for each number."""
-    return Task(f"{number:040x}", "t", b"%d" % number)
+    return ParsedTask(f"{number:040x}", "t", b"%d" % number, TYPE, b"{}")
 
 
 def ids(outcomes: list[object]) -> list[str]:
@@ -41,21 +45,21 @@ def in_threads(count: int, call: Callable[[int], object]) -> list[object]:
 def test_alone_is_at_once() -> None:
     """A single request is a single round trip."""
     manager = FakeManager()
-    assert ids([*Combiner(manager).submit([task(1), task(2)])]) == [task(1).id, task(2).id]
+    assert ids([*Coalescing(manager).submit([task(1), task(2)])]) == [task(1).id, task(2).id]
     assert len(manager.rounds) == 1
 
 
 def test_requests_during_a_round_trip_share_the_next() -> None:
     """Twenty requests that come while one is on its way need one more round trip in all, and
     each gets its own answers in its order."""
-    manager, combiner = FakeManager(), None
-    combiner = Combiner(manager)
+    manager, coalescing = FakeManager(), None
+    coalescing = Coalescing(manager)
     manager.gate.clear()
     with ThreadPoolExecutor(21) as pool:
-        first = pool.submit(combiner.submit, [task(0)])
+        first = pool.submit(coalescing.submit, [task(0)])
         wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
-        others = [pool.submit(combiner.submit, [task(n), task(0)]) for n in range(1, 21)]
-        wait_until(lambda: len(combiner._queue) == 20, description="all others queue")
+        others = [pool.submit(coalescing.submit, [task(n), task(0)]) for n in range(1, 21)]
+        wait_until(lambda: len(coalescing._queue) == 20, description="all others queue")
         manager.gate.set()
         assert ids([*first.result()]) == [task(0).id]
         for number, other in enumerate(others, 1):
@@ -67,12 +71,12 @@ def test_requests_during_a_round_trip_share_the_next() -> None:
 def test_many_threads_many_times() -> None:
     """Under any interleaving everybody gets exactly what they asked for."""
     manager = FakeManager()
-    combiner = Combiner(manager)
+    coalescing = Coalescing(manager)
 
     def ask_often(seed: int) -> bool:
         for turn in range(50):
             tasks = [task(seed * 50 + turn), task(turn)]
-            if ids([*combiner.submit(tasks)]) != [one.id for one in tasks]:
+            if ids([*coalescing.submit(tasks)]) != [one.id for one in tasks]:
                 return False
         return True
 
@@ -83,44 +87,44 @@ def test_many_threads_many_times() -> None:
 def test_failures_reach_all_who_queue_and_end_with_their_cause() -> None:
     """When Redis is away everybody hears it at once; when it is back all is well."""
     manager = FakeManager()
-    combiner = Combiner(manager)
+    coalescing = Coalescing(manager)
     manager.down = True
-    outcomes = in_threads(8, lambda number: combiner.submit([task(number)]))
+    outcomes = in_threads(8, lambda number: coalescing.submit([task(number)]))
     assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
     manager.down = False
-    assert ids([*combiner.submit([task(1)])]) == [task(1).id]
+    assert ids([*coalescing.submit([task(1)])]) == [task(1).id]
 
 
 def test_unexpected_errors_free_the_lead() -> None:
     """A bug in a round trip is an error for its callers and no deadlock for the next."""
     manager = FakeManager()
-    combiner = Combiner(manager)
+    coalescing = Coalescing(manager)
     manager.broken = True
     with pytest.raises(RuntimeError):
-        combiner.submit([task(1)])
+        coalescing.submit([task(1)])
     manager.broken = False
-    assert ids([*combiner.submit([task(1)])]) == [task(1).id]
+    assert ids([*coalescing.submit([task(1)])]) == [task(1).id]
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who queues behind a round trip that hangs gives up in time."""
-    monkeypatch.setattr("http_server.ask.coalescing.PATIENCE_S", 0.05)
+    monkeypatch.setattr("http_server.submit.coalescing.PATIENCE_S", 0.05)
     manager = FakeManager()
-    combiner = Combiner(manager)
+    coalescing = Coalescing(manager)
     manager.gate.clear()
-    first = threading.Thread(target=combiner.submit, args=([task(0)],))
+    first = threading.Thread(target=coalescing.submit, args=([task(0)],))
     first.start()
     wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
     with pytest.raises(UnavailableError, match="too long"):
-        combiner.submit([task(1)])
+        coalescing.submit([task(1)])
     manager.gate.set()
     first.join()
-    assert ids([*combiner.submit([task(2)])]) == [task(2).id]
+    assert ids([*coalescing.submit([task(2)])]) == [task(2).id]
 
 
 def test_large_arrays_are_parted() -> None:
     """Nobody blocks Redis with one enormous script call."""
     manager = FakeManager()
     tasks = [task(number) for number in range(MOST_PER_ROUND + 1)]
-    assert len(Combiner(manager).submit(tasks)) == len(tasks)
+    assert len(Coalescing(manager).submit(tasks)) == len(tasks)
     assert [len(round_) for round_ in manager.rounds] == [MOST_PER_ROUND, 1]

@@ -1,0 +1,67 @@
+"""What the layers of submitting have in common.
+
+`parse` makes tasks of a request and `render` makes a response of their statuses. Between them is a
+chain of layers with one method, each of which wraps the next and can be taken out:
+
+    Rechecking?  →  LongPoll  →  StatusCache  →  Coalescing  →  the task manager
+
+docs/explanation/decisions.md says what each brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from doneyet.task_types import TaskType
+from task_manager.errors import OverloadedError
+from task_manager.interface import Status, Task
+
+Outcome = Status | OverloadedError
+"""What a submit says of one task; the error where its type has too many."""
+
+_OVERHEAD_BYTES = 600  # of Python objects around one task
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedTask(Task):
+    """A task, and what its answer is made of besides its status."""
+
+    task_type: TaskType
+    echo: bytes
+    """The inputs that the answer repeats, as a JSON object."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return len(self.input) + len(self.echo) + _OVERHEAD_BYTES
+
+
+class Layer(Protocol):
+    """A part of the chain; the task manager's own `submit` is the last."""
+
+    def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
+        """As `TaskSubmitter.submit`."""
+
+
+class Submitted(NamedTuple):
+    """What came of a submit that may have waited."""
+
+    outcomes: Sequence[Outcome]
+    waited: bool
+    """Whether the wish to wait was respected."""
+
+
+class WaitingLayer(Protocol):
+    """A part of the chain above `LongPoll`."""
+
+    def submit(
+        self, tasks: Sequence[ParsedTask], *, discard: bool = False, wait_s: float | None = None
+    ) -> Submitted:
+        """As `Layer.submit` when all tasks are terminal, or `wait_s` later."""
+
+
+def is_final(outcome: Outcome) -> bool:
+    """Whether waiting would change nothing."""
+    return isinstance(outcome, OverloadedError) or outcome.state.terminal

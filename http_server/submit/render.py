@@ -1,0 +1,50 @@
+"""From the statuses of tasks to the response."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+
+from doneyet.task_types import TaskType
+from http_server.submit.chain import Outcome, is_final
+from http_server.submit.parse import Parsed
+from http_server.wire.problem import overloaded
+from http_server.wire.response import (
+    JSON,
+    RETRY_AFTER,
+    PlainResponse,
+    pending_headers,
+    problem_response,
+)
+from task_manager.errors import OverloadedError
+from task_manager.interface import Status
+
+Write = Callable[[TaskType, Status, bytes], bytes]
+"""Writes the answer object of one task from its type, status and echo."""
+
+
+def render(
+    parsed: Parsed, outcomes: Sequence[Outcome], write: Write, waited_s: float | None
+) -> PlainResponse:
+    """The response: one answer object, or the array of what each item alone would get."""
+    headers = [] if waited_s is None else [("preference-applied", f"wait={waited_s:g}")]
+    if parsed.is_array:
+        if not all(map(is_final, outcomes)):
+            headers.append(RETRY_AFTER)
+        parts = [
+            overloaded(str(outcome)).as_json()
+            if isinstance(outcome, OverloadedError)
+            else write(task.task_type, outcome, task.echo)
+            for task, outcome in zip(parsed.tasks, outcomes, strict=True)
+        ]
+        for place, problem in parsed.problems.items():  # in the order of their places
+            parts.insert(place, problem)
+        return PlainResponse(b"[" + b",".join(parts) + b"]", HTTPStatus.OK, JSON, headers)
+    (task,), (outcome,) = parsed.tasks, outcomes
+    if isinstance(outcome, OverloadedError):
+        return problem_response(overloaded(str(outcome)))
+    answer = write(task.task_type, outcome, task.echo)
+    if outcome.state.terminal:
+        return PlainResponse(answer, HTTPStatus.OK, JSON, headers)
+    headers += pending_headers(task.id)
+    return PlainResponse(answer, HTTPStatus.ACCEPTED, JSON, headers)

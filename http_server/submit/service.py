@@ -1,0 +1,77 @@
+"""What a server process submits with: the chain, and what its layers share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from doneyet.settings import Settings
+from doneyet.task_types import Registry
+from http_server.redis_outage import Outage
+from http_server.submit.chain import Layer, Outcome, ParsedTask, Submitted, WaitingLayer
+from http_server.submit.coalescing import Coalescing
+from http_server.submit.completions import News
+from http_server.submit.long_poll import LongPoll
+from http_server.submit.rechecking import Rechecking
+from http_server.submit.render import Write
+from http_server.submit.status_cache import StatusCache
+from http_server.wire.answer import answer, answer_at_once
+from task_manager.interface import TaskSubmitter
+
+
+class SubmitService:
+    """One per process."""
+
+    def __init__(self, manager: TaskSubmitter, settings: Settings, registry: Registry) -> None:
+        self.manager = manager
+        self.outage = Outage()
+        self.news = News()
+        self.news.tell(lambda _ids: None, self._news_changed)
+        self.cache = StatusCache(Coalescing(_Noting(manager, self.outage)), self.news)
+        long_poll = LongPoll(self.cache, self.news, settings.max_waiting, settings.input_ttl_s)
+        self.room = long_poll.room
+        self.chain: WaitingLayer = long_poll
+        self.write: Write = answer
+        if any(job.rechecked_by for job in registry.jobs.values()):
+            self.chain = Rechecking(long_poll)
+        if manager.promises.answers_at_once:
+            self.chain, self.write = _AtOnce(manager), answer_at_once
+
+    def start(self) -> None:
+        """Begins to hear news."""
+        self.news.start(self.manager)
+
+    def close(self) -> None:
+        """Sends waiting requests off and lets go of the manager."""
+        self.room.drain()
+        self.news.close()
+        self.manager.close()
+
+    def _news_changed(self) -> None:
+        if self.news.connected:
+            self.outage.worked(Outage.NEWS)
+        else:
+            self.outage.failed(Outage.NEWS, "Redis is away: no notifications of finished tasks")
+
+
+class _Noting:
+    """The layer that notes that Redis answers; what fails is noted where it is rendered."""
+
+    def __init__(self, inner: Layer, outage: Outage) -> None:
+        self._inner, self._outage = inner, outage
+
+    def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
+        outcomes = self._inner.submit(tasks, discard=discard)
+        self._outage.worked(Outage.ASKING)
+        return outcomes
+
+
+class _AtOnce:
+    """The whole chain where a submit returns only when its tasks are terminal."""
+
+    def __init__(self, inner: Layer) -> None:
+        self._inner = inner
+
+    def submit(
+        self, tasks: Sequence[ParsedTask], *, discard: bool = False, wait_s: float | None = None
+    ) -> Submitted:
+        return Submitted(self._inner.submit(tasks, discard=discard), wait_s is not None)
