@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from http_server.submit.chain import Layer, Outcome, ParsedTask, Submitted, is_final
 from http_server.submit.completions import News
-from http_server.submit.status_cache import REPEAT_S
 from http_server.submit.waiting_room import BYTES_PER_PLACE, Held, WaitingRoom, places
 from task_manager.interface import Status
 
@@ -21,6 +20,9 @@ log = logging.getLogger(__name__)
 
 LOOK_AGAIN_S = 0.5
 """How often a held request submits again while no news comes."""
+
+LEAST_REFRESH_S = 0.25
+"""How often it does so at most while news comes, however short its tasks live."""
 
 
 class LongPoll:
@@ -103,4 +105,4 @@ class LongPoll:
         if not self._news.connected:
             return LOOK_AGAIN_S
         shortest_s = min(task.task_type.input_ttl_s or self._input_ttl_s for task in tasks)
-        return max(REPEAT_S, shortest_s / 3)
+        return max(LEAST_REFRESH_S, shortest_s / 3)

@@ -1,8 +1,7 @@
-"""What this process knows already, so that most polls need no Redis.
+"""What this process knows of finished tasks, so that most polls need no Redis.
 
-While news comes and none was about a task, its status is repeated: a finished one until its result
-expires and for `KEPT_S` at most, with the load of its type, which is learned anew every `REPEAT_S`;
-a pending one for `REPEAT_S`.
+A finished status is repeated while news comes and none was about it, until its result expires and
+for `KEPT_S` at most; with the load of its type, which is learned anew every `REPEAT_S`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from task_manager.errors import OverloadedError
 from task_manager.interface import Status
 
 REPEAT_S = 0.25
-"""How old an answer may be, its load included."""
+"""How old the load in an answer may be."""
 
 KEPT_S = 10.0
 """How long a finished status is believed without asking again. It bounds what a wall clock that
@@ -114,20 +113,19 @@ class StatusCache:
     def _learn(
         self, tasks: Sequence[ParsedTask], outcomes: Sequence[Outcome], epoch: int, doubts: int
     ) -> None:
-        """Keeps what was said, unless there was news about it since `doubts`."""
+        """Keeps what is finished, unless there was news about it since `doubts`."""
         now_s = time.monotonic()
         with self._lock:
             for task, outcome in zip(tasks, outcomes, strict=True):
                 if isinstance(outcome, OverloadedError):
                     continue
                 self._loads[task.type] = (outcome.load, now_s)
-                finished = outcome.state.terminal
                 if (
-                    not (finished and task.task_type.coordinated)  # it may not hold any more
+                    outcome.state.terminal
+                    and not task.task_type.coordinated  # it may not hold any more the next time
                     and self._doubted.get(task.id, 0) <= doubts > self._doubts - MOST_RECENT
                 ):
                     expires_ms = outcome.expires_ms
                     expires_s = math.inf if expires_ms is None else expires_ms / 1000
-                    until_s = now_s + (KEPT_S if finished else REPEAT_S)
-                    kept = _Kept(outcome, epoch, until_s, expires_s)
+                    kept = _Kept(outcome, epoch, now_s + KEPT_S, expires_s)
                     self._kept.put(task.id, kept, len(outcome.body or b"") + _OVERHEAD_BYTES)

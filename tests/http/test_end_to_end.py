@@ -106,7 +106,7 @@ def test_load_counts(idle_system: System) -> None:
 
 
 def test_an_answer_is_seen_at_once(system: System) -> None:
-    """A poll within 250 ms of a pending answer still sees that the task has finished."""
+    """The first poll after a task has finished tells so."""
     with system.work.paused():
         assert ask(system, 103).status_code == 202
     began = time.monotonic()
