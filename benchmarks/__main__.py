@@ -1,6 +1,7 @@
 """`python -m benchmarks [NAME ...]`: measures all, or those named, and prints a table.
 
-All of them together also write docs/explanation/benchmarks.md. Exits with 1 where a budget does not
+All of them together also write docs/explanation/benchmarks.md; a part of them, with --section, its
+sections of it. Exits with 1 where a budget does not
 hold.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 from benchmarks.bench import Bench, bench
 from benchmarks.figures import Figure, Missing
 from benchmarks.machine import busy, machine
-from benchmarks.report import broken, markdown, table
+from benchmarks.report import broken, markdown, table, with_section
 
 TITLES = {
     "drain": "Draining no-op tasks",
@@ -38,6 +39,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(TITLES))
     parser.add_argument("--no-document", action="store_true", help="do not write the document")
+    parser.add_argument(
+        "--section",
+        action="store_true",
+        help="write the sections of the benchmarks that are named into the document",
+    )
     parser.add_argument(
         "--device",
         default="auto",
@@ -64,6 +70,15 @@ def main() -> int:
         about = {"Date": dt.datetime.now(dt.UTC).date().isoformat(), **about}
         DOCUMENT.write_text(markdown(sections, about, "make bench"))
         print(f"\nWritten to {DOCUMENT.relative_to(DOCUMENT.parent.parent)}")
+    elif arguments.section and keep:
+        when = (
+            f"Measured by itself on {dt.datetime.now(dt.UTC).date()}; load before: {load_before}."
+        )
+        for title, section in sections.items():
+            written = with_section(
+                DOCUMENT.read_text(), title, section, when, list(TITLES.values())
+            )
+            DOCUMENT.write_text(written)
     failures = broken(everything)
     if failures:
         print("\nBudgets that do not hold:", *failures, sep="\n  ")

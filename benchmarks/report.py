@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from benchmarks.budgets import BUDGETS, held
@@ -44,20 +45,59 @@ def markdown(
 ) -> str:
     """The whole document; `sections` maps a title to how it was measured and what was found."""
     everything = [figure for _, figures in sections.values() for figure in figures]
-    failures = broken(everything)
-    verdict = "Every budget holds."
-    if failures:
-        verdict = "These budgets do not hold here:\n\n" + _list(failures)
     parts = [
         "# Benchmarks",
         INTRODUCTION.format(command=command),
-        verdict,
+        _verdict(broken(everything)),
         "## The machine",
         _list([f"{label}: {value}" for label, value in about.items()]),
     ]
-    for title, (how, figures) in sections.items():
-        parts += [f"## {title}", how, _markdown_table(figures)]
+    parts += [_section(title, *section) for title, section in sections.items()]
     return "\n\n".join(parts) + "\n"
+
+
+def with_section(
+    document: str,
+    title: str,
+    section: tuple[str, Sequence[Figure | Missing]],
+    when: str,
+    titles: Sequence[str],
+) -> str:
+    """`document` with this section anew, where `titles` has it, and a verdict about all of it.
+
+    `when` says when it was measured, since the others were at another time.
+    """
+    how, figures = section
+    head, *others = re.split(r"^## ", document.rstrip("\n"), flags=re.MULTILINE)
+    sections = {other.partition("\n")[0]: other.rstrip("\n") for other in others}
+    sections[title] = _section(title, f"{how}\n\n{when}", figures).removeprefix("## ")
+    order = [name for name in sections if name not in titles]
+    order += [name for name in titles if name in sections]
+    body = "\n\n".join(f"## {sections[name]}" for name in order)
+    failures = []
+    for name, figure, runs, limit, verdict in _rows(body):
+        if verdict == "NOT HELD":
+            failures.append(f"{name}: {figure}, budget {limit}")
+        elif verdict == "?" and limit:
+            failures.append(f"{name}: {figure} ({runs})")
+    introduction = head.rstrip("\n").split("\n\n")[:2]  # then comes the verdict
+    return "\n\n".join([*introduction, _verdict(failures), body]) + "\n"
+
+
+def _rows(document: str) -> list[tuple[str, ...]]:
+    lines = [line for line in document.splitlines() if line.startswith("| ")]
+    cells = [tuple(line.strip("| ").split(" | ")) for line in lines]
+    return [row for row in cells if len(row) == len(HEAD)]
+
+
+def _verdict(failures: Sequence[str]) -> str:
+    if failures:
+        return "These budgets do not hold here:\n\n" + _list(failures)
+    return "Every budget holds."
+
+
+def _section(title: str, how: str, figures: Sequence[Figure | Missing]) -> str:
+    return "\n\n".join([f"## {title}", how, _markdown_table(figures)])
 
 
 def _row(figure: Figure | Missing) -> tuple[str, str, str, str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.figures import Figure, Missing
-from benchmarks.report import broken, markdown, table
+from benchmarks.report import broken, markdown, table, with_section
 
 GOOD = Figure("doneyet", [41_000, 45_000, 43_000], "tasks/s", "drain")
 BAD = Figure("doneyet", [30_000], "tasks/s", "drain")
@@ -44,3 +44,24 @@ def test_the_document_lists_budgets_that_do_not_hold() -> None:
     """At its top, not in a row somewhere."""
     text = markdown({"Drain": ("How.", [BAD])}, {}, "make bench")
     assert text.index("do not hold") < text.index("## The machine")
+
+
+def test_a_section_is_replaced_and_the_verdict_follows() -> None:
+    """The other sections stay as they are; whoever reads it learns that it is of another day."""
+    sections = {"Drain": ("How.", [GOOD]), "Other": ("How too.", [BAD])}
+    before = markdown(sections, {"Processor": "some"}, "make bench")
+    better = with_section(before, "Other", ("How else.", [GOOD]), "On a day.", ["Drain", "Other"])
+    assert "Every budget holds." in better
+    assert "## Other\n\nHow else.\n\nOn a day.\n\n| what |" in better
+    assert before.partition("## Drain")[2].partition("## Other")[0] in better
+    again = with_section(better, "Other", ("How too.", [BAD, GONE]), "", ["Drain", "Other"])
+    assert "- doneyet: 30,000 tasks/s, budget ≥ 40,000 tasks/s\n" in again
+    assert "- BullMQ: not measured (node and npm are not on PATH)\n" in again
+
+
+def test_a_new_section_stands_where_its_benchmark_is_run() -> None:
+    """After the machine, in the order of the benchmarks."""
+    before = markdown({"B": ("How.", [GOOD])}, {"Processor": "some"}, "make bench")
+    both = with_section(before, "A", ("How.", [GOOD]), "On a day.", ["A", "B"])
+    assert both.index("## The machine") < both.index("## A") < both.index("## B")
+    assert both == with_section(both, "A", ("How.", [GOOD]), "On a day.", ["A", "B"])
