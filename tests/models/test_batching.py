@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from doneyet.task_types.execution import run_batch
-from doneyet.task_types.models.engines.runtime.pretrained import Pretrained
-from doneyet.task_types.models.model_type import ModelType
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
+from doneyet.task_types.models.engines.runtime.pretrained import TOKENS_ON_PROCESSOR, Pretrained
+from doneyet.task_types.models.model_type import ModelEntry, ModelType
+from doneyet.task_types.models.models_table import TASKS
 from tests.models.conftest import MINILM, MakeModel, answers
 
 TEXTS = [
@@ -79,10 +82,30 @@ def test_batching_changes_no_answer(
 def pretrained_of(made: ModelType) -> Pretrained:
     """What transformers made for the engine of `made`."""
     engine: Any = made.engine
-    if hasattr(engine, "_pretrained"):
-        return engine._pretrained  # type: ignore[no-any-return]
-    owner = engine._writer if hasattr(engine, "_writer") else engine._vectors
-    return owner.pretrained  # type: ignore[no-any-return]
+    assert isinstance(engine, EngineBase)
+    return engine.pretrained
+
+
+@pytest.mark.parametrize(("task", "model", "method", "_"), BATCHES, ids=lambda it: str(it)[:24])
+def test_the_table_bounds_a_batch(models: Path, task: str, model: str, method: str, _: Any) -> None:
+    """`max_batch_tokens` counts where inputs become batches, and where an engine makes its own."""
+    options = OPTIONS.get(method, {})
+    place = model if model == MINILM else f"./{model}"
+    for told, counts in ((99, 99), (None, TOKENS_ON_PROCESSOR)):
+        entry = ModelEntry(
+            model=place,
+            method=method,
+            options=options,
+            folder=models,
+            threads=1,
+            device="cpu",
+            max_batch_tokens=told,
+        )
+        made = TASKS[task]("model", entry)
+        made.load()
+        assert made.max_batch_cost == float(counts)
+        assert made.engine.max_batch_tokens == counts
+        assert pretrained_of(made).max_batch_tokens == counts
 
 
 def rounded(value: Any) -> Any:

@@ -108,8 +108,8 @@ def test_a_text_that_is_too_long_fails(client: Client, roberta: ModelType) -> No
 def test_more_guesses_than_words(make_model: MakeModel) -> None:
     """All words that there are, whose scores are 1 together."""
     model = make_model("fill-mask", "mlm")
-    size = model.engine._pretrained.model.config.vocab_size  # type: ignore[attr-defined]
-    model.engine._pretrained.model.resize_token_embeddings(30)  # type: ignore[attr-defined]
+    size = model.engine.pretrained.model.config.vocab_size  # type: ignore[attr-defined]
+    model.engine.pretrained.model.resize_token_embeddings(30)  # type: ignore[attr-defined]
     (told,) = answers(model, {"text": "a [MASK]", "top_k": 100})
     assert len(told.guesses) == 30 < 100 < size
     assert sum(guess.score for guess in told.guesses) == pytest.approx(1)

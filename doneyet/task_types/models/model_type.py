@@ -80,7 +80,7 @@ class Engine(Protocol):
     """A loaded model. `inputs` are `Input`s of its task; outputs are dicts of `Output`'s fields."""
 
     max_batch_tokens: int
-    """Longest input times batch size that suits the device."""
+    """Longest input times batch size: as the table says, else what suits the device."""
     batch_overhead_tokens: int
     """What one more batch costs on the device, in tokens."""
 
@@ -143,8 +143,8 @@ class ModelType(TaskType):
     def load(self) -> None:
         module, _, engine = self.methods[self.method].partition(":")
         self.engine = getattr(importlib.import_module(module), engine)(self.entry, self.options)
-        self.max_batch_cost = float(self.entry.max_batch_tokens or self.engine.max_batch_tokens)
-        self.batch_overhead = float(getattr(self.engine, "batch_overhead_tokens", "inf"))
+        self.max_batch_cost = float(self.engine.max_batch_tokens)
+        self.batch_overhead = float(self.engine.batch_overhead_tokens)
 
     def prepare(self, inputs: Sequence[Any]) -> Sequence[Any]:
         return self.engine.prepare(inputs)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import no_number, nothing_to_read
 from doneyet.task_types.models.engines.runtime.padding import batches_of_like_length, pad
 from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
@@ -50,16 +51,13 @@ class _Span(NamedTuple):
     end: int
 
 
-class ExtractiveAnswers:
+class ExtractiveAnswers(EngineBase):
     """A model with two logits per token: the answer begins here, the answer ends here."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
-        self._pretrained = load_pretrained(transformers.AutoModelForQuestionAnswering, entry)
-        self.max_batch_tokens = entry.max_batch_tokens or self._pretrained.max_batch_tokens
-        self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
-        if not self._pretrained.tokenizer.is_fast:
-            raise ValueError(f"{entry.model!r} has no fast tokenizer, which tells where tokens are")
-        self._special = SpecialTokens(self._pretrained.tokenizer)
+        kind = transformers.AutoModelForQuestionAnswering
+        super().__init__(load_pretrained(kind, entry, places=True))
+        self._special = SpecialTokens(self.pretrained.tokenizer)
         self._options = options
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
@@ -68,18 +66,15 @@ class ExtractiveAnswers:
     def _prepared(self, question: str, context: str) -> _Prepared | Exception:
         if not context.strip():
             return ValueError("this model finds answers in a context: send one")
-        tokenizer = self._pretrained.tokenizer
+        tokenizer = self.pretrained.tokenizer
         asked = tokenizer(question.strip(), add_special_tokens=False, verbose=False)["input_ids"]
         if not asked:
             return nothing_to_read("question")
-        told = tokenizer(
-            context, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        room = self._pretrained.max_tokens - len(asked) - self._special.around_two
+        room = self.pretrained.max_tokens - len(asked) - self._special.around_two
         if room < LEAST_ROOM:
-            most = self._pretrained.max_tokens - self._special.around_two - LEAST_ROOM
+            most = self.pretrained.max_tokens - self._special.around_two - LEAST_ROOM
             return ValueError(f"the question has {len(asked)} tokens; {most} are possible")
-        ids, offsets = told["input_ids"], told["offset_mapping"]
+        ids, offsets = self.pretrained.tokens_and_places(context)
         if not ids:
             return nothing_to_read("context")
         shared = min(self._options.stride, room // 2)
@@ -116,8 +111,8 @@ class ExtractiveAnswers:
 
         def find(batch: Sequence[int]) -> None:
             with torch.inference_mode(), freed_when_exhausted():
-                inputs = pad(self._pretrained, [sequences[place] for place in batch])
-                output = self._pretrained.model(**inputs)
+                inputs = pad(self.pretrained, [sequences[place] for place in batch])
+                output = self.pretrained.model(**inputs)
                 both = torch.stack([output.start_logits, output.end_logits], dim=1).float().cpu()
             for row, place in enumerate(batch):
                 found[place] = both[row, :, : lengths[place]]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number
 from doneyet.task_types.models.engines.runtime.padding import pad, tokenize
 from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
@@ -27,25 +28,23 @@ class _Prepared(NamedTuple):
     top_k: int
 
 
-class FillMaskEngine:
+class FillMaskEngine(EngineBase):
     """Guesses the masked words of a text, each as if the others stayed masked."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
-        self._pretrained = load_pretrained(transformers.AutoModelForMaskedLM, entry)
-        self.max_batch_tokens = self._pretrained.max_batch_tokens
-        self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
-        tokenizer = self._pretrained.tokenizer
+        super().__init__(load_pretrained(transformers.AutoModelForMaskedLM, entry))
+        tokenizer = self.pretrained.tokenizer
         if tokenizer.mask_token is None:
             raise ValueError(f"{entry.model!r} has no mask token, so it cannot fill one")
         self._mask, self._mask_id = tokenizer.mask_token, tokenizer.mask_token_id
         self._unreadable = {*tokenizer.all_special_ids} - {self._mask_id}
         # Models have room for more tokens than there are, so that their sizes are round.
-        known = {id_ for id_ in tokenizer.get_vocab().values() if id_ < self._pretrained.vocabulary}
-        self._known = torch.tensor(sorted(known), device=self._pretrained.device)
+        known = {id_ for id_ in tokenizer.get_vocab().values() if id_ < self.pretrained.vocabulary}
+        self._known = torch.tensor(sorted(known), device=self.pretrained.device)
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
         texts = [item.text.replace(MASK, self._mask) for item in inputs]
-        sequences = tokenize(self._pretrained, texts)
+        sequences = tokenize(self.pretrained, texts)
         return [self._prepared(item, each) for item, each in zip(inputs, sequences, strict=True)]
 
     def _prepared(self, item: Any, sequence: dict[str, list[int]]) -> _Prepared | Exception:
@@ -53,7 +52,7 @@ class FillMaskEngine:
         masks = [at for at, token in enumerate(ids) if token == self._mask_id]
         if not masks:
             return ValueError(f"the text needs a {self._mask} where a word is missing")
-        if len(ids) > (most := self._pretrained.max_tokens):
+        if len(ids) > (most := self.pretrained.max_tokens):
             return ValueError(
                 f"the text has {len(ids)} tokens, and this model reads {most}: send what is near "
                 f"{self._mask}"
@@ -72,8 +71,8 @@ class FillMaskEngine:
         places = [at for each in prepared for at in each.masks]
         most = max(each.top_k for each in prepared)
         with torch.inference_mode(), freed_when_exhausted():
-            inputs = pad(self._pretrained, [each.sequence for each in prepared])
-            logits = self._pretrained.model(**inputs).logits[rows, places].float()
+            inputs = pad(self.pretrained, [each.sequence for each in prepared])
+            logits = self.pretrained.model(**inputs).logits[rows, places].float()
             scores = torch.softmax(logits, dim=1)
             known = self._known[self._known < logits.shape[1]]
             best = scores[:, known].topk(min(most, len(known)))
@@ -107,11 +106,11 @@ class FillMaskEngine:
 
     def _word(self, token: int) -> str:
         """What the token says; one that says nothing, such as a blank, by its own name."""
-        tokenizer = self._pretrained.tokenizer
+        tokenizer = self.pretrained.tokenizer
         return str(tokenizer.decode([token]) or tokenizer.convert_ids_to_tokens(token))
 
     def _text(self, ids: Sequence[int]) -> str:
         """What stands there, without special tokens but for masks that are still open."""
         return str(
-            self._pretrained.tokenizer.decode([id_ for id_ in ids if id_ not in self._unreadable])
+            self.pretrained.tokenizer.decode([id_ for id_ in ids if id_ not in self._unreadable])
         )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import nothing_to_read
 from doneyet.task_types.models.engines.runtime.padding import batches_of_like_length
 from doneyet.task_types.models.engines.text_to_text import TextToText
@@ -18,13 +19,12 @@ class _Prepared(NamedTuple):
     truncated: bool
 
 
-class GenerativeAnswers:
+class GenerativeAnswers(EngineBase):
     """Writes an answer to a prompt that is made of question and context."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._writer = TextToText(entry, options.max_answer_tokens)
-        self.max_batch_tokens = self._writer.max_batch_tokens
-        self.batch_overhead_tokens = self._writer.batch_overhead_tokens
+        super().__init__(self._writer.pretrained)
         self._options = options
         self._pattern = re.compile(options.answer_pattern) if options.answer_pattern else None
 
@@ -38,11 +38,11 @@ class GenerativeAnswers:
         if not self._tokens(question):
             return nothing_to_read("question")
         special = self._writer.special
-        room = self._writer.pretrained.max_tokens - special.around_one
+        room = self.pretrained.max_tokens - special.around_one
         whole = ids = self._tokens(self._prompt(question, context))
         kept = context
         while len(ids) > room and kept:
-            offsets = self._offsets(kept)
+            _, offsets = self.pretrained.tokens_and_places(kept)
             count = len(offsets) - (len(ids) - room)
             # Where the first token that is left out begins: a sign may have several tokens.
             kept = kept[: offsets[count][0]].strip() if count > 0 else ""
@@ -59,16 +59,9 @@ class GenerativeAnswers:
         return re.sub(r"\{question\}|\{context\}", lambda match: parts[match[0]], str(form))
 
     def _tokens(self, text: str) -> list[int]:
-        tokenizer = self._writer.pretrained.tokenizer
+        tokenizer = self.pretrained.tokenizer
         ids: list[int] = tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
         return ids
-
-    def _offsets(self, text: str) -> list[tuple[int, int]]:
-        encoded = self._writer.pretrained.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        offsets: list[tuple[int, int]] = encoded["offset_mapping"]
-        return offsets
 
     def run(
         self, prepared: Sequence[_Prepared], progress: Progress

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import nothing_to_read
 from doneyet.task_types.models.engines.runtime.padding import batches_of_like_length
 from doneyet.task_types.models.engines.runtime.split_on_oom import halved_when_exhausted
@@ -34,17 +35,16 @@ class _Piece(NamedTuple):
     sequence: dict[str, list[int]]
 
 
-class GenerativeSummaries:
+class GenerativeSummaries(EngineBase):
     """Writes a summary of each piece."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._writer = TextToText(entry, options.max_length)
-        self.max_batch_tokens = self._writer.max_batch_tokens
-        self.batch_overhead_tokens = self._writer.batch_overhead_tokens
+        super().__init__(self._writer.pretrained)
         self._options = options
-        self._prefix = self._encoded(options.prefix)["input_ids"] if options.prefix else []
+        self._prefix = self.pretrained.tokens_and_places(options.prefix)[0]
         self._room = (
-            self._writer.pretrained.max_tokens - self._writer.special.around_one - len(self._prefix)
+            self.pretrained.max_tokens - self._writer.special.around_one - len(self._prefix)
         )
         if self._room < 1:
             raise ValueError("the option `prefix` is longer than what the model reads")
@@ -55,8 +55,7 @@ class GenerativeSummaries:
     def _prepared(self, item: Any) -> _Prepared | Exception:
         if not item.context.strip():
             return ValueError("the text has nothing but space")
-        encoded = self._encoded(item.context)
-        ids, offsets = encoded["input_ids"], encoded["offset_mapping"]
+        ids, offsets = self.pretrained.tokens_and_places(item.context)
         if not ids:
             return nothing_to_read("text")
         starts = sentence_starts(item.context, offsets)
@@ -72,11 +71,6 @@ class GenerativeSummaries:
             )
         least = min(most, self._options.min_length if item.min_length is None else item.min_length)
         return _Prepared(pieces, most, least, sum(len(piece["input_ids"]) for piece in pieces))
-
-    def _encoded(self, text: str) -> Any:
-        return self._writer.pretrained.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
 
     def run(
         self, prepared: Sequence[_Prepared], progress: Progress

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import torch
 import transformers
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.runtime.padding import cut, pad, padding_id, tokenize
 from doneyet.task_types.models.engines.runtime.pretrained import load_pretrained
@@ -24,14 +25,12 @@ class Classified(NamedTuple):
     truncated: bool
 
 
-class Classifier:
+class Classifier(EngineBase):
     """Scores of all labels: softmax, or where a text may have several labels, sigmoid of each."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
-        self._pretrained = load_pretrained(transformers.AutoModelForSequenceClassification, entry)
-        self.max_batch_tokens = self._pretrained.max_batch_tokens
-        self.batch_overhead_tokens = self._pretrained.batch_overhead_tokens
-        config = self._pretrained.model.config
+        super().__init__(load_pretrained(transformers.AutoModelForSequenceClassification, entry))
+        config = self.pretrained.model.config
         if config.problem_type == "regression":
             raise ValueError(f"{entry.model!r} tells a number (it is a regression), and no label")
         self._labels = [config.id2label[number] for number in range(config.num_labels)]
@@ -42,22 +41,22 @@ class Classifier:
         self._in_front = getattr(config, "summary_type", None) == "last"
 
     def prepare(self, inputs: Sequence[Any]) -> list[Classified | Exception]:
-        most, tail = self._pretrained.max_tokens, self._pretrained.tail
+        most, tail = self.pretrained.max_tokens, self.pretrained.tail
         return [
             classified(sequence, most, tail)
-            for sequence in tokenize(self._pretrained, [item.input_text for item in inputs])
+            for sequence in tokenize(self.pretrained, [item.input_text for item in inputs])
         ]
 
     def run(
         self, prepared: Sequence[Classified], progress: Progress
     ) -> list[dict[str, Any] | Exception]:
         sequences = [each.sequence for each in prepared]
-        if self._pretrained.pad_id is None:
+        if self.pretrained.pad_id is None:
             # By this id models that read from left to right find where each text ends.
-            self._pretrained.model.config.pad_token_id = padding_id(self._pretrained, sequences)
+            self.pretrained.model.config.pad_token_id = padding_id(self.pretrained, sequences)
         with torch.inference_mode(), freed_when_exhausted():
-            inputs = pad(self._pretrained, sequences, in_front=self._in_front)
-            logits = self._pretrained.model(**inputs).logits.float()
+            inputs = pad(self.pretrained, sequences, in_front=self._in_front)
+            logits = self.pretrained.model(**inputs).logits.float()
         scores = logits.sigmoid() if self._each_for_itself else logits.softmax(dim=1)
         return [
             ranked(self._labels, row, truncated=each.truncated) if good else no_number()

@@ -45,11 +45,8 @@ class TextToText:
         Raises:
             ValueError: the model cannot write as its own files say, or has no fast tokenizer.
         """
-        self.pretrained = load_pretrained(transformers.AutoModelForSeq2SeqLM, entry)
-        if not self.pretrained.tokenizer.is_fast:
-            raise ValueError(f"{entry.model!r} has no fast tokenizer, which tells where tokens are")
-        self.max_batch_tokens = entry.max_batch_tokens or self.pretrained.max_batch_tokens
-        self.batch_overhead_tokens = self.pretrained.batch_overhead_tokens
+        kind = transformers.AutoModelForSeq2SeqLM
+        self.pretrained = load_pretrained(kind, entry, places=True)
         self.special = SpecialTokens(self.pretrained.tokenizer)
         # Longformer's authors have the first token attend to all others (Beltagy et al. 2020).
         self._attends_globally = "global_attention_mask" in self.pretrained.takes

@@ -44,25 +44,29 @@ class Pretrained(NamedTuple):
     """What the model takes for padding; None where it knows none, and any id will do."""
     tail: int
     """How many special tokens the tokenizer puts behind a text."""
+    max_batch_tokens: int
+    """Padded tokens of a batch: what the models table says, else what suits the device."""
+    batch_overhead_tokens: int
+    """What one more batch costs on the device, in tokens."""
 
-    @property
-    def max_batch_tokens(self) -> int:
-        """Padded tokens that suit the device."""
-        return TOKENS_ON_PROCESSOR if self.device.type == "cpu" else TOKENS_ON_GPU
-
-    @property
-    def batch_overhead_tokens(self) -> int:
-        """What one more batch costs on the device, in tokens."""
-        return OVERHEAD_ON_PROCESSOR if self.device.type == "cpu" else OVERHEAD_ON_GPU
+    def tokens_and_places(self, text: str) -> tuple[list[int], list[tuple[int, int]]]:
+        """The tokens of `text`, without special ones, and where each is in it, in characters."""
+        encoded = self.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        return encoded["input_ids"], encoded["offset_mapping"]
 
 
-def load_pretrained(auto_class: Any, entry: ModelEntry, subfolder: str = "") -> Pretrained:
+def load_pretrained(
+    auto_class: Any, entry: ModelEntry, subfolder: str = "", *, places: bool = False
+) -> Pretrained:
     """The model that `entry` names, as `auto_class` (of transformers) makes it.
 
     Args:
         auto_class: what kind of model to make of its weights.
         entry: what the models table says.
         subfolder: where the files are in the model's own folder.
+        places: whether `tokens_and_places` will be called.
 
     Raises:
         ModelNotFoundError: there are no such files here, and the hub does not have or give them.
@@ -89,6 +93,8 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, subfolder: str = "") -> 
             place, **where, dtype=dtype, output_loading_info=True, ignore_mismatched_sizes=True
         )
     _refuse_wordless(entry, tokenizer)
+    if places and not tokenizer.is_fast:
+        raise ValueError(f"{entry.model!r} has no fast tokenizer, which tells where tokens are")
     _refuse_untrained(entry, auto_class, loaded)
     takes = frozenset(inspect.signature(model.forward).parameters)
     if "attention_mask" not in takes:
@@ -110,8 +116,12 @@ def load_pretrained(auto_class: Any, entry: ModelEntry, subfolder: str = "") -> 
         _mend_padding(model, pad_id)
     _leave_out_damaged_words(model)
     model = model.eval().to(device)
+    on_processor = device.type == "cpu"
+    suits = TOKENS_ON_PROCESSOR if on_processor else TOKENS_ON_GPU
     return Pretrained(
-        *(model, tokenizer, device, most, len(vectors), takes, pad_id, len(special.tail))
+        *(model, tokenizer, device, most, len(vectors), takes, pad_id, len(special.tail)),
+        max_batch_tokens=entry.max_batch_tokens or suits,
+        batch_overhead_tokens=OVERHEAD_ON_PROCESSOR if on_processor else OVERHEAD_ON_GPU,
     )
 
 

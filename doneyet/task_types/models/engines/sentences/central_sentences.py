@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
 from doneyet.task_types.models.engines.sentences.sentences import split_sentences
@@ -36,13 +37,12 @@ class _Prepared(NamedTuple):
     tokens: int
 
 
-class CentralSentences:
+class CentralSentences(EngineBase):
     """Chooses sentences of the text itself."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry)
-        self.max_batch_tokens = self._vectors.max_batch_tokens
-        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
+        super().__init__(self._vectors.pretrained)
         self._most_tokens = options.max_length
         self._around = self._vectors.max_tokens - self._vectors.room_after(
             self._vectors.folder.default_prompt

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
 from doneyet.task_types.models.model_type import ModelEntry, Progress
@@ -19,13 +20,12 @@ class _Prepared(NamedTuple):
     truncated: bool
 
 
-class EmbeddingEngine:
+class EmbeddingEngine(EngineBase):
     """Vectors as the model's folder says, of length 1."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry, options.max_tokens)
-        self.max_batch_tokens = self._vectors.max_batch_tokens
-        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
+        super().__init__(self._vectors.pretrained)
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
         prepared: list[_Prepared | Exception] = []

@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
 from doneyet.task_types.models.engines.text_classification import Classified, classified, ranked
 from doneyet.task_types.models.model_type import ModelEntry, Progress
 
 
-class NearestLabel:
+class NearestLabel(EngineBase):
     """Compares a text's vector with those of the labels' descriptions, the nearest of each label.
 
     Cosines with different descriptions differ by little; a softmax at a low temperature spreads
@@ -22,8 +23,7 @@ class NearestLabel:
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry)
-        self.max_batch_tokens = self._vectors.max_batch_tokens
-        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
+        super().__init__(self._vectors.pretrained)
         self._labels = list(options.labels)
         self._temperature = options.temperature
         self._descriptions = [self._described(*label) for label in options.labels.items()]
@@ -42,7 +42,7 @@ class NearestLabel:
         return vectors
 
     def prepare(self, inputs: Sequence[Any]) -> list[Classified | Exception]:
-        most, tail = self._vectors.max_tokens, self._vectors.pretrained.tail
+        most, tail = self._vectors.max_tokens, self.pretrained.tail
         return [
             classified(sequence, most, tail)
             for sequence in self._vectors.tokenize([item.input_text for item in inputs])

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
 from doneyet.task_types.models.fill_mask import MASK
@@ -32,14 +33,13 @@ class _Prepared(NamedTuple):
     tokens: int
 
 
-class NearestWord:
+class NearestWord(EngineBase):
     """Compares the text around one mask with the vectors of common words."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry)
-        self.max_batch_tokens = self._vectors.max_batch_tokens
-        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
-        common = common_words(self._vectors.pretrained.tokenizer.get_vocab())[: options.words]
+        super().__init__(self._vectors.pretrained)
+        common = common_words(self.pretrained.tokenizer.get_vocab())[: options.words]
         vectors = self._vectors.embed_texts([word for _, word in common]) if common else None
         if vectors is None or not any(good := finite(vectors)):
             raise ValueError(

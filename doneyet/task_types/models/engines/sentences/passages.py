@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.outcomes import finite, no_number, nothing_to_read
 from doneyet.task_types.models.engines.sentences.sentence_vectors import SentenceVectors
 from doneyet.task_types.models.engines.sentences.sentences import Sentence, split_sentences
@@ -40,13 +41,12 @@ class _Prepared(NamedTuple):
     tokens: int
 
 
-class Passages:
+class Passages(EngineBase):
     """Finds the sentences most like the question; the answer is that part of the context."""
 
     def __init__(self, entry: ModelEntry, options: Any) -> None:
         self._vectors = SentenceVectors(entry)
-        self.max_batch_tokens = self._vectors.max_batch_tokens
-        self.batch_overhead_tokens = self._vectors.pretrained.batch_overhead_tokens
+        super().__init__(self._vectors.pretrained)
         self._sentences = options.sentences
 
     def prepare(self, inputs: Sequence[Any]) -> list[_Prepared | Exception]:
@@ -85,12 +85,9 @@ class Passages:
 
     def _parts(self, sentence: Sentence) -> list[Sentence]:
         """A sentence longer than the model reads, cut between words where there are any."""
-        tokenizer, text = self._vectors.pretrained.tokenizer, sentence.text
+        text = sentence.text
         room = self._vectors.room_after(self._vectors.folder.document_prompt)
-        encoded = tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        offsets = encoded["offset_mapping"]
+        _, offsets = self.pretrained.tokens_and_places(text)
         parts, first = [], 0
         while first < len(offsets):
             last = end = min(first + room, len(offsets))

@@ -49,7 +49,6 @@ class SentenceVectors:
         says = self.folder.max_tokens
         wanted = max_tokens or says or TRAINED_WITH_TOKENS
         self.max_tokens = min(wanted, says or wanted, self.pretrained.max_tokens)
-        self.max_batch_tokens = entry.max_batch_tokens or self.pretrained.max_batch_tokens
         if self.folder.lower_case:
             _make_small(self.pretrained.tokenizer)
         longest = max(self._length_of(text) for text in ("", *self.folder.prompts.values()))
@@ -124,7 +123,7 @@ class SentenceVectors:
             ):
                 vectors[place] = vector
 
-        for batch in batches_of_like_length(lengths, self.max_batch_tokens):
+        for batch in batches_of_like_length(lengths, self.pretrained.max_batch_tokens):
             halved_when_exhausted(batch, embed)
         return torch.stack(vectors)
 
