@@ -37,7 +37,7 @@ class _Slot:
 
 
 class RqSupervisor:
-    """Keeps `settings.processes` RQ workers at work, and coordinated types beside them.
+    """Keeps `settings.processes` RQ workers at work, and jobs beside them.
 
     What a worker held that ended waits again at once. All else is RQ's.
 

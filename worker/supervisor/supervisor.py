@@ -89,7 +89,7 @@ def choose_who_takes_suspects(slots: Sequence[Slot]) -> None:
 class Supervisor:
     """Keeps `settings.processes` worker processes serving `registry`; none where that is empty.
 
-    `coordinator` answers coordinated types meanwhile, where there are any.
+    `coordinator` runs jobs meanwhile, where there are any.
     """
 
     def __init__(
