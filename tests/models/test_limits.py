@@ -155,7 +155,7 @@ def test_without_any_limit_memory_is_one(tmp_path: Path) -> None:
     transformers.AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
     change(folder, "tokenizer_config.json", model_max_length=int(1e30))
     engine: Any = loaded(folder, "text-classification").engine
-    assert engine._pretrained.max_tokens == MOST_WITHOUT_LIMIT
+    assert engine.pretrained.max_tokens == MOST_WITHOUT_LIMIT
 
 
 @pytest.mark.parametrize(

@@ -53,11 +53,11 @@ def pointing(
     """The tiny model that finds answers, told what to find."""
     model = make_model("question-answering", "finder", **options)
     engine: Any = model.engine
-    numbers = engine._pretrained.tokenizer.get_vocab()
+    numbers = engine.pretrained.tokenizer.get_vocab()
     pointer = Pointer(
         *({numbers[word]: by for word, by in each.items()} for each in (starts, ends))
     )
-    engine._pretrained = engine._pretrained._replace(model=pointer)
+    engine.pretrained = engine.pretrained._replace(model=pointer)
     return model
 
 
@@ -133,7 +133,7 @@ def test_windows_share_batches(make_model: MakeModel) -> None:
     long = {"question": QUESTION, "context": FILLER * 100 + "one"}
     found = answers(model, long, long)
     assert [each.answer for each in found] == ["one", "one"]
-    longest: int = model.engine._pretrained.model.longest
+    longest: int = model.engine.pretrained.model.longest
     assert 3 * tiny.MOST_TOKENS < longest <= 4 * tiny.MOST_TOKENS
 
 
@@ -192,9 +192,9 @@ def test_long_answers_of_a_trained_model(make_model: MakeModel) -> None:
     engine: Any = model.engine
     context = "The cat likes fish, the dog (a good one) sat in Paris on the blue mat."
     (found,) = answers(model, {"question": QUESTION, "context": context})
-    encoded = engine._pretrained.tokenizer(QUESTION, context, return_tensors="pt")
+    encoded = engine.pretrained.tokenizer(QUESTION, context, return_tensors="pt")
     with torch.inference_mode():
-        logits = engine._pretrained.model(**encoded)
+        logits = engine.pretrained.model(**encoded)
     places = [at for at, part in enumerate(encoded.sequence_ids(0)) if part == 1]
     weights = {
         (start, end): math.exp(float(logits.start_logits[0, start] + logits.end_logits[0, end]))
