@@ -11,8 +11,9 @@ from flask import Flask
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from http_server.manager_factory import open_manager
-from http_server.middleware.access import Access, with_access
-from http_server.middleware.rate_limit import RateLimit, with_rate_limit
+from http_server.middleware import with_check
+from http_server.middleware.access import Access
+from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.health import add_health_routes
 from http_server.routes.load import add_load_routes
@@ -55,12 +56,10 @@ def create_app(
     responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
-    if settings.client_rate > 0:
-        app.wsgi_app = with_rate_limit(  # type: ignore[method-assign, assignment]
-            app.wsgi_app, RateLimit(settings.client_rate)
-        )
+    checks = [RateLimit(settings.client_rate).problem] if settings.client_rate > 0 else []
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
-    app.wsgi_app = with_access(app.wsgi_app, Access(settings))  # type: ignore[method-assign, assignment]
+    for check in [*checks, Access(settings).problem]:
+        app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
     service.start()
     return app

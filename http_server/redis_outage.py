@@ -16,9 +16,9 @@ one fails would fill the log."""
 
 
 class Outage:
-    """What does not work now, of what this process does with Redis: `ASKING`, `NEWS`."""
+    """What does not work now, of what this process does with Redis: `SUBMITS`, `NEWS`."""
 
-    ASKING, NEWS = "asking", "news"
+    SUBMITS, NEWS = "submits", "news"
 
     def __init__(self) -> None:
         self._failing: set[str] = set()

@@ -33,8 +33,9 @@ def _from_digits(value: Any) -> Any:
 
 WholeNumber = Annotated[
     int,
+    Field(ge=SMALLEST),  # before the function, so that pydantic checks it in C
     BeforeValidator(_from_digits),
-    Field(ge=SMALLEST, lt=END),
+    Field(lt=END),
     WithJsonSchema(
         {
             "description": "A whole number from 2 up to 10^100, as a JSON integer or, since "

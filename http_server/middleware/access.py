@@ -17,16 +17,14 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings
 from http_server.middleware.rate_limit import NOT_COUNTED
 from http_server.wire.problem import Problem, bad_request, foreign_host, foreign_page
-from http_server.wire.response import problem_response
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 ALWAYS_ANSWERED = NOT_COUNTED
 """Load balancers call these by whatever name they have, and they tell nothing."""
@@ -105,27 +103,6 @@ class Access:
     def _is_named(self, name: str) -> bool:
         """Whether the settings name `name`."""
         return name in self._names or name.endswith(self._suffixes)
-
-
-def with_access(
-    app: WSGIApplication, access: Access
-) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """`app`, but 403 where a web page of another site may have made the request."""
-    good_hosts = access.good_hosts
-
-    def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        # Nearly every request is a program's, for a host that was good before.
-        if (
-            environ.get("HTTP_HOST") in good_hosts
-            and "HTTP_SEC_FETCH_SITE" not in environ
-            and "HTTP_ORIGIN" not in environ
-        ):
-            return app(environ, start_response)
-        if problem := access.problem(environ):
-            return problem_response(problem)(environ, start_response)
-        return app(environ, start_response)
-
-    return checked
 
 
 def _named(settings: Settings) -> tuple[frozenset[str], tuple[str, ...]]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from http_server.wire.problem import rate_limited
-from http_server.wire.response import problem_response
+from http_server.wire.problem import Problem, rate_limited
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 BURST_S = 5.0
 """An address that was quiet may make this many seconds' worth of requests at once."""
@@ -36,6 +34,13 @@ class RateLimit:
         self._due_s: dict[str, float] = {}
         self._lock = threading.Lock()
 
+    def problem(self, environ: WSGIEnvironment) -> Problem | None:
+        """Why this request is refused, if it is."""
+        if environ["PATH_INFO"] in NOT_COUNTED:
+            return None
+        early_s = self.too_early_s(environ.get("REMOTE_ADDR") or "", time.monotonic())
+        return rate_limited(math.ceil(early_s)) if early_s else None
+
     def too_early_s(self, address: str, now_s: float) -> float:
         """0 when a request from `address` may be answered now, else in how many seconds it may."""
         with self._lock:
@@ -55,18 +60,3 @@ class RateLimit:
         self._due_s = dict(
             kept if len(kept) < MOST_ADDRESSES // 2 else kept[-MOST_ADDRESSES // 2 :]
         )
-
-
-def with_rate_limit(
-    app: WSGIApplication, limit: RateLimit
-) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """`app`, with 429 for an address that exceeds `limit`."""
-
-    def limited(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] not in NOT_COUNTED:
-            early_s = limit.too_early_s(environ.get("REMOTE_ADDR") or "", time.monotonic())
-            if early_s:
-                return problem_response(rate_limited(math.ceil(early_s)))(environ, start_response)
-        return app(environ, start_response)
-
-    return limited

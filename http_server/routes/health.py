@@ -21,7 +21,7 @@ def add_health_routes(app: Flask, service: SubmitService) -> None:
         if service.room.draining:
             raise unavailable("this server is draining; use another one")
         service.manager.ping()
-        service.outage.worked(Outage.ASKING)
+        service.outage.worked(Outage.SUBMITS)
         return json_response({"status": "ready"})
 
     def ping() -> Response:

@@ -35,7 +35,7 @@ def add_task_routes(app: Flask, registry: Registry, service: SubmitService) -> N
     def tell(task_id: str) -> Response:
         task_type = type_of(task_id)
         status = service.manager.status(task_type.name, task_id)
-        return respond(task_type, status, _input(status))
+        return respond(task_type, status, status.input if status else None)
 
     def cancel(task_id: str) -> Response:
         task_type = type_of(task_id)
@@ -45,7 +45,7 @@ def add_task_routes(app: Flask, registry: Registry, service: SubmitService) -> N
         except AlreadyTerminalError as error:
             raise Problem(409, "already-terminal", str(error)) from error
         service.cache.doubt([task_id])
-        return respond(task_type, status, _input(before))
+        return respond(task_type, status, before.input if before else None)
 
     def view(task_id: str) -> Response:
         return cancel(task_id) if request.method == "DELETE" else tell(task_id)
@@ -62,7 +62,3 @@ def add_task_routes(app: Flask, registry: Registry, service: SubmitService) -> N
 
     for path in registry.endpoints:
         add_route(app, f"{path}/<task_id>", f"task of {path}", tell_at(path), ["GET"])
-
-
-def _input(status: Status | None) -> bytes | None:
-    return None if status is None else status.input

@@ -10,6 +10,9 @@ from typing import Generic, TypeVar
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
+MOST_BYTES = 48 * 1024 * 1024
+"""What all that one cache keeps may take."""
+
 _LARGEST_SHARE = 8  # one item may take at most this fraction of all bytes
 
 
@@ -20,7 +23,7 @@ class BoundedCache(Generic[K, V]):
     recently used: noting each use would need that lock, too.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         self._most_bytes = most_bytes
         self._items: OrderedDict[K, tuple[V, int]] = OrderedDict()
         self._lock = threading.Lock()

@@ -63,7 +63,9 @@ class Coalescing:
             call.leads = not self._led
             self._led = True
         if not call.leads and not call.wake.acquire(timeout=PATIENCE_S):
-            self._give_up(call)
+            with self._lock:  # the lead or an answer may have come at the last moment
+                if not call.leads and call in self._queue:  # type: ignore[redundant-expr]
+                    self._queue.remove(call)
         if call.leads:
             self._lead()
         if isinstance(call.error, UnavailableError):  # a copy: several threads raise it
@@ -111,14 +113,8 @@ class Coalescing:
         return calls
 
     def _submit_for(self, calls: Sequence[_Call]) -> None:
-        """Each task once, however many ask about it."""
+        """Each task once, however many submit it."""
         tasks = {task.id: task for call in calls for task in call.tasks}
         outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
         for call in calls:
             call.outcomes = [outcomes[task.id] for task in call.tasks]
-
-    def _give_up(self, call: _Call) -> None:
-        """Leaves the queue; unless the lead or an answer came at the last moment."""
-        with self._lock:
-            if not call.leads and call in self._queue:
-                self._queue.remove(call)

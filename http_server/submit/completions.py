@@ -54,9 +54,6 @@ class News:
             self.connected = False  # nobody may see the new epoch with the old connection
             self.epoch += 1
             self.connected = connected
-        if connected:
-            log.debug("notifications of finished tasks arrive")
-        else:
-            log.debug("no notifications of finished tasks")
+        log.debug("notifications of finished tasks %s", "arrive" if connected else "are missing")
         for call in self._on_doubt:
             call()

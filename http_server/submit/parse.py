@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
@@ -17,9 +17,6 @@ MOST_ITEMS = 10_000
 
 MOST_ERRORS_OF_ARRAY = 1000
 """Wrong fields named in the answer to one array; further items say what is wrong first."""
-
-MOST_BYTES = 48 * 1024 * 1024
-"""What all bodies that are remembered, and their tasks, may take."""
 
 _OVERHEAD_BYTES = 700  # of Python objects around one body
 
@@ -42,17 +39,6 @@ class Parsed(NamedTuple):
     is_array: bool
 
 
-class Parser(Protocol):
-    """Makes tasks of bodies."""
-
-    def parse(self, body: Body) -> Parsed:
-        """The tasks.
-
-        Raises:
-            Problem: the body, or its one input, is not valid.
-        """
-
-
 class InputParser:
     """Reads and validates the inputs of some task types, the first of which is the default."""
 
@@ -60,7 +46,11 @@ class InputParser:
         self._types = types
 
     def parse(self, body: Body) -> Parsed:
-        """As in `Parser`."""
+        """The tasks.
+
+        Raises:
+            Problem: the body, or its one input, is not valid.
+        """
         value = meaning(body.raw, body.content_type, body.query, self._types)
         if not isinstance(value, list):
             return Parsed([self._task(value)], {}, is_array=False)
@@ -95,13 +85,13 @@ class InputParser:
 
 
 class BodyCache:
-    """A parser that remembers: what a body means is a function of the body."""
+    """A parser that remembers: what a body means depends on nothing but the body."""
 
-    def __init__(self, inner: Parser, kept: BoundedCache[Body, Parsed]) -> None:
+    def __init__(self, inner: InputParser, kept: BoundedCache[Body, Parsed]) -> None:
         self._inner, self._kept = inner, kept
 
     def parse(self, body: Body) -> Parsed:
-        """As in `Parser`."""
+        """As `InputParser.parse`."""
         parsed = self._kept.get(body)
         if parsed is None:
             parsed = self._inner.parse(body)

@@ -9,13 +9,7 @@ from doneyet.task_types import TaskType
 from http_server.submit.chain import Outcome, is_final
 from http_server.submit.parse import Parsed
 from http_server.wire.problem import overloaded
-from http_server.wire.response import (
-    JSON,
-    RETRY_AFTER,
-    PlainResponse,
-    pending_headers,
-    problem_response,
-)
+from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, problem_response
 from task_manager.errors import OverloadedError
 from task_manager.interface import Status
 
@@ -46,5 +40,5 @@ def render(
     answer = write(task.task_type, outcome, task.echo)
     if outcome.state.terminal:
         return PlainResponse(answer, HTTPStatus.OK, JSON, headers)
-    headers += pending_headers(task.id)
+    headers += [("location", f"/tasks/{task.id}"), RETRY_AFTER]
     return PlainResponse(answer, HTTPStatus.ACCEPTED, JSON, headers)

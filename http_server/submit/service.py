@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.redis_outage import Outage
-from http_server.submit.chain import Layer, Outcome, ParsedTask, Submitted, WaitingLayer
+from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
 from http_server.submit.coalescing import Coalescing
 from http_server.submit.completions import News
 from http_server.submit.long_poll import LongPoll
@@ -27,14 +27,14 @@ class SubmitService:
         self.news = News()
         self.news.tell(lambda _ids: None, self._news_changed)
         self.cache = StatusCache(Coalescing(_Noting(manager, self.outage)), self.news)
-        long_poll = LongPoll(self.cache, self.news, settings.max_waiting, settings.input_ttl_s)
+        at_once = manager.promises.answers_at_once  # then nothing waits, and nothing is kept
+        inner: Layer = manager if at_once else self.cache
+        long_poll = LongPoll(inner, self.news, settings.max_waiting, settings.input_ttl_s)
         self.room = long_poll.room
         self.chain: WaitingLayer = long_poll
-        self.write: Write = answer
+        self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
             self.chain = Rechecking(long_poll)
-        if manager.promises.answers_at_once:
-            self.chain, self.write = _AtOnce(manager), answer_at_once
 
     def start(self) -> None:
         """Begins to hear news."""
@@ -61,17 +61,5 @@ class _Noting:
 
     def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
         outcomes = self._inner.submit(tasks, discard=discard)
-        self._outage.worked(Outage.ASKING)
+        self._outage.worked(Outage.SUBMITS)
         return outcomes
-
-
-class _AtOnce:
-    """The whole chain where a submit returns only when its tasks are terminal."""
-
-    def __init__(self, inner: Layer) -> None:
-        self._inner = inner
-
-    def submit(
-        self, tasks: Sequence[ParsedTask], *, discard: bool = False, wait_s: float | None = None
-    ) -> Submitted:
-        return Submitted(self._inner.submit(tasks, discard=discard), wait_s is not None)

@@ -26,9 +26,6 @@ KEPT_S = 10.0
 """How long a finished status is believed without asking again. It bounds what a wall clock that
 differs from Redis' could do to a result near its expiry."""
 
-MOST_BYTES = 48 * 1024 * 1024
-"""What all that is kept may take."""
-
 MOST_RECENT = 10_000
 """Latest news that are remembered, for submits that were on their way when it came."""
 
@@ -45,9 +42,9 @@ class _Kept(NamedTuple):
 class StatusCache:
     """The layer that remembers."""
 
-    def __init__(self, inner: Layer, news: News, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, inner: Layer, news: News) -> None:
         self._inner, self._news = inner, news
-        self._kept: BoundedCache[str, _Kept] = BoundedCache(most_bytes)
+        self._kept: BoundedCache[str, _Kept] = BoundedCache()
         self._loads: dict[str, tuple[int, float]] = {}
         self._doubted: OrderedDict[str, int] = OrderedDict()
         self._doubts = 0

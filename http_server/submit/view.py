@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from doneyet.task_types import Registry
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
 from http_server.submit.bounded_cache import BoundedCache
-from http_server.submit.parse import MOST_BYTES, Body, BodyCache, InputParser, Parsed, Parser
+from http_server.submit.parse import Body, BodyCache, InputParser, Parsed
 from http_server.submit.render import render
 from http_server.submit.service import SubmitService
 from http_server.wire import prefer
@@ -31,7 +30,11 @@ class SubmitView:
     """The view of one endpoint."""
 
     def __init__(
-        self, parser: Parser, service: SubmitService, bodies: BodyReader, max_wait_s: float
+        self,
+        parser: InputParser | BodyCache,
+        service: SubmitService,
+        bodies: BodyReader,
+        max_wait_s: float,
     ) -> None:
         self._parser, self._service = parser, service
         self._bodies, self._max_wait_s = bodies, max_wait_s
@@ -73,19 +76,21 @@ def add_submit_routes(
 
     The routes are for Flask's part: which methods there are.
     """
-    kept: BoundedCache[Body, Parsed] = BoundedCache(MOST_BYTES)
+    kept: BoundedCache[Body, Parsed] = BoundedCache()
     views = {
         path: SubmitView(BodyCache(InputParser(types), kept), service, bodies, settings.max_wait_s)
         for path, types in submit_paths(registry, settings).items()
     }
     for path, view in views.items():
         if path != ROOT:
-            add_route(app, path, f"submit {path}", partial(_submit, view), ["POST"])
+            add_route(
+                app, path, f"submit {path}", lambda view=view: view(request.environ), ["POST"]
+            )
 
     def root() -> Response:
         """A browser is sent to the reference, whatever is served here."""
         if request.method == "POST":
-            return _submit(views[ROOT])
+            return views[ROOT](request.environ)
         return PlainResponse(b"", HTTPStatus.TEMPORARY_REDIRECT, "", [("location", "/docs")])
 
     add_route(app, ROOT, "root", root, ["GET", "POST"] if ROOT in views else ["GET"])
@@ -109,10 +114,6 @@ def with_fast_path(
         return response(environ, start_response)
 
     return fast_path
-
-
-def _submit(view: SubmitView) -> Response:
-    return view(request.environ)
 
 
 def _check_encoding(encoding: str) -> None:

@@ -22,7 +22,7 @@ def answer(task_type: TaskType, status: Status, echo: bytes = b"{}") -> bytes:
             status.id.encode("ascii"),
         )
     return b'%b"done":%b,"load":%d,"id":"%b","status":"%b"}' % (
-        _opened(_fields(task_type, status, echo)),
+        _opened(answer_at_once(task_type, status, echo)),
         b"true" if status.state.terminal else b"false",
         status.load,
         status.id.encode("ascii"),
@@ -43,12 +43,8 @@ def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes
 
 
 def answer_at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
-    """The synchronous queue mode's answer object: echoed inputs and outputs, nothing else."""
-    return _fields(task_type, status, echo)
-
-
-def _fields(task_type: TaskType, status: Status, echo: bytes) -> bytes:
-    """A JSON object of the echoed inputs, and the outputs or why there are none."""
+    """The synchronous queue mode's answer object: echoed inputs, and the outputs or why there are
+    none."""
     if status.state is State.DONE and status.body is not None:
         return status.body
     members = [part for part in (nulls(task_type), _extra(status)) if part]

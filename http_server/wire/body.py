@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl, unquote_plus
 
+from werkzeug.http import parse_options_header
+
 from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.field_names import all_read_names, read_names
 from doneyet.task_types.schemas.parse_input import MODEL, models
@@ -30,21 +32,21 @@ def meaning(raw: bytes, content_type: str, query: str, types: Sequence[TaskType]
         Problem: 400, 415 or 422.
     """
     said = _query_fields(query) if query else {}
-    kind = _chosen(types, said)
-    fields = typed(said, kind.Input)
-    media_type, _, parameters = content_type.partition(";")
-    media_type = media_type.strip().lower()
+    task_type = _chosen(types, said)
+    fields = typed(said, task_type.Input)
+    media_type, options = parse_options_header(content_type)
+    media_type = media_type.lower()
     if not raw and (fields or media_type in ("", FORM)):
         return fields
+    _check_charset(options.get("charset", "utf-8"))
     if media_type == "application/json" or (
         media_type.startswith("application/") and media_type.endswith("+json")
     ):
-        value = _json(raw, parameters)
+        value = parse(raw)
     elif media_type == "text/plain":
-        value = _text(raw, parameters, kind, types)
+        value = _text(raw, task_type, types)
     elif media_type in ("", FORM):
-        _check_charset(parameters)
-        value = _untyped(raw, kind, types)
+        value = _untyped(raw, task_type, types)
     else:
         raise _unsupported(media_type, types)
     if fields:
@@ -52,40 +54,36 @@ def meaning(raw: bytes, content_type: str, query: str, types: Sequence[TaskType]
     return value
 
 
-def _json(raw: bytes, parameters: str) -> Any:
-    _check_charset(parameters)
-    return parse(raw)
-
-
-def _text(raw: bytes, parameters: str, kind: TaskType, types: Sequence[TaskType]) -> dict[str, Any]:
-    if kind.text_field is None:
+def _text(raw: bytes, task_type: TaskType, types: Sequence[TaskType]) -> dict[str, Any]:
+    if task_type.text_field is None:
         raise _unsupported("text/plain", types)
-    _check_charset(parameters)
     try:
-        return {read_names(kind.Input)[kind.text_field][0]: raw.decode("utf-8")}
+        return {read_names(task_type.Input)[task_type.text_field][0]: raw.decode("utf-8")}
     except UnicodeDecodeError as error:
         raise bad_request(f"the text is not UTF-8 (byte {error.start})") from None
 
 
-def _untyped(raw: bytes, kind: TaskType, types: Sequence[TaskType]) -> Any:
+def _untyped(raw: bytes, task_type: TaskType, types: Sequence[TaskType]) -> Any:
     """What `curl -d` sends says that it is a form, whatever it is: JSON, a form or a text."""
     start = raw.removeprefix(codecs.BOM_UTF8)
-    if _LOOKS_LIKE_JSON.match(start) or (start.lstrip()[:1] == b"[" and kind.text_field is None):
-        return _json_or_hint(raw, kind)
-    if _is_form(raw, _field_names(kind, types)):
+    if _LOOKS_LIKE_JSON.match(start) or (
+        start.lstrip()[:1] == b"[" and task_type.text_field is None
+    ):
+        return _json_or_hint(raw, task_type)
+    if _is_form(raw, _field_names(task_type, types)):
         said = _form(raw)
-        kind = _chosen(types, said)
-        return typed(said, kind.Input)
-    if kind.text_field is not None:
-        return _text(raw, "", kind, types)
+        task_type = _chosen(types, said)
+        return typed(said, task_type.Input)
+    if task_type.text_field is not None:
+        return _text(raw, task_type, types)
     raise _unsupported(FORM, types)
 
 
-def _json_or_hint(raw: bytes, kind: TaskType) -> Any:
+def _json_or_hint(raw: bytes, task_type: TaskType) -> Any:
     try:
         return parse(raw)
     except Problem as problem:
-        if kind.text_field is None or problem.kind != "not-json":
+        if task_type.text_field is None or problem.kind != "not-json":
             raise
         detail = problem.detail
     raise bad_request(f"{detail}; send a text as Content-Type: text/plain", "not-json")
@@ -158,25 +156,21 @@ def _chosen(types: Sequence[TaskType], fields: dict[str, Any]) -> TaskType:
     return models(types).get(str(fields.get(MODEL)), types[0])
 
 
-def _field_names(kind: TaskType, types: Sequence[TaskType]) -> set[str]:
-    names = all_read_names(kind.Input)
+def _field_names(task_type: TaskType, types: Sequence[TaskType]) -> set[str]:
+    names = all_read_names(task_type.Input)
     return names | {MODEL} if models(types) else names
 
 
-def _check_charset(parameters: str) -> None:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = value.strip().strip('"').lower()
-            if charset not in ("utf-8", "utf8", "us-ascii"):
-                raise Problem(
-                    415, "unsupported-media-type", f"text is read as UTF-8, not as {charset[:40]!r}"
-                )
+def _check_charset(charset: str) -> None:
+    if charset.lower() not in ("utf-8", "utf8", "us-ascii"):
+        raise Problem(
+            415, "unsupported-media-type", f"text is read as UTF-8, not as {charset.lower()[:40]!r}"
+        )
 
 
 def _unsupported(media_type: str, types: Sequence[TaskType]) -> Problem:
     accepted = ["application/json"]
-    if any(kind.text_field for kind in types):
+    if any(task_type.text_field for task_type in types):
         accepted.append("text/plain")
     detail = f"send JSON with the header 'Content-Type: application/json', not {media_type[:80]!r}"
     if len(accepted) > 1:

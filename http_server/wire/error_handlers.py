@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
-from typing import Any
 
 from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
@@ -35,37 +33,32 @@ class ErrorResponses:
 
     def __init__(self, outage: Outage) -> None:
         self._outage = outage
-        self._families: Mapping[type[Exception], Callable[[Any], PlainResponse]] = {
-            Problem: problem_response,
-            UnsupportedServerError: self._unsupported_server,  # each before what it is a kind of
-            MisconfiguredError: self._misconfigured,
-            UnavailableError: self._unavailable,
-            OverloadedError: _overloaded,
-            HTTPException: _http_exception,
-        }
 
     def response_to(self, error: Exception) -> PlainResponse:
-        """The problem that `error` is, by the first family that fits."""
-        for family, respond in self._families.items():
-            if isinstance(error, family):
-                return respond(error)
-        log.error("a request failed unexpectedly", exc_info=error)
-        return problem_response(
-            Problem(500, "internal-error", "this is a bug of doneyet; the server's log has details")
-        )
+        """The response that says what `error` is."""
+        return problem_response(self._problem_of(error))
 
-    def _unavailable(self, error: UnavailableError) -> PlainResponse:
-        self._outage.failed(Outage.ASKING, error)
-        return problem_response(unavailable("Redis is away, or refuses; try again"))
-
-    def _misconfigured(self, error: MisconfiguredError) -> PlainResponse:
-        self._outage.failed(Outage.ASKING, error)
-        detail = "Redis refuses this server, whose log says why; try again later"
-        return problem_response(unavailable(detail, retry_after_s=3))
-
-    def _unsupported_server(self, error: UnsupportedServerError) -> PlainResponse:
-        self._outage.failed(Outage.ASKING, error)
-        return problem_response(unavailable(str(error), retry_after_s=30))
+    def _problem_of(self, error: Exception) -> Problem:
+        match error:
+            case Problem():
+                return error
+            case OverloadedError():
+                return overloaded(str(error))
+            case HTTPException():
+                return _http_problem(error)
+            case UnsupportedServerError():  # each before what it is a kind of
+                problem = unavailable(str(error), retry_after_s=30)
+            case MisconfiguredError():
+                detail = "Redis refuses this server, whose log says why; try again later"
+                problem = unavailable(detail, retry_after_s=3)
+            case UnavailableError():
+                problem = unavailable("Redis is away, or refuses; try again")
+            case _:
+                log.error("a request failed unexpectedly", exc_info=error)
+                detail = "this is a bug of doneyet; the server's log has details"
+                return Problem(500, "internal-error", detail)
+        self._outage.failed(Outage.SUBMITS, error)
+        return problem
 
 
 def add_error_handlers(app: Flask, responses: ErrorResponses) -> None:
@@ -73,11 +66,7 @@ def add_error_handlers(app: Flask, responses: ErrorResponses) -> None:
     app.register_error_handler(Exception, responses.response_to)
 
 
-def _overloaded(error: OverloadedError) -> PlainResponse:
-    return problem_response(overloaded(str(error)))
-
-
-def _http_exception(error: HTTPException) -> PlainResponse:
+def _http_problem(error: HTTPException) -> Problem:
     status = error.code or InternalServerError.code
     headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
     detail = {
@@ -85,4 +74,4 @@ def _http_exception(error: HTTPException) -> PlainResponse:
         404: "no such path; /openapi.json lists all paths",
         405: "method not allowed here; the header Allow lists those that are",
     }.get(status, error.description or error.name)
-    return problem_response(Problem(status, _KINDS.get(status, ""), detail, headers=headers))
+    return Problem(status, _KINDS.get(status, ""), detail, headers=headers)

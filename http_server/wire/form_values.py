@@ -22,23 +22,23 @@ _NUMBER = re.compile(r"-?[0-9]{1,400}(\.[0-9]{1,400})?([eE][-+]?[0-9]{1,3})?", r
 
 def typed(fields: Mapping[str, Any], model: type[BaseModel]) -> dict[str, Any]:
     """`fields` (name → text, or list of texts) as `model` wants them."""
-    wanted, shared = _wanted(model)
+    schemas, shared = _schemas(model)
     return {
-        name: _as(value, wanted[name], shared) if name in wanted else value
+        name: _as(value, schemas[name], shared) if name in schemas else value
         for name, value in fields.items()
     }
 
 
 @cache
-def _wanted(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _schemas(model: type[BaseModel]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of each field by every name it may be given under, and those they refer to."""
     schema = model.model_json_schema()
-    wanted = schema.get("properties", {})
+    schemas = schema.get("properties", {})
     for names in read_names(model).values():
-        documented = next((wanted[name] for name in names if name in wanted), None)
+        documented = next((schemas[name] for name in names if name in schemas), None)
         if documented is not None:
-            wanted |= dict.fromkeys(names, documented)
-    return wanted, schema.get("$defs", {})
+            schemas |= dict.fromkeys(names, documented)
+    return schemas, schema.get("$defs", {})
 
 
 def _as(value: Any, schema: Mapping[str, Any], shared: Mapping[str, Any]) -> Any:

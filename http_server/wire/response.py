@@ -59,11 +59,6 @@ class PlainResponse(Response):
         return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.response)  # type: ignore[arg-type]
 
 
-def pending_headers(task_id: str) -> list[tuple[str, str]]:
-    """Headers of a 202: where the task is, and when to poll again."""
-    return [("location", f"/tasks/{task_id}"), RETRY_AFTER]
-
-
 def json_response(
     value: Any, status: int = 200, headers: Sequence[tuple[str, str]] = ()
 ) -> PlainResponse:

@@ -209,6 +209,7 @@ def test_a_held_request_is_two_submits(held: Held, manager: FakeManager) -> None
     wait_until(lambda: len(manager.rounds) > before, description="answers are fetched")
     manager.gate.set()
     assert [future.result(2) for future in (first, *others)] == [(200, True)] * 4
+    assert sum(map(len, manager.rounds[before:])) == 4
     assert len(manager.rounds) <= before + 2
 
 
