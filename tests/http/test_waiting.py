@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
@@ -12,10 +13,11 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from doneyet.task_types import load_registry
+from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
 from http_server.submit.waiting_room import WaitingRoom, places
-from task_manager.interface import State
+from task_manager.errors import OverloadedError
+from task_manager.interface import State, Status, Task
 from tests.helpers import ceiling_s, wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
@@ -236,3 +238,19 @@ def test_news_of_what_is_not_finished_changes_nothing(held: Held, manager: FakeM
     assert not first.done()
     manager.finish_all()
     assert first.result(2) == (200, True)
+
+
+def test_news_before_a_submit_is_answered_is_not_lost(registry: Registry) -> None:
+    """A task that ends before its request hears that it waits is fetched at once."""
+
+    class Quick(FakeManager):
+        def submit(
+            self, tasks: Sequence[Task], *, discard: bool = False
+        ) -> list[Status | OverloadedError]:
+            outcomes = super().submit(tasks, discard=discard)
+            self.finish_all()
+            return outcomes
+
+    app = create_app(SETTINGS, Quick(), registry)
+    assert Held(app).ask(6).result(2) == (200, True)
+    app.extensions["doneyet"].close()
