@@ -51,7 +51,7 @@ lint: $(DEV) ## Lint and types only
 	@$(BIN)/ruff format -q --check . || \
 	  { echo "Not formatted: $$($(BIN)/ruff format --check . | sed -n 's/^Would reformat: //p' | tr '\n' ' ')(make format)"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
-	@if command -v luacheck >/dev/null; then luacheck -q --no-color task_manager/lua; \
+	@if command -v luacheck >/dev/null; then $(BIN)/python -m tests.lua.assembled; \
 	  else echo "luacheck is not on PATH (Debian: lua-check): the Lua scripts are not linted"; fi
 
 format: $(DEV) ## Formats the code and sorts its imports

@@ -33,7 +33,7 @@ class Keys:
         return f"{self.prefix}:{{{type_name}}}:result:{task_id}"
 
     def running(self, type_name: str) -> str:
-        """Hash: id → "owner wanted_until_ms submitted_ms started_ms attempts [turn]". Kept."""
+        """Hash: id → "owner kept_until_ms submitted_ms started_ms attempts [turn]". Kept."""
         return f"{_queue(self, type_name)}:running"
 
     def claims(self, type_name: str, owner: str) -> str:
@@ -53,7 +53,7 @@ class Keys:
         return f"{_queue(self, type_name)}:progress"
 
     def lock(self, name: str) -> str:
-        """String: the owner whose turn it is. TTL: as the owner says."""
+        """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
 
     def probe(self) -> str:
@@ -70,9 +70,9 @@ class Keys:
         """String in the input database: a waiting task. TTL: until it expires."""
         return f"{self.prefix}:input:{task_id}"
 
-    def wanted(self, type_name: str) -> str:
+    def counts(self, type_name: str) -> str:
         """Hash: waiting tasks, in all and by the second when they expire. TTL: the longest."""
-        return f"{_queue(self, type_name)}:wanted"
+        return f"{_queue(self, type_name)}:counts"
 
     def pool_retry(self) -> str:
         """List: ids of waiting tasks to be claimed alone, first. TTL: until they expire."""

@@ -1,6 +1,6 @@
 """The ordered queue mode: as the distributed one, but first come, first served.
 
-Beside the sorted set by the end of interest, each type has one by arrival, and a claim takes its
+Beside the sorted set by when tasks expire, each type has one by arrival, and a claim takes its
 lowest. Arrival is the time of Redis in µs, moved on where it would not be later than that of a task
 that waits; tasks of one submit have the order in which they stand there. A task that comes back
 unbegun has the place that it had.
@@ -22,4 +22,3 @@ class OrderedManager(DistributedManager):
     """Waiting tasks of each type by arrival, too."""
 
     promises: ClassVar[Promises] = Promises(ordered=True)
-    by_turn = True

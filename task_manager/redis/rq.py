@@ -24,9 +24,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from task_manager.errors import OverloadedError
 from task_manager.interface import Limits, Load, Promises, State, Status, Task
 from task_manager.redis.distributed import DistributedManager
-from task_manager.redis.keys import KEEP_MS
-from task_manager.redis.manager import ms
-from task_manager.redis.scripts import Call
+from task_manager.redis.queue_slots import ms
 
 FUNCTION = "worker.rq.job.run"
 """What RQ's workers call, with the task type's name and the task's id."""
@@ -54,7 +52,7 @@ class RqManager(DistributedManager):
 
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
         super().__init__(url, limits, prefix)
-        self._queues: dict[str, Queue] = {}
+        self._rq_queues: dict[str, Queue] = {}
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
@@ -104,14 +102,8 @@ class RqManager(DistributedManager):
 
         None where it does not wait: it is done, cancelled, expired, or runs already.
         """
-        keys = self._keys
-        call = Call(
-            "rq/begin",
-            [
-                *(keys.waiting(type_name), keys.inputs(type_name), keys.running(type_name)),
-                *(keys.claims(type_name, owner), keys.owners(type_name)),
-            ],
-            [task_id, owner, ms(LEASE_S), KEEP_MS],
+        call = self._call(
+            "begin", type_name, mode="rq", owner=owner, ids=[task_id], lease_ms=ms(LEASE_S)
         )
         found: bytes | None = self._run([call])[0]
         return found
@@ -145,14 +137,17 @@ class RqManager(DistributedManager):
 
         With `ended` a job that says that it runs does not, since its worker has ended.
         """
-        keys, queue = self._keys, Queue.redis_queue_namespace_prefix + type_name
-        call = Call(
-            "rq/jobs",
-            [
-                *(keys.waiting(type_name), keys.owners(type_name)),
-                *(queue, IntermediateQueue.get_intermediate_queue_key(queue)),
-            ],
-            [self._kept_s(type_name), Job.redis_job_namespace_prefix, int(ended), *inputs],
+        queue = Queue.redis_queue_namespace_prefix + type_name
+        call = self._call(
+            "jobs",
+            type_name,
+            mode="rq",
+            rq_queue=queue,
+            rq_taken=IntermediateQueue.get_intermediate_queue_key(queue),
+            keep_s=self._kept_s(type_name),
+            job_prefix=Job.redis_job_namespace_prefix,
+            ended=ended,
+            ids=[*inputs],
         )
         missing, dead = self._run([call])[0]
         if missing:
@@ -178,11 +173,11 @@ class RqManager(DistributedManager):
             for task_id, text in inputs.items()
         ]
         with self._connection.client() as client:
-            if type_name not in self._queues:
-                self._queues[type_name] = Queue(
+            if type_name not in self._rq_queues:
+                self._rq_queues[type_name] = Queue(
                     type_name, connection=client, serializer=JSONSerializer
                 )
-            queue = self._queues[type_name]
+            queue = self._rq_queues[type_name]
             pipeline = client.pipeline()
             queue.enqueue_many(jobs, pipeline=pipeline)
             pipeline.expire(queue.key, kept_s)
@@ -190,4 +185,4 @@ class RqManager(DistributedManager):
 
     def _kept_s(self, type_name: str) -> int:
         """How long a job is kept, whole seconds as RQ wants it: not shorter than its task."""
-        return math.ceil(self._limit(type_name, "input_ttl_s")) + 1
+        return math.ceil(self._queue(type_name).limit("input_ttl_s")) + 1

@@ -1,63 +1,14 @@
-"""The Lua scripts of `lua/`, called by name, many in one round trip."""
+"""Running Lua scripts, many in one round trip."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import redis
 from redis.exceptions import NoScriptError
 
-FOLDER = Path(__file__).parents[1] / "lua"
-
-_INCLUDE = re.compile(r"^-- include (\S+)\n", re.MULTILINE)
-
-Argument = str | bytes | int
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of one script: `script` is its path under `lua/` without `.lua`."""
-
-    script: str
-    keys: Sequence[Argument]
-    args: Sequence[Argument]
-
-
-_REPLIES: dict[str, type] = {
-    **dict.fromkeys(("shared/finish", "shared/renew"), list),
-    **dict.fromkeys(("shared/progress", "shared/take_lock", "shared/release_lock"), int),
-    "shared/probe": int,
-    **{
-        f"{queue_mode}/{name}": kind
-        for queue_mode in ("random", "distributed")
-        for name, kind in (
-            *(("submit", list), ("status", list), ("load", list), ("claim", list)),
-            *(("return", int), ("forget", int)),
-        )
-    },
-}
-"""What scripts return. Another reply is none: what was asked for may not have been done."""
-
-
-@cache
-def _source(script: str) -> str:
-    """The script's text; a line `-- include PART` stands for the text of that file."""
-
-    def part(line: re.Match[str]) -> str:
-        return (FOLDER / f"{line[1]}.lua").read_text()
-
-    return _INCLUDE.sub(part, (FOLDER / f"{script}.lua").read_text())
-
-
-@cache
-def _sha(script: str) -> str:
-    return hashlib.sha1(_source(script).encode(), usedforsecurity=False).hexdigest()
+from task_manager.redis.lua_script import Argument, Call
 
 
 def run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
@@ -77,30 +28,18 @@ def run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     return _checked(calls, replies)
 
 
-def run_in_order(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
-    """The replies of `calls` where a later one tells what an earlier one did.
-
-    When the server does not know one of the scripts, all calls are made again: each must be one
-    that may be repeated.
-    """
-    replies = _run(client, calls, _by_hash)
-    if any(isinstance(reply, NoScriptError) for reply in replies):
-        replies = _run(client, calls, _by_source)
-    return _checked(calls, replies)
-
-
 def _checked(calls: Sequence[Call], replies: list[Any]) -> list[Any]:
     """`replies` where they are what the scripts return.
 
     Raises:
-        TypeError: one is not.
+        TypeError: one is not: what was asked for may not have been done.
     """
     for call, reply in zip(calls, replies, strict=True):
         if isinstance(reply, Exception):
             raise reply
-        kind = _REPLIES.get(call.script, object)
-        if not isinstance(reply, kind):
-            raise TypeError(f"{call.script} returned {str(reply)[:40]!r}, which is no {kind}")
+        script = call.script
+        if not isinstance(reply, script.reply):
+            raise TypeError(f"{script.name} returned {str(reply)[:40]!r}, no {script.reply}")
     return replies
 
 
@@ -122,8 +61,8 @@ def _run(
 
 
 def _by_hash(call: Call) -> tuple[Argument, ...]:
-    return ("EVALSHA", _sha(call.script), len(call.keys), *call.keys, *call.args)
+    return ("EVALSHA", call.script.sha, len(call.keys), *call.keys, *call.args)
 
 
 def _by_source(call: Call) -> tuple[Argument, ...]:
-    return ("EVAL", _source(call.script), len(call.keys), *call.keys, *call.args)
+    return ("EVAL", call.script.source, len(call.keys), *call.keys, *call.args)

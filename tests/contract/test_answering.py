@@ -489,7 +489,7 @@ def test_turns(harness: RedisHarness) -> None:
 
 
 def test_expired_tasks_in_the_way(make_harness: MakeHarness) -> None:
-    """Thousands of expired tasks do not keep a worker from the few that are wanted."""
+    """Thousands of expired tasks do not keep a worker from the few that are kept alive."""
     harness = make_harness(input_ttl_s=1.0, max_load=10_000)
     harness.manager.renew({"a": TYPES}, lease_s=10)
     harness.manager.submit([task(n) for n in range(3000)])
@@ -497,7 +497,7 @@ def test_expired_tasks_in_the_way(make_harness: MakeHarness) -> None:
     harness.manager.submit([task(5000)])
     claims = wait_until(
         lambda: harness.manager.claim("a", TYPES, limit=8, wait_s=0.5),
-        description="the wanted task is claimed",
+        description="the task that is kept alive is claimed",
         timeout_s=0.9,
     )
     assert [claim.id for claim in claims] == [task(5000).id]

@@ -118,7 +118,7 @@ def test_abandoned_task_never_runs(make_harness: MakeHarness) -> None:
     assert harness.work_once() == []
 
 
-def test_asking_keeps_a_task_wanted(make_harness: MakeHarness) -> None:
+def test_submitting_keeps_a_task_alive(make_harness: MakeHarness) -> None:
     """A task that is asked about stays past its first input ttl, and then runs."""
     harness = make_harness(input_ttl_s=1.0)
     needs_waiting(harness)
@@ -158,7 +158,7 @@ def test_discard_runs_again(harness: Harness) -> None:
 
 
 def test_discard_of_a_waiting_task_changes_nothing(harness: Harness) -> None:
-    """There is no result to drop yet, so the task simply stays wanted."""
+    """There is no result to drop yet, so the task is simply kept alive."""
     needs_waiting(harness)
     harness.manager.submit([task(7)])
     assert only(harness.manager.submit([task(7)], discard=True)).load == 1
@@ -182,7 +182,7 @@ def test_failure_is_forgotten_after_its_ttl(make_harness: MakeHarness) -> None:
     assert ask_until_done(harness, -4).state is State.FAILED
 
 
-def test_status_does_not_make_wanted(harness: Harness) -> None:
+def test_status_keeps_nothing_alive(harness: Harness) -> None:
     """Looking is not asking: an unknown task stays unknown."""
     assert harness.manager.status(ONE, task(7).id) is None
     assert harness.manager.load([ONE])[0].waiting == 0

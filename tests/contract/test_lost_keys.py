@@ -184,7 +184,7 @@ def test_each_kind_of_key(harness: RedisHarness, redis_url: str, prepare: Prepar
 def test_servers_with_different_ttls(
     make_harness: Callable[..., RedisHarness], redis_url: str
 ) -> None:
-    """A server whose tasks are wanted for a second ends nothing that another's are wanted for."""
+    """A server whose tasks are kept alive for a second ends nothing that another keeps."""
     patient, hasty = make_harness(input_ttl_s=60.0), make_harness(input_ttl_s=1.0)
     patient.manager.submit([task(1), task(2)])
     patient.manager.submit([task(n, OTHER) for n in range(5)])
@@ -203,7 +203,7 @@ def test_servers_with_different_ttls(
 
 
 def test_hasty_server_asks_of_a_running_task(make_harness: Callable[..., RedisHarness]) -> None:
-    """A running task stays wanted for as long as anybody wants it, and then waits again as long."""
+    """A running task is kept as long as anybody keeps it alive, and then waits again as long."""
     patient, hasty = make_harness(input_ttl_s=60.0), make_harness(input_ttl_s=1.0)
     manager = patient.manager
     manager.renew({"a": TYPES}, lease_s=10)
@@ -241,12 +241,12 @@ def test_suspects_stay_alone_without_their_list(harness: RedisHarness, redis_url
 DAMAGE: dict[str, Callable[[redis.Redis, redis.Redis], object]] = {
     "running": lambda main, _: garble(main, "*:running"),
     "inputs": lambda main, _: garble(main, "*:inputs"),
-    "wanted": lambda main, _: garble(main, "*:wanted"),
+    "counts": lambda main, _: garble(main, "*:counts"),
     "input": lambda _, inputs: [
         inputs.set(key, "?", keepttl=True) for key in inputs.scan_iter(match="*:input:*")
     ],
-    "half of wanted": lambda main, _: [
-        main.hdel(key, "total") for key in main.scan_iter(match="*:wanted")
+    "half of counts": lambda main, _: [
+        main.hdel(key, "total") for key in main.scan_iter(match="*:counts")
     ],
     "half of inputs": lambda main, _: [
         main.hdel(key, *main.hkeys(key)[::2]) for key in main.scan_iter(match="*:inputs")
@@ -338,7 +338,7 @@ def test_claims_of_uncounted_tasks(
     others."""
     harness = make_harness()
     waiting(harness)
-    lose(redis_url, *(key for key in all_keys(redis_url) if b"wanted" in key[1]))
+    lose(redis_url, *(key for key in all_keys(redis_url) if b"counts" in key[1]))
     harness.manager.submit([task(1)])
     ours = task(1).id
     for _ in NUMBERS:

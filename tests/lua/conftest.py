@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import pytest
 import redis
 
 from task_manager.redis import scripts
-from task_manager.redis.scripts import Argument, Call
+from task_manager.redis.lua_script import Given, script
 
-RunScript = Callable[[str, Sequence[Argument], Sequence[Argument]], Any]
+
+class RunScript(Protocol):
+    """Runs a script by its path, with slots by their names."""
+
+    def __call__(self, path: str, **slots: Given) -> Any: ...
 
 
 @pytest.fixture
@@ -25,8 +29,10 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
 def run(client: redis.Redis) -> RunScript:
     """Runs the named script on the real server."""
 
-    def run_script(script: str, keys: Sequence[Argument], args: Sequence[Argument]) -> Any:
-        return scripts.run(client, [Call(script, keys, args)])[0]
+    def run_script(path: str, **slots: Given) -> Any:
+        called = script(*path.split("/"))
+        needed = {name: value for name, value in slots.items() if name in called.slots}
+        return scripts.run(client, [called.call(**needed)])[0]
 
     return run_script
 

@@ -4,41 +4,59 @@ from __future__ import annotations
 
 import redis
 
-from task_manager.redis.scripts import Argument
+from task_manager.redis.lua_script import Given
 from tests.lua.conftest import RunScript
 
 TTL_MS, KEEP_MS = 5000, 60_000
 
 
+def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
+    """What all these scripts are told of the one type, and of tasks."""
+    names = ["running", "owners", "cancelled", "progress", "waiting"]
+    names += ["inputs", "retry", "wake", "turns"]
+    return {
+        **{name: name for name in names},
+        "owner": owner,
+        "claims": f"claims:{owner}",
+        "claims_prefix": "claims:",
+        "channel": "finished",
+        "failure": '{"error":{}}',
+        "failure_ttl_ms": TTL_MS,
+        "keep_ms": KEEP_MS,
+        "ids": list(ids),
+        "results": [f"result:{i}" for i in ids],
+    }
+
+
 def submit(
-    run: RunScript, *ids: str, max_load: int = 10, discard: int = 0, by_turn: int = 0
+    run: RunScript, *ids: str, max_load: int = 10, discard: bool = False, by_turn: bool = False
 ) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
-    keys = ["waiting", "inputs", "running", "progress", "wake", "turns", "owners"]
-    keys += [f"result:{i}" for i in ids]
-    args: list[Argument] = [TTL_MS, max_load, discard, "finished", by_turn, "claims:", *ids]
-    args += ["{}"] * len(ids)
-    reply: list[bytes | int] = run("distributed/submit", keys, args)
+    more = {"max_load": max_load, "discard": discard, "by_turn": by_turn}
+    reply: list[bytes | int] = run(
+        "distributed/submit",
+        **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
+    )
     return reply
 
 
 def claim(
-    run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, by_turn: int = 0
+    run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, by_turn: bool = False
 ) -> list[bytes]:
     """Runs distributed/claim for one type."""
-    keys = ["waiting", "inputs", "running", f"claims:{owner}", "retry", "wake", "owners", "turns"]
-    args: list[Argument] = [owner, limit, leave, KEEP_MS, by_turn, 1, "t"]
-    reply: list[bytes] = run("distributed/claim", keys, args)
+    lists = ["running", "claims", "owners", "waiting", "inputs", "retry", "wake", "turns"]
+    given: dict[str, Given] = slots(owner)
+    given |= {name: [str(given[name])] for name in lists}
+    given |= {"limit": limit, "leave": leave, "by_turn": by_turn, "suspects": True, "queue": ["t"]}
+    reply: list[bytes] = run("distributed/claim", **given)
     return reply
 
 
 def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
     """Runs distributed/return for (id, counted) pairs."""
-    keys = ["running", f"claims:{owner}", "progress", "waiting", "inputs", "retry", "wake", "turns"]
-    keys += [f"result:{i}" for i, _ in marks]
-    args: list[Argument] = [owner, max_attempts, TTL_MS, '{"error":{}}', "finished"]
-    args += [part for mark in marks for part in mark]
-    ended: int = run("distributed/return", keys, args)
+    counted = [bool(each) for _, each in marks]
+    given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts}
+    ended: int = run("distributed/return", **given, is_counted=counted)
     return ended
 
 
@@ -49,12 +67,12 @@ def register(client: redis.Redis, owner: str = "o") -> None:
 
 
 def lapse(client: redis.Redis, *ids: str) -> None:
-    """Ends the interest in tasks long ago."""
+    """Makes tasks have expired long ago."""
     client.zadd("waiting", dict.fromkeys(ids, 1))
 
 
 def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis) -> None:
-    """Scored by when its interest ends; a worker is woken; all keys expire with the interest."""
+    """Scored by when it expires; a worker is woken; all keys expire with it."""
     assert submit(run, "a") == [1, b"waiting"]
     seconds, micros = client.time()
     score = client.zscore("waiting", "a")
@@ -76,11 +94,11 @@ def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> No
     load, done, running, new, refused = submit(run, "d", "r", "n", "x", max_load=2)
     assert (load, done, new, refused) == (2, b"done 1 2 3 1 9\n{}", b"waiting", b"overloaded")
     assert isinstance(running, bytes)
-    assert running.split(b" ")[2] != b"5", "asking keeps it wanted"
+    assert running.split(b" ")[2] != b"5", "submitting keeps it alive"
 
 
 def test_submit_sweeps_expired_tasks(run: RunScript, client: redis.Redis) -> None:
-    """What nobody wants any more neither counts nor takes memory, and asked for again it is new."""
+    """What has expired neither counts nor takes memory, and submitted again it is new."""
     submit(run, "a", "b", "c")
     lapse(client, "a", "b")
     assert submit(run, "b") == [2, b"waiting"]
@@ -91,7 +109,7 @@ def test_submit_sweeps_expired_tasks(run: RunScript, client: redis.Redis) -> Non
 def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
     """A discarded or cancelled result makes way for a new task."""
     client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
-    assert submit(run, "d", discard=1) == [1, b"waiting"]
+    assert submit(run, "d", discard=True) == [1, b"waiting"]
     client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
     assert submit(run, "c") == [2, b"waiting"]
     assert client.exists("result:d", "result:c") == 0
@@ -128,13 +146,11 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
             client.hset(f"{name}:inputs", i, "0 1\n{}")
         for key in (f"{name}:waiting", f"{name}:inputs"):
             client.expire(key, 60)
-    fields = ("waiting", "inputs", "running", "claims", "retry", "wake")
-    keys = [
-        key
-        for name in ("x", "y")
-        for key in (*(f"{name}:{f}" for f in fields), "owners", f"{name}:turns")
-    ]
-    reply = run("distributed/claim", keys, ["o", 4, 0, KEEP_MS, 0, 1, "x", "y"])
+    fields = ("running", "claims", "waiting", "inputs", "retry", "wake", "turns")
+    given: dict[str, Given] = {f: [f"{name}:{f}" for name in ("x", "y")] for f in fields}
+    given |= {"owner": "o", "limit": 4, "leave": 0, "keep_ms": KEEP_MS}
+    given |= {"owners": ["owners"] * 2, "by_turn": False, "suspects": True, "queue": ["x", "y"]}
+    reply = run("distributed/claim", **given)
     assert sorted(reply[1::4]) == [b"x", b"x", b"y", b"y"]
     assert client.zcard("y:waiting") == 1
 
@@ -151,7 +167,7 @@ def test_claim_takes_retries_first_and_alone(run: RunScript, client: redis.Redis
 
 
 def test_return_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis) -> None:
-    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Unwanted: dropped."""
+    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Expired: dropped."""
     submit(run, "a", "b", "c", "d")
     register(client)
     claim(run)
@@ -173,8 +189,7 @@ def test_return_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis
 
 def cancel(run: RunScript, task_id: str) -> bytes | None:
     """Runs distributed/cancel."""
-    keys = ["running", "progress", "cancelled", "waiting", "inputs", "turns", f"result:{task_id}"]
-    reply: bytes | None = run("distributed/cancel", keys, [task_id, TTL_MS, "finished"])
+    reply: bytes | None = run("distributed/cancel", **slots("o", task_id))
     return reply
 
 
@@ -194,8 +209,7 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     """Looking changes nothing and tells the same load."""
 
     def status(task_id: str) -> list[bytes | int | None]:
-        keys = ["waiting", "inputs", "running", "progress", f"result:{task_id}"]
-        reply: list[bytes | int | None] = run("distributed/status", keys, [task_id, "claims:"])
+        reply: list[bytes | int | None] = run("distributed/status", **slots("o", task_id))
         return reply
 
     assert status("a") == [0, None]
@@ -211,13 +225,13 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     _, running, text = status(taken.decode())
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
-    assert run("distributed/load", ["waiting", "running", "owners"], []) == [1, 1, 1]
+    assert run("distributed/load", **slots()) == [1, 1, 1]
 
 
 def test_forget(run: RunScript, client: redis.Redis) -> None:
     """A task that has been answered after all no longer waits."""
     submit(run, "a", "b")
-    assert run("distributed/forget", ["waiting", "inputs", "turns"], ["a", "x"]) == 1
+    assert run("distributed/forget", **slots("o", "a", "x")) == 1
     assert client.zrange("waiting", 0, -1) == client.hkeys("inputs") == [b"b"]
 
 
@@ -228,73 +242,73 @@ def turns(client: redis.Redis) -> list[str]:
 
 
 def test_by_turn_submits_line_up(run: RunScript, client: redis.Redis) -> None:
-    """In the order of one submit and of submits; asking again changes no turn; all expires."""
-    submit(run, "c", "a", "c", "b", by_turn=1)
-    submit(run, "z", "a", by_turn=1)
+    """In the order of one submit and of submits; submitting again changes no turn; all expires."""
+    submit(run, "c", "a", "c", "b", by_turn=True)
+    submit(run, "z", "a", by_turn=True)
     assert turns(client) == ["c", "a", "b", "z"]
     assert 0 < client.pttl("turns") <= TTL_MS
 
 
 def test_by_turn_a_clock_set_back_changes_no_order(run: RunScript, client: redis.Redis) -> None:
     """Whoever comes later has the later turn, although the clock says otherwise."""
-    submit(run, "a", by_turn=1)
+    submit(run, "a", by_turn=True)
     client.zadd("turns", {"a": 4e15})
-    submit(run, "b", "c", by_turn=1)
+    submit(run, "b", "c", by_turn=True)
     assert turns(client) == ["a", "b", "c"]
 
 
 def test_by_turn_an_expired_task_queues_anew(run: RunScript, client: redis.Redis) -> None:
-    """Asked for after its interest has ended it is a new task."""
-    submit(run, "a", "b", by_turn=1)
+    """Submitted after it has expired it is a new task."""
+    submit(run, "a", "b", by_turn=True)
     lapse(client, "a")
-    submit(run, "c", "a", by_turn=1)
+    submit(run, "c", "a", by_turn=True)
     assert turns(client) == ["b", "c", "a"]
 
 
 def test_by_turn_claims_come_in_order(run: RunScript, client: redis.Redis) -> None:
     """The first come; what has expired or is known nowhere else is swept on the way."""
-    submit(run, *"cabedf", by_turn=1)
+    submit(run, *"cabedf", by_turn=True)
     register(client)
     lapse(client, "a")
     client.zadd("turns", {"unknown": 1})
-    assert claim(run, limit=3, by_turn=1)[::4] == [b"c", b"b"]
-    assert claim(run, limit=2, by_turn=1)[::4] == [b"e", b"d"]
-    assert claim(run, limit=2, by_turn=1)[::4] == [b"f"]
+    assert claim(run, limit=3, by_turn=True)[::4] == [b"c", b"b"]
+    assert claim(run, limit=2, by_turn=True)[::4] == [b"e", b"d"]
+    assert claim(run, limit=2, by_turn=True)[::4] == [b"f"]
     assert client.exists("turns", "waiting", "inputs") == 0
 
 
 def test_by_turn_a_returned_task_has_its_old_turn(run: RunScript, client: redis.Redis) -> None:
     """What was not begun is before all that came later; a suspect goes first, alone."""
-    submit(run, *"abcd", by_turn=1)
+    submit(run, *"abcd", by_turn=True)
     register(client)
-    assert claim(run, limit=3, by_turn=1)[::4] == [b"a", b"b", b"c"]
-    submit(run, "e", by_turn=1)
+    assert claim(run, limit=3, by_turn=True)[::4] == [b"a", b"b", b"c"]
+    submit(run, "e", by_turn=True)
     give_back(run, "o", ("c", 0), ("b", 1), ("a", 0))
     assert turns(client) == ["a", "b", "c", "d", "e"]
-    assert claim(run, by_turn=1)[::4] == [b"b"]
-    assert claim(run, by_turn=1)[::4] == [b"a", b"c", b"d", b"e"]
+    assert claim(run, by_turn=True)[::4] == [b"b"]
+    assert claim(run, by_turn=True)[::4] == [b"a", b"c", b"d", b"e"]
 
 
 def test_by_turn_lost_turns_lose_no_task(run: RunScript, client: redis.Redis) -> None:
-    """Without its sorted set they come in any order; asking gives them a turn again."""
-    submit(run, "a", "b", by_turn=1)
+    """Without its sorted set they come in any order; submitting gives them a turn again."""
+    submit(run, "a", "b", by_turn=True)
     client.delete("turns")
-    submit(run, "b", by_turn=1)
+    submit(run, "b", by_turn=True)
     assert turns(client) == ["b"]
     register(client)
     client.delete("turns")
-    assert sorted(claim(run, by_turn=1)[::4]) == [b"a", b"b"]
+    assert sorted(claim(run, by_turn=True)[::4]) == [b"a", b"b"]
     assert give_back(run, "o", ("a", 0), ("b", 0)) == 2
     assert sorted(turns(client)) == ["a", "b"]
 
 
 def test_by_turn_a_round_time_is_a_number(run: RunScript, client: redis.Redis) -> None:
     """Scores with many zeros, which servers may write as 1e+15, are kept as whole numbers."""
-    submit(run, "a", by_turn=1)
+    submit(run, "a", by_turn=True)
     register(client)
     client.zadd("turns", {"a": 2e15})
     client.zadd("waiting", {"a": 3e12})
-    claim(run, by_turn=1)
+    claim(run, by_turn=True)
     held = client.hget("running", "a")
     assert isinstance(held, bytes)
     assert held.split(b" ")[1] == b"3000000000000"
@@ -303,12 +317,12 @@ def test_by_turn_a_round_time_is_a_number(run: RunScript, client: redis.Redis) -
 
 def test_by_turn_cancel_and_forget_leave_no_turn(run: RunScript, client: redis.Redis) -> None:
     """Nor does a finished task keep one."""
-    submit(run, "a", "b", "c", by_turn=1)
+    submit(run, "a", "b", "c", by_turn=True)
     cancel(run, "a")
-    run("distributed/forget", ["waiting", "inputs", "turns"], ["b"])
+    run("distributed/forget", **slots("o", "b"))
     assert turns(client) == ["c"]
     register(client)
-    assert claim(run, by_turn=1)[::4] == [b"c"]
+    assert claim(run, by_turn=True)[::4] == [b"c"]
     assert str(cancel(run, "c")).startswith("b'cancelled ")
 
 

@@ -9,56 +9,60 @@ import time
 
 import redis
 
-from task_manager.redis.scripts import Argument
+from task_manager.redis.lua_script import Given
 from tests.lua.conftest import RunScript
 
 MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000
 
 
-def submit(run: RunScript, *ids: str, max_load: int = 10, discard: int = 0) -> list[bytes | int]:
+def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
+    """What all these scripts are told of the one type, and of tasks."""
+    names = ["running", "owners", "cancelled", "progress", "counts", "retry", "wake"]
+    return {
+        **{name: name for name in names},
+        "main_db": MAIN,
+        "input_db": INPUT,
+        "queue": "t",
+        "owner": owner,
+        "claims": f"claims:{owner}",
+        "claims_prefix": "claims:",
+        "channel": "finished",
+        "failure": '{"error":{}}',
+        "failure_ttl_ms": TTL_MS,
+        "keep_ms": KEEP_MS,
+        "ids": list(ids),
+        "results": [f"result:{i}" for i in ids],
+        "pool": [f"in:{i}" for i in ids],
+    }
+
+
+def submit(
+    run: RunScript, *ids: str, max_load: int = 10, discard: bool = False
+) -> list[bytes | int]:
     """Runs random/submit for tasks whose input is `{}`."""
-    keys = ["wanted", "running", "progress", "wake", "owners"]
-    keys += [f"result:{i}" for i in ids] + [f"in:{i}" for i in ids]
-    args: list[Argument] = [
-        MAIN,
-        INPUT,
-        "t",
-        TTL_MS,
-        max_load,
-        discard,
-        "finished",
-        "claims:",
-        *ids,
-        *["{}"] * len(ids),
-    ]
-    reply: list[bytes | int] = run("random/submit", keys, args)
+    more = {"max_load": max_load, "discard": discard}
+    reply: list[bytes | int] = run(
+        "random/submit",
+        **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
+    )
     return reply
 
 
 def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
     """Runs random/claim for type `t`."""
-    keys = ["retry", "wake", "owners", "running", f"claims:{owner}", "wanted"]
-    args: list[Argument] = [MAIN, INPUT, owner, limit, leave, KEEP_MS, "in:", 1, "t"]
-    reply: list[bytes] = run("random/claim", keys, args)
+    given = slots(owner)
+    lists = ("running", "claims", "owners", "counts", "queue")
+    given |= {name: [str(given[name])] for name in lists}
+    given |= {"limit": limit, "leave": leave, "suspects": True, "input_prefix": "in:"}
+    reply: list[bytes] = run("random/claim", **given)
     return reply
 
 
 def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
     """Runs random/return for (id, counted) pairs."""
-    keys = ["running", f"claims:{owner}", "progress", "wanted", "retry", "wake"]
-    keys += [f"result:{i}" for i, _ in marks] + [f"in:{i}" for i, _ in marks]
-    args: list[Argument] = [
-        MAIN,
-        INPUT,
-        owner,
-        "t",
-        max_attempts,
-        TTL_MS,
-        '{"error":{}}',
-        "finished",
-    ]
-    args += [part for mark in marks for part in mark]
-    ended: int = run("random/return", keys, args)
+    counted = [bool(each) for _, each in marks]
+    given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts}
+    ended: int = run("random/return", **given, is_counted=counted)
     return ended
 
 
@@ -69,15 +73,15 @@ def register(client: redis.Redis, owner: str = "o") -> None:
 
 
 def counted(client: redis.Redis) -> int:
-    """How many waiting tasks `wanted` counts."""
-    counts: dict[bytes, bytes] = client.hgetall("wanted")  # type: ignore[assignment]
+    """How many waiting tasks `counts` counts."""
+    counts: dict[bytes, bytes] = client.hgetall("counts")  # type: ignore[assignment]
     total = int(counts.pop(b"total", b"0"))
     assert total == sum(int(n) for key, n in counts.items() if key not in (b"epoch", b"swept"))
     return total
 
 
 def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
-    """The input stands in its own database with the ttl of the interest; a worker is woken."""
+    """The input stands in its own database with its ttl; a worker is woken."""
     assert submit(run, "a") == [1, b"waiting"]
     text = inputs.get("in:a")
     assert isinstance(text, bytes)
@@ -92,10 +96,10 @@ def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis, inputs: r
 def test_submit_again_moves_the_count(run: RunScript, client: redis.Redis) -> None:
     """A refreshed task is counted once, in the later second."""
     submit(run, "a")
-    first = client.hkeys("wanted")
+    first = client.hkeys("counts")
     while True:
         submit(run, "a")
-        if client.hkeys("wanted") != first:
+        if client.hkeys("counts") != first:
             break
     assert counted(client) == 1
 
@@ -114,13 +118,13 @@ def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> No
     assert isinstance(running, bytes)
     assert running.startswith(b"running o ")
     assert running.endswith(b" 1 2 1\n0.5 half")
-    assert running.split(b" ")[2] != b"5", "asking keeps it wanted"
+    assert running.split(b" ")[2] != b"5", "submitting keeps it alive"
 
 
 def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
     """A discarded or cancelled result makes way for a new task."""
     client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
-    assert submit(run, "d", discard=1) == [1, b"waiting"]
+    assert submit(run, "d", discard=True) == [1, b"waiting"]
     client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
     assert submit(run, "c") == [2, b"waiting"]
     assert client.exists("result:d", "result:c") == 0
@@ -180,7 +184,7 @@ def test_claim_of_an_empty_queue_clears_wake(run: RunScript, client: redis.Redis
 def test_return_gives_back_or_fails_or_drops(
     run: RunScript, client: redis.Redis, inputs: redis.Redis
 ) -> None:
-    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Unwanted: dropped."""
+    """Uncounted: as new. Counted: to be alone. At max attempts: failed. Expired: dropped."""
     submit(run, "a", "b", "c", "d")
     register(client)
     claim(run)
@@ -206,8 +210,7 @@ def test_return_gives_back_or_fails_or_drops(
 
 def cancel(run: RunScript, task_id: str) -> bytes | None:
     """Runs random/cancel."""
-    keys = ["running", "progress", "cancelled", "wanted", f"result:{task_id}", f"in:{task_id}"]
-    reply: bytes | None = run("random/cancel", keys, [MAIN, INPUT, task_id, TTL_MS, "finished"])
+    reply: bytes | None = run("random/cancel", **slots("o", task_id))
     return reply
 
 
@@ -230,10 +233,7 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     """Looking changes nothing and tells the same load."""
 
     def status(task_id: str) -> list[bytes | int | None]:
-        keys = ["wanted", "running", "progress", f"result:{task_id}", f"in:{task_id}"]
-        reply: list[bytes | int | None] = run(
-            "random/status", keys, [MAIN, INPUT, task_id, "claims:"]
-        )
+        reply: list[bytes | int | None] = run("random/status", **slots("o", task_id))
         return reply
 
     assert status("a") == [0, None]
@@ -250,12 +250,13 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     _, running, text = status(taken.decode())
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
-    assert run("random/load", ["wanted", "running", "owners"], [MAIN, INPUT]) == [1, 1, 1]
+    lists = {"running": ["running"], "owners": ["owners"], "counts": ["counts"]}
+    assert run("random/load", **{**slots(), **lists}) == [1, 1, 1]
 
 
 def test_forget(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
     """A task that has been answered after all no longer waits."""
     submit(run, "a", "b")
-    assert run("random/forget", ["wanted", "in:a", "in:x"], [MAIN, INPUT]) == 1
+    assert run("random/forget", **slots("o", "a", "x")) == 1
     assert inputs.exists("in:a") == 0
     assert counted(client) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import redis
 
+from task_manager.redis.lua_script import Given
 from tests.lua.conftest import RunScript
 
 KEEP_S = 60
@@ -13,15 +14,26 @@ KEEP_S = 60
 
 def begin(run: RunScript, task_id: str, owner: str = "o") -> bytes | None:
     """Runs rq/begin."""
-    keys = ["waiting", "inputs", "running", f"claims:{owner}", "owners"]
-    found: bytes | None = run("rq/begin", keys, [task_id, owner, 1000, KEEP_S * 1000])
+    names = ("running", "owners", "waiting", "inputs", "turns")
+    given: dict[str, Given] = {name: name for name in names}
+    given |= {"claims": f"claims:{owner}", "owner": owner, "ids": [task_id]}
+    found: bytes | None = run("rq/begin", **given, lease_ms=1000, keep_ms=KEEP_S * 1000)
     return found
 
 
-def jobs(run: RunScript, *ids: str, ended: int = 0) -> tuple[list[bytes], list[bytes]]:
+def jobs(run: RunScript, *ids: str, ended: bool = False) -> tuple[list[bytes], list[bytes]]:
     """Runs rq/jobs."""
-    keys = ["waiting", "owners", "queue", "taken"]
-    missing, dead = run("rq/jobs", keys, [KEEP_S, "job:", ended, *ids])
+    missing, dead = run(
+        "rq/jobs",
+        owners="owners",
+        waiting="waiting",
+        rq_queue="queue",
+        rq_taken="taken",
+        keep_s=KEEP_S,
+        job_prefix="job:",
+        ended=ended,
+        ids=list(ids),
+    )
     return missing, dead
 
 
@@ -53,8 +65,8 @@ def test_begin(run: RunScript, client: redis.Redis) -> None:
     assert begin(run, "a") == b'{"n":1}'
     held = client.hget("running", "a")
     assert isinstance(held, bytes)
-    owner, wanted_until, submitted, started, attempts = held.split(b" ")
-    assert (owner, wanted_until, submitted, attempts) == (b"o", b"9000000000000000", b"5", b"3")
+    owner, kept_until, submitted, started, attempts = held.split(b" ")
+    assert (owner, kept_until, submitted, attempts) == (b"o", b"9000000000000000", b"5", b"3")
     assert abs(int(started) / 1000 - client.time()[0]) < 5
     assert client.hgetall("claims:o") == {b"a": b'{"n":1}'}
     assert client.exists("waiting", "inputs") == 0
@@ -108,7 +120,7 @@ def test_jobs_of_a_worker_that_has_ended(run: RunScript, client: redis.Redis) ->
     for task_id in "12":
         client.hset(f"job:{task_id}", "status", "started")
     assert jobs(run, "1", "2") == ([], [])
-    assert jobs(run, "1", "2", ended=1) == ([b"1"], [])
+    assert jobs(run, "1", "2", ended=True) == ([b"1"], [])
     assert (client.exists("job:1"), client.exists("job:2")) == (1, 0)
 
 

@@ -7,11 +7,28 @@ import re
 import pytest
 import redis
 
-from task_manager.redis.scripts import FOLDER, Argument
+from task_manager.redis.lua_script import FOLDER, Given
 from tests.helpers import wait_until
 from tests.lua.conftest import RunScript
 
-FINISH_KEYS = ["running", "claims", "progress", "result:a", "result:b"]
+
+def finish(run: RunScript, *results: tuple[str, str, str]) -> list[bytes]:
+    """Runs finish in the name of `o`, for (id, state, body) each."""
+    ids, states, bodies = (list(each) for each in zip(*results, strict=True))
+    late: list[bytes] = run(
+        "random/finish",
+        running="running",
+        claims="claims",
+        progress="progress",
+        results=[f"result:{i}" for i in ids],
+        owner="o",
+        channel="finished",
+        ids=ids,
+        states=states,
+        ttls_ms=[5000] * len(ids),
+        bodies=bodies,
+    )
+    return late
 
 
 @pytest.fixture
@@ -30,8 +47,7 @@ def test_finish_stores_and_ends(run: RunScript, client: redis.Redis) -> None:
     with client.pubsub() as news:
         news.subscribe("finished")
         news.get_message(timeout=1)
-        args: list[Argument] = ["o", "finished", "a", "failed", 5000, "A"]
-        assert run("shared/finish", FINISH_KEYS[:4], args) == []
+        assert finish(run, ("a", "failed", "A")) == []
         message = wait_until(lambda: news.get_message(timeout=0.1), description="news come")
         assert message["data"] == b"a"
     record = client.get("result:a")
@@ -47,12 +63,10 @@ def test_finish_keeps_late_results_but_no_late_failures(
     run: RunScript, client: redis.Redis
 ) -> None:
     """`p` holds b, and c runs nowhere: o's answers are kept and told as late, its failures not."""
-    args: list[Argument] = ["o", "finished", "b", "failed", 5000, "B", "c", "done", 5000, "C"]
-    keys = [*FINISH_KEYS[:3], "result:b", "result:c"]
-    assert run("shared/finish", keys, args) == [b"c"]
+    assert finish(run, ("b", "failed", "B"), ("c", "done", "C")) == [b"c"]
     assert client.exists("result:b") == 0
     assert client.hkeys("running") == [b"a", b"b"]
-    assert run("shared/finish", keys[:4], ["o", "finished", "b", "done", 5000, "B"]) == [b"b"]
+    assert finish(run, ("b", "done", "B")) == [b"b"]
     assert client.hkeys("running") == [b"a"], "whoever held it is to leave it"
 
 
@@ -60,19 +74,20 @@ def test_finish_keeps_late_results_but_no_late_failures(
 def test_finish_first_result_wins(run: RunScript, client: redis.Redis) -> None:
     """A result that is there stays, and the claim ends all the same."""
     client.set("result:a", "done 1 2 3 1 9\nfirst", ex=9)
-    run("shared/finish", FINISH_KEYS[:4], ["o", "finished", "a", "done", 5000, "second"])
+    finish(run, ("a", "done", "second"))
     assert client.get("result:a") == b"done 1 2 3 1 9\nfirst"
     assert not client.hexists("running", "a")
 
 
 def test_renew(run: RunScript, client: redis.Redis) -> None:
     """It registers, tells the dead, and tells each cancelled task once, to its owner only."""
-    keys = ["owners", "running", "cancelled", "claims:o"]
+    given: dict[str, Given] = {name: name for name in ("owners", "running", "cancelled")}
+    given |= {"claims": ["claims:o"], "lease_ms": 5000, "keep_ms": 60_000, "renewed": ["o"]}
     client.zadd("owners", {"dead": 1})
     client.hset("cancelled", mapping={"a": "o", "b": "p"})
     client.expire("cancelled", 60)
-    assert run("shared/renew", keys, [5000, 60_000, "o"]) == [[b"o"], [b"dead"], [b"a", b"o"]]
-    assert run("shared/renew", keys, [5000, 60_000, "o"]) == [[], [b"dead"], []]
+    assert run("random/renew", **given) == [[b"o"], [b"dead"], [b"a", b"o"]]
+    assert run("random/renew", **given) == [[], [b"dead"], []]
     assert client.zcard("owners") == 2
     assert client.pttl("owners") > 50_000
 
@@ -80,15 +95,16 @@ def test_renew(run: RunScript, client: redis.Redis) -> None:
 @pytest.mark.usefixtures("held")
 def test_progress(run: RunScript, client: redis.Redis) -> None:
     """Only the holder's reports are shown."""
-    args: list[Argument] = ["o", 5000, "a", "0.7 more", "b", "0.9 not mine"]
-    assert run("shared/progress", ["running", "progress"], args) == 1
+    given: dict[str, Given] = {"running": "running", "progress": "progress", "owner": "o"}
+    given |= {"ids": ["a", "b"], "reports": ["0.7 more", "0.9 not mine"], "keep_ms": 5000}
+    assert run("random/progress", **given) == 1
     assert client.hgetall("progress") == {b"a": b"0.7 more"}
 
 
-@pytest.mark.parametrize("databases", [(0, 1), ("", "")])
-def test_probe(run: RunScript, client: redis.Redis, databases: tuple[Argument, Argument]) -> None:
+@pytest.mark.parametrize("path", ["random/probe", "distributed/probe"])
+def test_probe(run: RunScript, client: redis.Redis, path: str) -> None:
     """It writes, in the input database too where there is one, and leaves nothing behind."""
-    assert run("shared/probe", ["probe"], databases) == 1
+    assert run(path, probe="probe", main_db=0, input_db=1) == 1
     assert client.dbsize() == 0
     assert client.info("keyspace") == {}
 
@@ -98,19 +114,22 @@ def test_probe_does_what_all_other_scripts_do() -> None:
     used, probed = set[str](), set[str]()
     for path in FOLDER.rglob("*.lua"):
         commands = re.findall(r"call\('(\w+)'", path.read_text())
-        if path.stem == "probe":
+        if path.stem in ("probe", "probed"):
             probed.update(commands)
         elif path.parent.name in ("shared", "random", "distributed", "parts"):
             used.update(commands)
     assert used - probed == {"PUBLISH"}
 
 
-def test_turns(run: RunScript, client: redis.Redis) -> None:
-    """shared/take_lock and shared/release_lock: one holder at a time, with a ttl."""
-    assert run("shared/take_lock", ["lock"], ["a", 5000]) == 1
-    assert run("shared/take_lock", ["lock"], ["b", 5000]) == 0
-    assert run("shared/take_lock", ["lock"], ["a", 9000]) == 1
+def test_lock(run: RunScript, client: redis.Redis) -> None:
+    """One holder at a time, with a ttl."""
+
+    def take(owner: str, ttl_ms: int) -> int:
+        taken: int = run("random/take_lock", lock="lock", owner=owner, ttl_ms=ttl_ms)
+        return taken
+
+    assert [take("a", 5000), take("b", 5000), take("a", 9000)] == [1, 0, 1]
     assert client.pttl("lock") > 5000
-    assert run("shared/release_lock", ["lock"], ["b"]) == 0
-    assert run("shared/release_lock", ["lock"], ["a"]) == 1
+    assert run("random/release_lock", lock="lock", owner="b") == 0
+    assert run("random/release_lock", lock="lock", owner="a") == 1
     assert client.exists("lock") == 0

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from task_manager.interface import Result, State, Task
+from task_manager.interface import Result, State
 from task_manager.redis.distributed import DistributedManager
 from task_manager.redis.keys import Keys
-from task_manager.redis.scripts import Call
 from tests.contract.harness import TypeLimits
 
 ROOT = Path(__file__).parents[2]
@@ -21,20 +20,20 @@ NAME = "question-answering/roberta"
 def test_all_keys_of_a_type_share_a_slot() -> None:
     """In a Redis Cluster every script of the distributed queue mode stays on one node."""
     manager = DistributedManager("redis://localhost:1/0", {NAME: TypeLimits()}, "doneyet")
-    task = Task("id", NAME, b"{}")
-    calls: list[Call] = [
-        manager._submit_call(NAME, [task], discard=False),
-        manager._status_call(NAME, "id"),
-        manager._cancel_call(NAME, "id"),
+    calls = [
+        manager._call("submit", NAME, ids=["id"], texts=[b"{}"], discard=False),
+        manager._call("status", NAME, ids=["id"]),
+        manager._call("cancel", NAME, ids=["id"]),
+        *manager._load_calls([NAME]),
         manager._claim_call("owner", [NAME], 1, 0, suspects=True),
-        manager._return_call("owner", NAME, ["id"], ()),
-        manager._forget_call(NAME, ["id"]),
+        manager._call("return", NAME, owner="owner", ids=["id"], is_counted=[True]),
+        manager._call("forget", NAME, ids=["id"]),
         manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)]),
         manager._renew_call(NAME, ["owner"], 1),
     ]
     for call in calls:
         slots = {key_slot(str(key).encode()) for key in call.keys}
-        assert slots == {key_slot(NAME.encode())}, call.script
+        assert slots == {key_slot(NAME.encode())}, call.script.name
     manager.close()
 
 
@@ -52,7 +51,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.finished(),
         keys.probe(),
         keys.input("i"),
-        keys.wanted(NAME),
+        keys.counts(NAME),
         keys.pool_retry(),
         keys.pool_wake(),
         keys.waiting(NAME),

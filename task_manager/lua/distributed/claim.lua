@@ -1,98 +1,162 @@
 -- Moves waiting tasks of some types to running, held by one owner: random ones, or those that came first.
--- KEYS[1+] 8 per type: waiting (zset), inputs (hash), running (hash), claims of this owner (hash),
---          retry (list: ids to be claimed alone, first), wake (list), owners (zset),
---          turns (zset: id by arrival, µs)
--- ARGV[1]  string  owner
--- ARGV[2]  count   limit
--- ARGV[3]  count   leave: waiting tasks to leave to others
--- ARGV[4]  ms      how long records of running tasks are kept without a renewal
--- ARGV[5]  0 or 1  by turn: the first of turns instead of random ones
--- ARGV[6]  0 or 1  suspects: also those to be claimed alone
--- ARGV[7+] string  the types; the first is served first
--- returns  per claim: id, type, attempts, input; nothing when the owner is not registered
-local owner, limit, leave, keep_ms, call = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), ARGV[4], redis.call
-local by_turn = ARGV[5] == '1'
-if not call('ZSCORE', KEYS[7], owner) then return {} end
-local t, reply, suspects = call('TIME'), {}, ARGV[6] == '1'
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local tail = ' ' .. now .. ' '
+-- KEYS  running[]  hash    id -> running record
+-- KEYS  claims[]   hash    of this owner: id -> input
+-- KEYS  owners[]   zset    owner by the end of its lease, ms
+-- KEYS  waiting[]  zset    id by when it expires, ms
+-- KEYS  inputs[]   hash    id -> waiting record
+-- KEYS  retry[]    list    ids to be claimed alone, first
+-- KEYS  wake[]     list    a token for each idle worker to wake
+-- KEYS  turns[]    zset    id by arrival, µs
+-- ARGV  owner      string
+-- ARGV  limit      count
+-- ARGV  leave      count   waiting tasks to leave to others
+-- ARGV  keep_ms    ms      how long records of running tasks are kept without a renewal
+-- ARGV  by_turn    flag    the first of turns instead of random ones
+-- ARGV  suspects   flag    also those to be claimed alone
+-- ARGV  queue[]    string  the types; the first is served first
+-- returns  list: per claim: id, type, attempts, input; nothing when the owner is not registered
+-- include clock
+-- include running_record
+-- include waiting_record
+local MOST_PURGED = 1000
+local MOST_PASSED_OVER = 100 -- suspects that a claim without them passes over
+local NEIGHBOURS = 16
+local call = redis.call
+local reply = {} -- four for each claim
+if not call('ZSCORE', owners[1], owner) then return reply end
 
--- Members and scores at random; of a long queue in runs of 16 neighbours, evenly spaced from a
+-- Ids and when they expire, at random; of a long queue in runs of neighbours, evenly spaced from a
 -- random place, since each single pick would miss the processor's caches.
-local function sample(waiting, size, picks)
-  if size < 4 * picks then return call('ZRANDMEMBER', waiting, picks, 'WITHSCORES') end
-  math.randomseed(t[2])
-  local found, runs, most, first = {}, math.ceil(picks / 16), math.min(16, picks), math.random(0, size - 1)
+local function sample(type, size, picks)
+  if size < 4 * picks then return call('ZRANDMEMBER', waiting[type], picks, 'WITHSCORES') end
+  math.randomseed(time[2])
+  local found = {}
+  local runs = math.ceil(picks / NEIGHBOURS)
+  local most = math.min(NEIGHBOURS, picks)
+  local first = math.random(0, size - 1)
   for run = 0, runs - 1 do
     local from = (first + run * math.floor(size / runs)) % (size - most + 1)
-    local upto = from + math.min(most, picks - run * 16) - 1
-    for _, part in ipairs(call('ZRANGE', waiting, from, upto, 'WITHSCORES')) do found[#found + 1] = part end
+    local upto = from + math.min(most, picks - run * NEIGHBOURS) - 1
+    for _, part in ipairs(call('ZRANGE', waiting[type], from, upto, 'WITHSCORES')) do found[#found + 1] = part end
   end
   return found
 end
 
--- Members of turns that came first, and when the interest in each ends.
-local function oldest(waiting, turns, picks)
-  local ids, found = call('ZRANGE', turns, 0, picks - 1), {}
-  local ends = #ids > 0 and call('ZMSCORE', waiting, unpack(ids))
-  for i, id in ipairs(ids) do found[2 * i - 1], found[2 * i] = id, ends[i] or 0 end
+-- Ids that came first and when they expire, as `sample`.
+local function oldest(type, picks)
+  local ids = call('ZRANGE', turns[type], 0, picks - 1)
+  local expiries = #ids > 0 and call('ZMSCORE', waiting[type], unpack(ids))
+  local found = {}
+  for i, id in ipairs(ids) do
+    found[2 * i - 1] = id
+    found[2 * i] = expiries[i] or 0
+  end
   return found
 end
 
--- Takes up to `most` that are still wanted of `found`: ids, each with when its interest ends. Tells
--- whether one was that has to be alone.
-local function take(k, task_type, found, most)
-  local run, held, gone, ids, alone = {}, {}, {}, {}, false
+-- The suspect whose turn it is and when it expires, as `sample`.
+local function next_suspect(type)
+  while true do
+    local id = call('LPOP', retry[type])
+    if not id then return {} end
+    local first = (call('HGET', inputs[type], id) or '0'):sub(1, 1)
+    if first ~= '0' then return { id, call('ZSCORE', waiting[type], id) or 0 } end -- else it is gone, or new
+  end
+end
+
+local function remove(type, ids)
+  if #ids == 0 then return end
+  call('ZREM', waiting[type], unpack(ids))
+  call('HDEL', inputs[type], unpack(ids))
+  call('ZREM', turns[type], unpack(ids))
+end
+
+-- Removes tasks that have expired.
+local function purge(type)
+  remove(type, call('ZRANGEBYSCORE', waiting[type], '-inf', now_ms, 'LIMIT', 0, MOST_PURGED))
+end
+
+-- What is to be set of the tasks that begin to run.
+local runs = {}
+local held = {}
+
+local function begin(type, id, task, input)
+  local n = #runs
+  runs[n + 1] = id
+  runs[n + 2] = running_record(task)
+  held[n + 1] = id
+  held[n + 2] = input
+  n = #reply
+  reply[n + 1] = id
+  reply[n + 2] = queue[type]
+  reply[n + 3] = task.attempts
+  reply[n + 4] = input
+end
+
+-- Keeps a suspect that is not claimed now on the list, which was lost.
+local function list_again(type, id, expires_ms)
+  if call('EXISTS', retry[type]) == 1 then return end
+  call('RPUSH', retry[type], id)
+  call('PEXPIREAT', retry[type], ('%.0f'):format(expires_ms))
+end
+
+-- Claims up to `most` of `found`, ids and when they expire. Tells whether it is one that has to be alone.
+local function take(type, found, most)
+  if #found == 0 then return false end
+  local ids = {}
   for j = 1, #found, 2 do ids[#ids + 1] = found[j] end
-  if #ids == 0 then return false end
-  local texts = call('HMGET', KEYS[k + 1], unpack(ids))
-  local turns = by_turn and call('ZMSCORE', KEYS[k + 7], unpack(ids))
+  local records = call('HMGET', inputs[type], unpack(ids))
+  local places = by_turn and call('ZMSCORE', turns[type], unpack(ids))
+  local gone = {}
+  local taken = 0
+  local is_alone = false
+  local task = { owner = owner, started_ms = tostring(now_ms) }
+  runs = {}
+  held = {}
   for i, id in ipairs(ids) do
-    local score, attempts, submitted, at = found[2 * i], (texts[i] or ''):match('^(%d+) (%d+)\n()')
-    if not at or tonumber(score) <= now then
+    local expires_ms = tonumber(found[2 * i])
+    local attempts, submitted, input = read_waiting(records[i] or '')
+    local is_suspect = attempts ~= '0'
+    if not attempts or expires_ms <= now_ms then
       gone[#gone + 1] = id
-    elseif #run < most * 2 and not alone and (attempts == '0' or (suspects and #reply == 0)) then
-      alone = attempts ~= '0'
-      local input, n = texts[i]:sub(at), #run
-      attempts = alone and tostring(attempts + 1) or '1'
-      gone[#gone + 1], run[n + 1], held[n + 1], held[n + 2] = id, id, id, input
-      run[n + 2] = ('%s %.0f %s%s%s'):format(owner, score, submitted, tail, attempts)
-      if turns then run[n + 2] = ('%s %.0f'):format(run[n + 2], turns[i] or submitted * 1000) end
-      n = #reply
-      reply[n + 1], reply[n + 2], reply[n + 3], reply[n + 4] = id, task_type, attempts, input
-    elseif attempts ~= '0' and call('EXISTS', KEYS[k + 4]) == 0 then -- the list was lost
-      call('RPUSH', KEYS[k + 4], id)
-      call('PEXPIREAT', KEYS[k + 4], ('%.0f'):format(score))
+    elseif taken < most and not is_alone and (not is_suspect or (suspects and #reply == 0)) then
+      is_alone = is_suspect
+      gone[#gone + 1] = id
+      taken = taken + 1
+      task.kept_until_ms = expires_ms
+      task.submitted_ms = submitted
+      task.attempts = tostring(attempts + 1)
+      task.turn = by_turn and (places[i] or submitted * 1000)
+      begin(type, id, task, input)
+    elseif is_suspect then
+      list_again(type, id, expires_ms)
     end
   end
-  if #gone > 0 then
-    call('ZREM', KEYS[k], unpack(gone))
-    call('HDEL', KEYS[k + 1], unpack(gone))
-    call('ZREM', KEYS[k + 7], unpack(gone))
+  remove(type, gone)
+  if #runs > 0 then
+    call('HSET', running[type], unpack(runs))
+    call('HSET', claims[type], unpack(held))
+    call('PEXPIRE', running[type], keep_ms)
+    call('PEXPIRE', claims[type], keep_ms)
   end
-  if #run > 0 then
-    call('HSET', KEYS[k + 2], unpack(run))
-    call('HSET', KEYS[k + 3], unpack(held))
-    for _, key in ipairs({ KEYS[k + 2], KEYS[k + 3] }) do call('PEXPIRE', key, keep_ms) end
-  end
-  return alone
+  return is_alone
 end
 
-for i = 7, #ARGV do
-  local k = (i - 7) * 8 + 1
-  take(k, ARGV[i], call('ZRANGEBYSCORE', KEYS[k], '-inf', now, 'WITHSCORES', 'LIMIT', 0, 1000), 0) -- purge expired
-  local waiting, found, spare = call('ZCARD', KEYS[k]), {}, suspects and 0 or math.min(call('LLEN', KEYS[k + 4]), 100)
-  local picks = math.min(limit - #reply / 4, waiting - leave)
-  if waiting == 0 then call('DEL', KEYS[k + 5]) end
-  local id = suspects and picks > 0 and #reply == 0 and call('LPOP', KEYS[k + 4])
-  while id and #found == 0 do
-    local attempts = (call('HGET', KEYS[k + 1], id) or '0'):sub(1, 1) -- '0': gone meanwhile, or new
-    if attempts ~= '0' then found = { id, call('ZSCORE', KEYS[k], id) or 0 } else id = call('LPOP', KEYS[k + 4]) end
+for type = 1, #queue do
+  purge(type)
+  local size = call('ZCARD', waiting[type])
+  if size == 0 then call('DEL', wake[type]) end
+  local picks = math.min(limit - #reply / 4, size - leave)
+  if picks > 0 then
+    local found = suspects and #reply == 0 and next_suspect(type) or {}
+    local spare = suspects and 0 or math.min(call('LLEN', retry[type]), MOST_PASSED_OVER)
+    if #found == 0 and by_turn then found = oldest(type, picks + spare) end
+    if #found == 0 then found = sample(type, size, picks + spare) end
+    if take(type, found, picks) then break end
+    if #reply == 0 and suspects then -- all had expired: look again
+      call('RPUSH', wake[type], 1)
+      call('PEXPIRE', wake[type], keep_ms)
+    end
   end
-  if picks > 0 and #found == 0 and by_turn then found = oldest(KEYS[k], KEYS[k + 7], picks + spare) end
-  if picks > 0 and #found == 0 then found = sample(KEYS[k], waiting, picks + spare) end
-  if take(k, ARGV[i], found, picks) then break end
-  local again = picks > 0 and #reply == 0 and suspects and call('RPUSH', KEYS[k + 5], 1) -- all had expired: look again
-  if again == 1 then call('PEXPIRE', KEYS[k + 5], keep_ms) end
 end
 return reply

@@ -1,33 +1,33 @@
 -- Stores results of one type and ends their claims; the first result of a task wins.
--- KEYS[1]  hash    running: id -> "owner wanted_until_ms submitted_ms started_ms attempts"
--- KEYS[2]  hash    claims of this owner: id -> input
--- KEYS[3]  hash    progress: id -> "fraction message"
--- KEYS[4+] string  the results' keys
--- ARGV[1]  string  owner
--- ARGV[2]  string  channel of finished tasks
--- ARGV[3+] per result: id, state ("done" | "failed"), ttl (ms), body (JSON)
--- returns  ids of late results that were kept: their claims had been lost, they may wait again
-local running, claims, progress, call = KEYS[1], KEYS[2], KEYS[3], redis.call
-local owner, channel = ARGV[1], ARGV[2]
-local mine, ids, late, kept, ended, ends, t = owner .. ' ', {}, {}, {}, {}, {}, call('TIME')
-local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local now_text = ' ' .. now .. ' '
-for i = 1, #KEYS - 3 do ids[i] = ARGV[4 * i - 1] end
+-- KEYS  running     hash    id -> running record
+-- KEYS  claims      hash    of this owner: id -> input
+-- KEYS  progress    hash    id -> "fraction message"
+-- KEYS  results[]   string  result record
+-- ARGV  owner       string
+-- ARGV  channel     string  of finished tasks
+-- ARGV  ids[]       string
+-- ARGV  states[]    string  "done" | "failed"
+-- ARGV  ttls_ms[]   ms
+-- ARGV  bodies[]    string  JSON
+-- returns  list: ids of late results that were kept: their claims had been lost, they may wait again
+-- include running_record
+-- include result_record
+local call = redis.call
 local held = call('HMGET', running, unpack(ids))
+local late = {}
+local kept = {}
+local ended = {}
 for i, id in ipairs(ids) do
-  local state, ttl_ms, body = ARGV[4 * i], ARGV[4 * i + 1], ARGV[4 * i + 2]
-  local is_mine = held[i] and held[i]:sub(1, #mine) == mine
+  local is_mine = is_held_by(held[i], owner)
   if is_mine then ended[#ended + 1] = id end
-  if is_mine or state == 'done' then
-    local began, attempts = '0 0', '0'
-    if is_mine then began, attempts = held[i]:match('^%S+ %d+ (%d+ %d+) (%d+)') end
-    if not began then began, attempts = '0 0', '0' end -- not known any more
-    ends[ttl_ms] = ends[ttl_ms] or ' ' .. now + ttl_ms .. '\n'
-    local record = state .. ' ' .. began .. now_text .. attempts .. ends[ttl_ms] .. body
-    if call('SET', KEYS[3 + i], record, 'PX', ttl_ms, 'NX') then
+  if is_mine or states[i] == 'done' then
+    local task = is_mine and read_running(held[i]) or {}
+    local record = result_record(states[i], task, ttls_ms[i], bodies[i])
+    if call('SET', results[i], record, 'PX', ttls_ms[i], 'NX') then
       kept[#kept + 1] = id
       if not is_mine then -- whoever holds or may claim it by now is to leave it
-        late[#late + 1], ended[#ended + 1] = id, id
+        late[#late + 1] = id
+        ended[#ended + 1] = id
       end
     end
   end

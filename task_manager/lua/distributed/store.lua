@@ -1,0 +1,46 @@
+-- Waiting tasks of one type: a sorted set by when each expires, and the inputs.
+-- KEYS  waiting  zset    id by when it expires, ms
+-- KEYS  inputs   hash    id -> waiting record
+-- KEYS  turns    zset    id by arrival, µs; where claims go by that
+-- ARGV  ids[]    string
+-- include clock
+-- include waiting_record
+-- include extend
+
+-- How many wait that have not expired.
+local function waiting_count()
+  return redis.call('ZCOUNT', waiting, now_ms + 1, '+inf')
+end
+
+-- Removes what was left of tasks that were lost.
+local function remove_remains()
+  if redis.call('EXISTS', waiting) == 0 then redis.call('UNLINK', inputs, turns) end
+end
+
+-- The i-th task; nil where it does not wait.
+local function find_waiting(i)
+  local expires_ms = redis.call('ZSCORE', waiting, ids[i])
+  local record = redis.call('HGET', inputs, ids[i])
+  if not expires_ms or not record or tonumber(expires_ms) <= now_ms then return nil end
+  local attempts, submitted, input = read_waiting(record)
+  if not attempts then return nil end
+  return { kept_until_ms = expires_ms, submitted_ms = submitted, attempts = attempts, input = input }
+end
+
+-- The i-th task, which waits no more; nil where it did not.
+local function take_waiting(i)
+  local task = find_waiting(i)
+  redis.call('ZREM', waiting, ids[i])
+  redis.call('HDEL', inputs, ids[i])
+  redis.call('ZREM', turns, ids[i])
+  return task
+end
+
+-- The i-th task, which ran, waits again, in the turn that it had.
+local function put_waiting(i, task, input)
+  remove_remains()
+  redis.call('ZADD', waiting, 'GT', task.kept_until_ms, ids[i])
+  redis.call('HSET', inputs, ids[i], waiting_record(task, input))
+  if task.turn then redis.call('ZADD', turns, task.turn, ids[i]) end
+  extend({ waiting, inputs, turns }, task.kept_until_ms)
+end

@@ -1,0 +1,8 @@
+-- include clock
+
+-- Keeps the keys until then at least; others may want them for longer.
+local function extend(keys, until_ms)
+  for _, key in ipairs(keys) do
+    if redis.call('PTTL', key) < until_ms - now_ms then redis.call('PEXPIREAT', key, until_ms) end
+  end
+end

@@ -1,0 +1,56 @@
+-- Waiting tasks of one type in the pool, one key each in the input database.
+-- KEYS  counts    hash    counts of waiting tasks, as in random/counted
+-- KEYS  pool[]    string  pool record (in the input database)
+-- ARGV  main_db   int     where scripts begin
+-- ARGV  input_db  int
+-- ARGV  queue     string  task type and version
+-- include clock
+-- include counted
+-- include pool_record
+-- include extend
+
+-- How many wait; not more than there are inputs, since some may be lost.
+local function waiting_count()
+  local total = counted(counts)
+  redis.call('SELECT', input_db)
+  local most = redis.call('DBSIZE')
+  redis.call('SELECT', main_db)
+  return math.min(total, most)
+end
+
+-- The i-th task; nil where it does not wait.
+local function find_waiting(i)
+  redis.call('SELECT', input_db)
+  local record = redis.call('GET', pool[i])
+  redis.call('SELECT', main_db)
+  local attempts, submitted, at = (record or ''):match('^(%d+) (%d+) [^\n]*\n()')
+  return attempts and { attempts = attempts, submitted_ms = submitted, input = record:sub(at) }
+end
+
+-- The i-th task, which waits no more; nil where it did not.
+local function take_waiting(i)
+  redis.call('SELECT', input_db)
+  local head = read_head(pool[i])
+  local left_ms = redis.call('PTTL', pool[i])
+  redis.call('DEL', pool[i])
+  redis.call('SELECT', main_db)
+  if left_ms <= 0 then return nil end
+  local attempts, submitted, epoch = head:match('^(%d+) (%d+) (%d+) ')
+  if epoch and epoch == redis.call('HGET', counts, 'epoch') then count(counts, expiry_second(left_ms), -1) end
+  return { attempts = attempts, submitted_ms = submitted }
+end
+
+-- The i-th task, which ran, waits again.
+local function put_waiting(i, task, input)
+  local _, epoch = counted(counts)
+  if not epoch then
+    epoch = new_epoch()
+    redis.call('DEL', counts)
+    begin_count(counts, epoch)
+  end
+  redis.call('SELECT', input_db)
+  redis.call('SET', pool[i], pool_record(task, epoch, queue, input), 'PXAT', task.kept_until_ms - 1)
+  redis.call('SELECT', main_db)
+  count(counts, task.kept_until_ms / 1000, 1)
+  extend({ counts }, task.kept_until_ms)
+end

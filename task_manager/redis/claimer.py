@@ -1,0 +1,188 @@
+"""Claiming from Redis: the half of the task manager for workers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
+from typing import TypeVar
+
+from task_manager.interface import Claim, Renewal, Result, TaskClaimer
+from task_manager.redis import scripts
+from task_manager.redis.connection import LONGEST_WAIT_S
+from task_manager.redis.lua_script import Call
+from task_manager.redis.queue_slots import ms
+from task_manager.redis.queues import Queues
+from task_manager.redis.records import read_claims, report_record
+
+RETURNED_AT_ONCE = 500
+"""Claims of one call that ends them: scripts are to be short."""
+
+_Item = TypeVar("_Item", Claim, Result)
+
+
+class RedisClaimer(Queues, TaskClaimer):
+    """`TaskClaimer` for every queue mode on Redis."""
+
+    def claim(
+        self,
+        owner: str,
+        types: Sequence[str],
+        limit: int,
+        wait_s: float = 0.0,
+        leave: int = 0,
+        *,
+        suspects: bool = True,
+    ) -> list[Claim]:
+        call = self._claim_call(owner, types, limit, leave, suspects=suspects)
+        with self._connection.claiming_client() as client:
+            claims = read_claims(scripts.run(client, [call])[0])
+            if claims or wait_s <= 0:
+                return claims
+            keys = self._wake_keys(types)
+            if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None:
+                return []
+            return read_claims(scripts.run(client, [call])[0])
+
+    def finish(
+        self,
+        owner: str,
+        results: Sequence[Result],
+        types: Sequence[str] = (),
+        limit: int = 0,
+        leave: int = 0,
+        *,
+        suspects: bool = True,
+    ) -> list[Claim]:
+        by_type = _grouped(results)
+        calls = [self._finish_call(owner, name, group) for name, group in by_type]
+        if limit > 0:
+            calls.append(self._claim_call(owner, types, limit, leave, suspects=suspects))
+        if not calls:
+            return []
+        with self._connection.claiming_client() as client:
+            replies = scripts.run(client, calls)
+            late = [
+                self._call("forget", name, ids=[task_id.decode() for task_id in reply])
+                for (name, _), reply in zip(by_type, replies, strict=False)
+                if reply
+            ]
+            claims = read_claims(replies[-1]) if limit > 0 else []
+        if late:
+            self._run(late)
+        return claims
+
+    def release(self, owner: str, claims: Sequence[Claim]) -> None:
+        held = {name: [claim.id for claim in group] for name, group in _grouped(claims)}
+        self._return(owner, held, ())
+
+    def release_unbegun(self, owner: str, types: Sequence[str], begun: Collection[str]) -> int:
+        held = self._held(owner, types)
+        unbegun = {name: [each for each in ids if each not in begun] for name, ids in held.items()}
+        return self._return(owner, unbegun, ())
+
+    def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
+        by_type: dict[str, list[str]] = {}
+        for owner, types in owners.items():
+            for name in types:
+                by_type.setdefault(name, []).append(owner)
+        if not by_type:
+            return Renewal(frozenset(), frozenset(), {})
+        calls = [self._renew_call(name, group, lease_s) for name, group in by_type.items()]
+        new: set[str] = set()
+        dead: set[str] = set()
+        cancelled: dict[str, set[str]] = {}
+        with self._connection.client() as client:
+            for new_here, dead_here, told in scripts.run(client, calls):
+                new.update(name.decode() for name in new_here)
+                dead.update(name.decode() for name in dead_here)
+                for task_id, owner in zip(told[::2], told[1::2], strict=True):
+                    cancelled.setdefault(owner.decode(), set()).add(task_id.decode())
+        lost = new & self._registered
+        self._registered.update(owners)
+        return Renewal(
+            frozenset(lost),
+            frozenset(dead - owners.keys()),
+            {owner: frozenset(ids) for owner, ids in cancelled.items()},
+        )
+
+    def recover(
+        self, owner: str, types: Sequence[str], running: Collection[str] | None = None
+    ) -> int:
+        # First what it holds, while others still hear that it is dead: should we end here, they
+        # go on. Then nothing more can be claimed in its name, and what was meanwhile goes back.
+        ended = self._return(owner, self._held(owner, types), running)
+        ended += self._return(owner, self._held(owner, types, end=True), running)
+        self._registered.discard(owner)
+        return ended
+
+    def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
+        by_type: dict[str, dict[str, str]] = {}
+        for task_id, (name, fraction, message) in reports.items():
+            by_type.setdefault(name, {})[task_id] = report_record(fraction, message)
+        self._run(
+            [
+                self._call("progress", name, owner=owner, ids=[*texts], reports=[*texts.values()])
+                for name, texts in by_type.items()
+            ]
+        )
+
+    def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
+        lock = self._keys.lock(name)
+        call = self._call("take_lock", lock=lock, owner=owner, ttl_ms=ms(ttl_s))
+        return bool(self._run([call])[0])
+
+    def release_lock(self, name: str, owner: str) -> None:
+        self._run([self._call("release_lock", lock=self._keys.lock(name), owner=owner)])
+
+    # Parts
+
+    def _claim_call(
+        self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
+    ) -> Call:
+        return self._call("claim", *types, owner=owner, limit=limit, leave=leave, suspects=suspects)
+
+    def _finish_call(self, owner: str, name: str, results: Sequence[Result]) -> Call:
+        return self._call(
+            "finish",
+            name,
+            owner=owner,
+            ids=[result.id for result in results],
+            states=[result.state.value for result in results],
+            ttls_ms=[ms(result.ttl_s) for result in results],
+            bodies=[result.body for result in results],
+        )
+
+    def _renew_call(self, name: str, owners: list[str], lease_s: float) -> Call:
+        claims = [self._keys.claims(name, owner) for owner in owners]
+        return self._call("renew", name, renewed=owners, claims=claims, lease_ms=ms(lease_s))
+
+    def _held(self, owner: str, types: Sequence[str], *, end: bool = False) -> dict[str, list[str]]:
+        """The ids that `owner` holds, by type; with `end` it can claim no more from then on."""
+        with self._connection.client() as client:
+            pipeline = client.pipeline(transaction=False)
+            for name in types if end else ():
+                pipeline.zrem(self._keys.owners(name), owner)
+            for name in types:
+                pipeline.hkeys(self._keys.claims(name, owner))
+            fields = pipeline.execute()[-len(types) :] if types else []
+        return {
+            name: [each.decode() for each in of_type]
+            for name, of_type in zip(types, fields, strict=True)
+        }
+
+    def _return(
+        self, owner: str, held: Mapping[str, list[str]], counted: Collection[str] | None
+    ) -> int:
+        """Ends claims; attempts with those `counted` (None: all) count. How many ended."""
+        calls = []
+        for name, ids in held.items():
+            for start in range(0, len(ids), RETURNED_AT_ONCE):
+                part = ids[start : start + RETURNED_AT_ONCE]
+                counts = [counted is None or each in counted for each in part]
+                calls.append(self._call("return", name, owner=owner, ids=part, is_counted=counts))
+        return sum(self._run(calls)) if calls else 0
+
+
+def _grouped(items: Sequence[_Item]) -> list[tuple[str, list[_Item]]]:
+    ordered = sorted(items, key=lambda item: item.type)
+    return [(name, list(group)) for name, group in groupby(ordered, key=lambda item: item.type)]

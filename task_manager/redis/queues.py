@@ -1,0 +1,89 @@
+"""The queues of one deployment: their keys, and calls of the scripts that work on them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from task_manager.interface import Limits
+from task_manager.redis import scripts
+from task_manager.redis.connection import Connection
+from task_manager.redis.keys import Keys, version_marks
+from task_manager.redis.lua_script import Argument, Call, Given, script
+from task_manager.redis.queue_slots import QueueSlots
+
+
+class Queues:
+    """What both halves of a manager are built upon; a queue mode adds what is its own."""
+
+    mode: ClassVar[str]
+    """Whose scripts are called."""
+
+    def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
+        self._connection = Connection(url)
+        self._limits = limits
+        self._keys = Keys(prefix, version_marks(limits))
+        self._queues: dict[str, QueueSlots] = {}
+        self._registered: set[str] = set()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    # What a queue mode defines
+
+    @abstractmethod
+    def _own_slots(self, type_name: str) -> Mapping[str, Argument]:
+        """What scripts of this queue mode are told of a type's queue besides."""
+
+    @abstractmethod
+    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
+        """Their replies, in a row, are waiting, running and workers of each type."""
+
+    @abstractmethod
+    def _probe_call(self) -> Call:
+        """Does what all scripts of this queue mode do."""
+
+    @abstractmethod
+    def _wake_keys(self, types: Sequence[str]) -> list[str]:
+        """The lists that tell of new tasks."""
+
+    # What all of them use
+
+    def _call(
+        self,
+        name: str,
+        *types: str,
+        mode: str = "",
+        owner: str = "",
+        ids: list[str] | None = None,
+        **given: Given,
+    ) -> Call:
+        """A call of a script about the queues of `types`, with slots as `given`.
+
+        The keys of tasks follow from their `ids`, that of the claims of an `owner` from its name.
+        """
+        called = script(mode or self.mode, name)
+        slots, keys = called.slots, self._keys
+        if owner:
+            given["owner"] = owner
+        if owner and "claims" in slots:
+            claims = [keys.claims(each, owner) for each in types]
+            given["claims"] = claims if slots["claims"].is_list else claims[0]
+        if ids is not None and "ids" in slots:
+            given["ids"] = ids
+        if ids is not None and "results" in slots:
+            given["results"] = [keys.result(types[0], each) for each in ids]
+        if ids is not None and "pool" in slots:
+            given["pool"] = [keys.input(each) for each in ids]
+        return called.call(*map(self._queue, types), **given)
+
+    def _queue(self, type_name: str) -> QueueSlots:
+        if type_name not in self._queues:
+            limits, own = self._limits[type_name], self._own_slots(type_name)
+            self._queues[type_name] = QueueSlots(type_name, limits, self._keys, own)
+        return self._queues[type_name]
+
+    def _run(self, calls: Sequence[Call]) -> list[Any]:
+        with self._connection.client() as client:
+            return scripts.run(client, calls)

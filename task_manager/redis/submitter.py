@@ -1,0 +1,139 @@
+"""Submitting to Redis: the half of the task manager for servers and jobs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from task_manager.errors import AlreadyTerminalError, OverloadedError
+from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
+from task_manager.redis import scripts
+from task_manager.redis.completions import FinishedWatch
+from task_manager.redis.connection import LONGEST_WAIT_S
+from task_manager.redis.queues import Queues
+from task_manager.redis.records import OVERLOADED, TERMINAL, UnreadableResultError, read_status
+
+log = logging.getLogger(__name__)
+
+
+class RedisSubmitter(Queues, TaskSubmitter):
+    """`TaskSubmitter` for every queue mode on Redis."""
+
+    def submit(
+        self, tasks: Sequence[Task], *, discard: bool = False
+    ) -> list[Status | OverloadedError]:
+        statuses: list[Any] = self._submit(tasks, discard=discard)
+        unreadable = [place for place, each in enumerate(statuses) if each is None]
+        if unreadable:
+            again = [tasks[place] for place in unreadable]
+            _say_dropped(again[0].type, [task.id for task in again])
+            for place, each in zip(unreadable, self._submit(again, discard=True), strict=True):
+                statuses[place] = each
+        return statuses
+
+    def _submit(
+        self, tasks: Sequence[Task], *, discard: bool
+    ) -> list[Status | OverloadedError | None]:
+        """As `submit`; None where there is a result that cannot be read."""
+        places: dict[str, list[int]] = {}
+        for place, task in enumerate(tasks):
+            places.setdefault(task.type, []).append(place)
+        calls = [
+            self._call(
+                "submit",
+                name,
+                ids=[tasks[place].id for place in group],
+                texts=[tasks[place].input for place in group],
+                discard=discard,
+            )
+            for name, group in places.items()
+        ]
+        statuses: list[Status | OverloadedError | None] = [None] * len(tasks)
+        with self._connection.client() as client:
+            replies = scripts.run(client, calls)
+            for group, (load, *records) in zip(places.values(), replies, strict=True):
+                for place, record in zip(group, records, strict=True):
+                    task = tasks[place]
+                    if record == OVERLOADED:
+                        statuses[place] = OverloadedError(task.type, int(load))
+                        continue
+                    try:
+                        statuses[place] = read_status(task.type, task.id, int(load), record)
+                    except UnreadableResultError:
+                        if discard:  # nothing is left that could be dropped
+                            raise
+        return statuses
+
+    def status(self, type_name: str, task_id: str) -> Status | None:
+        try:
+            return self._status(type_name, task_id)
+        except UnreadableResultError:
+            _say_dropped(type_name, [task_id])
+        with self._connection.client() as client:
+            client.delete(self._keys.result(type_name, task_id))
+            return self._status(type_name, task_id)
+
+    def _status(self, type_name: str, task_id: str) -> Status | None:
+        call = self._call("status", type_name, ids=[task_id])
+        with self._connection.client() as client:
+            load, record, *text = scripts.run(client, [call])[0]
+        if record is None:
+            return None
+        status = read_status(type_name, task_id, int(load), record)
+        status.input = text[0] if text else None
+        return status
+
+    def cancel(self, type_name: str, task_id: str) -> Status | None:
+        call = self._call("cancel", type_name, ids=[task_id])
+        with self._connection.client() as client:
+            record = scripts.run(client, [call])[0]
+            if record is None:
+                return None
+            if record == TERMINAL:
+                there = self.status(type_name, task_id)  # drops a result that cannot be read
+                if there is None or not there.state.terminal:
+                    return self.cancel(type_name, task_id)
+                raise AlreadyTerminalError(f"task {task_id} is finished already")
+            status = read_status(type_name, task_id, 0, record)
+        load = self.load([type_name])[0]
+        status.load = load.waiting + load.running
+        return status
+
+    def load(self, type_names: Sequence[str]) -> list[Load]:
+        calls = self._load_calls(type_names)
+        with self._connection.client() as client:
+            counts = [int(count) for reply in scripts.run(client, calls) for count in reply]
+            return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
+
+    def watch(
+        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+    ) -> Watch:
+        return FinishedWatch(self._connection, self._keys.finished(), on_finished, on_connected)
+
+    def ping(self) -> None:
+        self._run([self._probe_call()])
+
+    def check(self) -> None:
+        self.ping()
+        channel, probe = self._keys.finished(), self._keys.probe()
+        with self._connection.claiming_client() as client:
+            client.ping()
+            client.zrem(probe, "member")
+            client.hkeys(probe)
+            client.blpop([probe], timeout=0.01)
+            client.eval("return 1", 0)
+            client.publish(channel, "")
+            with client.pubsub() as pubsub:
+                pubsub.subscribe(channel)
+                pubsub.get_message(timeout=LONGEST_WAIT_S)
+
+
+def _say_dropped(type_name: str, ids: Sequence[str]) -> None:
+    log.warning(
+        "results in Redis that cannot be read are dropped: %d, the first of %s task %s; "
+        "does another program write to these keys?",
+        len(ids),
+        type_name,
+        ids[0],
+    )
