@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import time
 
+from task_manager.backoff import Backoff
 from task_manager.errors import MisconfiguredError
-from worker.supervisor.backoff import Backoff
 
 FIRST_RETRY_S = 0.05
 MOST_RETRY_S = 1.0

@@ -12,6 +12,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.context import Host
 from task_manager import open_task_manager
+from task_manager.owners import new_owner
 from task_manager.result_lookup import recaller
 from worker.jobs.coordinator import Coordinator
 from worker.process.batch_queue import Desk
@@ -19,7 +20,6 @@ from worker.process.claim_loop import Exchange
 from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard, make_board_file
-from worker.supervisor.owner import new_owner
 
 LEASE_S = 86_400.0
 """Nobody renews the lease here, and nobody else would take its tasks."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 import redis
 from redis.client import PubSub
 
+from task_manager.backoff import Backoff
 from task_manager.errors import UnavailableError
 from task_manager.redis.connection import Connection
 
@@ -53,7 +54,7 @@ class FinishedWatch:
 
     def run(self) -> None:
         """Listens until closed, whatever happens."""
-        pause_s = FIRST_PAUSE_S
+        backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not self._closed.is_set():
             try:
                 with self._connection.claiming_client() as client, client.pubsub() as pubsub:
@@ -64,7 +65,7 @@ class FinishedWatch:
                     while not self._closed.is_set():
                         self.run_once(pubsub)
                         if self._heard_s > began_s + LONGEST_PAUSE_S:  # it was a good connection
-                            pause_s = FIRST_PAUSE_S
+                            backoff.reset()
             except Exception as error:
                 if isinstance(error, UnavailableError):
                     log.debug("no notifications of finished tasks: %s", error)
@@ -72,8 +73,7 @@ class FinishedWatch:
                     log.exception("listening for finished tasks failed; trying again")
                 with contextlib.suppress(Exception):  # which may be what failed
                     self._on_connected(False)
-                self._closed.wait(pause_s)
-                pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+                self._closed.wait(backoff.next_s())
 
     def run_once(self, pubsub: PubSub) -> None:
         """Waits up to 0.2 s for one message and passes it on.

@@ -23,6 +23,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from task_manager.errors import OverloadedError
 from task_manager.interface import Limits, Load, Promises, State, Status, Task
+from task_manager.owners import is_run_of
 from task_manager.redis.distributed import DistributedManager
 from task_manager.redis.queue_slots import ms
 
@@ -123,7 +124,7 @@ class RqManager(DistributedManager):
             for name in types:
                 owners: list[Any] = client.zrange(self._keys.owners(name), 0, -1)
                 for owner in (each.decode() for each in owners):
-                    if owner.startswith(f"{worker_name}."):
+                    if is_run_of(owner, worker_name):
                         self.recover(owner, [name], None if counts else ())
             if worker is not None:
                 worker.register_death()

@@ -11,8 +11,8 @@ from deploy.health import main, program_of
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from task_manager import open_task_manager
+from task_manager.owners import new_owner
 from tests.helpers import wait_until
-from worker.supervisor.owner import new_owner
 
 WORKER = ["tini", "--", "python", "-m", "worker"]
 SERVER = ["python", "-m", "http_server", "--port"]

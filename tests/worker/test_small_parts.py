@@ -7,12 +7,12 @@ import os
 
 import pytest
 
+from task_manager.backoff import Backoff
 from task_manager.errors import UnavailableError
+from task_manager.owners import new_owner
 from tests.helpers import wait_until
 from worker.process.progress import INTERVAL_S, ProgressReports
 from worker.redis_outage import Outage
-from worker.supervisor.backoff import Backoff
-from worker.supervisor.owner import new_owner
 
 
 def test_delays_double_up_to_a_limit_and_start_again() -> None:

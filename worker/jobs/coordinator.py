@@ -16,11 +16,11 @@ from doneyet.settings import Settings
 from doneyet.task_types import Job, Registry, load_registry
 from task_manager import open_for_coordinator, open_submitter
 from task_manager.errors import UnavailableError
+from task_manager.owners import new_owner
 from worker.jobs.completions import ItemNews
 from worker.jobs.job_thread import Slot
 from worker.redis_outage import BESIDE_SUPERVISOR_S, Outage
-from worker.supervisor.leases import EVERY_S
-from worker.supervisor.owner import new_owner
+from worker.supervisor.leases import Renewals
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +43,8 @@ class Coordinator:
         every = {**served, **checks}
         self.names = list(served)
         self._names = list(every)
-        self._lease_s = settings.lease_s
-        self._every_s = min(EVERY_S, settings.lease_s / 3)
         self._manager = open_for_coordinator(settings, every)
+        self._renewals = Renewals(self._manager, settings.lease_s)
         self._submitter = open_submitter(settings, registry.types)
         self._news = ItemNews()
         self._outage = Outage(settings.redis_place, log, BESIDE_SUPERVISOR_S)
@@ -110,11 +109,11 @@ class Coordinator:
             for slot in self._slots:
                 slot.start()
             self.ready = True
-        return self._every_s
+        return self._renewals.every_s
 
     def _renew(self) -> None:
         owners = {slot.owner: slot.names for slot in self._slots}
-        renewal = self._manager.renew(owners, self._lease_s - self._every_s)
+        renewal = self._renewals.renew(owners)
         for slot in self._slots:
             slot.cancel(renewal.cancelled.get(slot.owner, frozenset()))
         for dead in renewal.dead:
@@ -123,7 +122,7 @@ class Coordinator:
 
     def _register(self, slot: Slot) -> None:
         """Lets it claim again after its claims were ended."""
-        self._manager.renew({slot.owner: slot.names}, self._lease_s - self._every_s)
+        self._renewals.renew({slot.owner: slot.names})
 
     def _unregister(self) -> None:
         for slot in self._slots:

@@ -30,7 +30,8 @@ from worker.process.claim_loop import Exchange
 from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
-from worker.supervisor.child import EXIT_BROKEN, EXIT_NOT_LOADED
+from worker.supervisor.child import EXIT_BROKEN
+from worker.supervisor.own_process import EXIT_NOT_LOADED
 from worker.type_selection import served_registry
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -25,6 +24,7 @@ from doneyet.task_types.execution import Answer, failure, run_batch
 from doneyet.task_types.loading import NotLoadedError, load
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, State
+from task_manager.owners import owner_of_run
 from task_manager.redis.rq import LEASE_S, RqManager
 from task_manager.result_lookup import recaller
 from worker.redis_outage import Outage
@@ -57,7 +57,7 @@ class TaskRunner:
         if type_name not in self.types:
             raise LookupError(f"there is no task type {type_name!r}; see DONEYET_TASKS and _MODELS")
         kind = self.types[type_name]
-        owner = f"{worker_name}.{secrets.token_hex(4)}"  # of one run, so that its lease is, too
+        owner = owner_of_run(worker_name)
         text = self._manager.begin(owner, type_name, task_id)
         if text is None:
             return False

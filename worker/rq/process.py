@@ -24,7 +24,7 @@ from doneyet.task_types.loading import NotLoadedError, load_all
 from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.rq.job import task_runner
-from worker.supervisor.child import EXIT_NOT_LOADED
+from worker.supervisor.own_process import EXIT_NOT_LOADED
 
 log = logging.getLogger(__name__)
 

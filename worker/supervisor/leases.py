@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.interface import Renewal, TaskClaimer
 from worker.supervisor.child import Child
@@ -13,6 +13,22 @@ from worker.supervisor.recovery import Recoveries, Recovery
 log = logging.getLogger(__name__)
 
 EVERY_S = 1.0
+
+
+class Renewals:
+    """Renewals of `lease_s`, and `every_s` how often: soon enough for several tries.
+
+    Others look for dead owners as seldom, so what is asked for is shorter by that: within a lease
+    all in all.
+    """
+
+    def __init__(self, manager: TaskClaimer, lease_s: float) -> None:
+        self._manager, self._lease_s = manager, lease_s
+        self.every_s = min(EVERY_S, lease_s / 3)
+
+    def renew(self, owners: Mapping[str, Sequence[str]]) -> Renewal:
+        """As `TaskClaimer.renew`."""
+        return self._manager.renew(owners, self._lease_s - self.every_s)
 
 
 class Leases:
@@ -25,9 +41,8 @@ class Leases:
     def __init__(
         self, manager: TaskClaimer, types: Sequence[str], lease_s: float, recoveries: Recoveries
     ) -> None:
-        self._manager, self._types, self._lease_s = manager, types, lease_s
-        self._recoveries = recoveries
-        self._every_s = min(EVERY_S, lease_s / 3)
+        self._types, self._recoveries = types, recoveries
+        self._renewals = Renewals(manager, lease_s)
         self._next_s = 0.0
 
     def run_once(self, children: Collection[Child]) -> dict[str, frozenset[str]]:
@@ -45,9 +60,8 @@ class Leases:
         if not (new or (ready and now_s >= self._next_s)):
             return {}
         owners = {child.owner: self._types for child in ready}
-        # Others look for dead owners as seldom as we renew: within a lease all in all.
-        renewal = self._manager.renew(owners, self._lease_s - self._every_s)
-        self._next_s = now_s + self._every_s
+        renewal = self._renewals.renew(owners)
+        self._next_s = now_s + self._renewals.every_s
         for child in ready:
             if child.serving and child.owner in renewal.lost:
                 log.warning("the lease of %s had ended; it goes on", child.owner)

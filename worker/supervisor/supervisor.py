@@ -1,52 +1,36 @@
-"""The supervisor: starts worker processes, watches over them, replaces them, drains them.
-
-It runs no handler and blocks on nothing but Redis. Work that is mostly waiting runs in threads of
-this process, beside this loop (`worker.jobs.coordinator`).
-"""
+"""The supervisor of `worker.process` processes: what it watches, hands back and says of each."""
 
 from __future__ import annotations
 
 import logging
-import signal
-import time
 from collections.abc import Sequence
-from types import FrameType
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.execution import failure
-from task_manager.errors import UnavailableError
 from task_manager.interface import Result, State, TaskClaimer
 from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator
-from worker.redis_outage import Outage
 from worker.status_board import Run
-from worker.supervisor.backoff import Backoff
-from worker.supervisor.child import EXIT_BROKEN, EXIT_NOT_LOADED, Child, Why, describe_exit
+from worker.supervisor.child import EXIT_BROKEN, Child
 from worker.supervisor.leases import Leases
+from worker.supervisor.own_process import EXIT_NOT_LOADED, Why, describe_exit
 from worker.supervisor.recovery import Recoveries, Recovery
+from worker.supervisor.supervision import Place, Supervision
 from worker.supervisor.unresponsive import Silence
 from worker.supervisor.watchdog import Watchdog, time_limit_s
 
 log = logging.getLogger(__name__)
 
-TICK_S = 0.03
-FAILED_WAIT_S = 1.0
-LIVED_WELL_S = 10.0
-"""A worker process that lives this long was started well; the next restart is immediate again."""
 BUSY_S = 1.0
 """A process whose batch runs for longer leaves suspects to another one."""
-FAREWELL_S = 2.0
-"""How long a stopping worker tries to hand claims back where Redis is away."""
 
 
-class Slot:
+class Slot(Place[Child]):
     """The place of one worker process, whoever fills it."""
 
     def __init__(self) -> None:
-        self.child: Child | None = None
-        self.start_at_s = 0.0
-        self.backoff = Backoff(0.25, 30.0, at_once=True)
+        super().__init__()
         self.died_running = False
         """Whether the last process here died while it ran a batch."""
         self.died_of_suspect = False
@@ -86,7 +70,7 @@ def choose_who_takes_suspects(slots: Sequence[Slot]) -> None:
         child.board.takes_suspects = place < most
 
 
-class Supervisor:
+class Supervisor(Supervision[Child, Slot]):
     """Keeps `settings.processes` worker processes serving `registry`; none where that is empty.
 
     `coordinator` runs jobs meanwhile, where there are any.
@@ -99,92 +83,57 @@ class Supervisor:
         manager: TaskClaimer,
         coordinator: Coordinator | None = None,
     ) -> None:
-        self._settings, self._registry, self._manager = settings, registry, manager
-        self._coordinator = coordinator
+        slots = [Slot() for _ in range(settings.processes if registry.types else 0)]
+        super().__init__(settings, slots, coordinator)
+        self._registry, self._manager = registry, manager
         names = list(registry.types)
         self._most_ids = max((kind.max_batch_size for kind in registry.types.values()), default=1)
-        self._slots = [Slot() for _ in range(settings.processes if registry.types else 0)]
         self._recoveries = Recoveries(manager, names)
         self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
         self._watchdog = Watchdog(registry)
         self._silence = Silence(manager, names)
-        self._turns = (
+        self._lock_keeper = (
             DeviceLockKeeper(manager, settings.lock, settings.lease_s) if settings.lock else None
         )
-        self._outage = Outage(settings.redis_place, log)
-        self._leave_redis_until_s = 0.0
         self._all_served = False
-        self._stop_signals = 0
-        self._draining_since_s: float | None = None
-        self.exit_code: int | None = None
-        """What the program ends with; None while it works."""
 
-    def run(self) -> int:
-        """Works until SIGTERM or SIGINT, or until a worker process cannot be started.
+    def _start(self, slot: Slot) -> Child:
+        child = Child(self._settings, self._most_ids)
+        child.follows_a_death = slot.died_running
+        return child
 
-        Returns:
-            The exit code.
-        """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._on_signal)
-        if self._coordinator is not None:
-            self._coordinator.start()
-        try:
-            while self.exit_code is None:
-                try:
-                    self.run_once()
-                except Exception:  # a supervisor that ends would take all its processes along
-                    log.exception("a pass of the supervisor failed; it goes on")
-                    time.sleep(FAILED_WAIT_S)
-                time.sleep(TICK_S)
-            return self.exit_code
-        finally:
-            self._kill_all()
-
-    def run_once(self) -> None:
-        """One pass over everything that this process looks after; takes well under a tick."""
-        self._reap()
-        if self._stop_signals:
-            self._drain()
+    def _let_end(self, child: Child) -> None:
+        if child.serving:
+            child.drain()
         else:
-            self._start_due()
+            child.kill(Why.STOPPING)  # it holds nothing, and may load for minutes
+
+    def _look_after(self) -> None:
         self._watchdog.run_once(self.children)
         choose_who_takes_suspects(self._slots)
-        if time.monotonic() >= self._leave_redis_until_s:
-            self._talk_to_redis()
         self._announce()
 
-    def stop(self) -> None:
-        """Drains; called again, stops at once."""
-        self._stop_signals += 1
+    def _talk_to_redis(self) -> None:
+        self._recoveries.run_once()
+        self._silence.run_once(self.children)
+        self._watchdog.remember_cancelled(self._leases.run_once(self.children))
+        if self._lock_keeper is not None:
+            self._lock_keeper.run_once(self.children)
 
     @property
-    def children(self) -> list[Child]:
-        """The worker processes that there are now."""
-        return [slot.child for slot in self._slots if slot.child is not None]
+    def _has_claims_to_return(self) -> bool:
+        return self._recoveries.urgent
 
-    def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        self.stop()
-
-    def _start_due(self) -> None:
-        now_s = time.monotonic()
-        for slot in self._slots:
-            if slot.child is None and now_s >= slot.start_at_s:
-                slot.child = Child(self._settings, self._most_ids)
-                slot.child.follows_a_death = slot.died_running
-
-    def _reap(self) -> None:
-        for slot in self._slots:
-            if slot.child is not None and (code := slot.child.exit_code) is not None:
-                self._on_exit(slot, slot.child, code)
+    def _return_claims(self) -> None:
+        self._recoveries.run_once()
 
     def _on_exit(self, slot: Slot, child: Child, code: int) -> None:
         run = child.board.read()
         preparation = child.board.read_preparing()
         if child.serving:
             self._recoveries.add(self._recovery(child, run, code))
-            if self._turns is not None:
-                self._turns.end(child)
+            if self._lock_keeper is not None:
+                self._lock_keeper.end(child)
         if child.killed is None and not self._stop_signals:
             doing = f" while it ran {self._watchdog.named(run)}" if run else ""
             if preparation:
@@ -200,11 +149,9 @@ class Supervisor:
                 log.error("this worker ends, since not all its processes can serve")
         slot.died_running = run is not None or preparation is not None
         slot.died_of_suspect = (run is not None and run.alone) or preparation is not None
-        if child.board.next_number > 1 or time.monotonic() - child.started_s > LIVED_WELL_S:
-            slot.backoff.reset()  # it was started well; if anything, what it ran is to blame
-        delay_s = 0.0 if child.killed else slot.backoff.next_s()
-        slot.start_at_s = time.monotonic() + delay_s
-        slot.child = None
+        # Where it was started well, what it ran is to blame, if anything.
+        started_well = child.board.next_number > 1
+        slot.vacate(started_well=started_well, at_once=child.killed is not None)
         child.close()
 
     def _recovery(self, child: Child, run: Run | None, code: int) -> Recovery:
@@ -232,17 +179,6 @@ class Supervisor:
         (task_id,) = run.ids
         return Result(task_id, kind.name, State.FAILED, answer.body, kind.failure_ttl_s or 0.0)
 
-    def _talk_to_redis(self) -> None:
-        try:
-            self._recoveries.run_once()
-            self._silence.run_once(self.children)
-            self._watchdog.remember_cancelled(self._leases.run_once(self.children))
-            if self._turns is not None:
-                self._turns.run_once(self.children)
-            self._outage.over()
-        except UnavailableError as error:
-            self._leave_redis_until_s = time.monotonic() + self._outage.began(error)
-
     def _announce(self) -> None:
         if self._all_served or not all(slot.child and slot.child.serving for slot in self._slots):
             return
@@ -257,46 +193,3 @@ class Supervisor:
             said.append(f"the supervisor serves {', '.join(self._coordinator.names)}")
         place = self._settings.redis_place
         log.info("%s (%s) at %s", "; ".join(said), self._settings.queue_mode, place)
-
-    def _drain(self) -> None:
-        """Stops claiming, lets running tasks finish within `grace_s`, hands back the rest."""
-        now_s = time.monotonic()
-        if self._draining_since_s is None:
-            self._draining_since_s = now_s
-            log.info("stopping: running tasks have %g s to finish", self._settings.grace_s)
-            if self._coordinator is not None:
-                self._coordinator.stop()
-            for child in self.children:
-                if child.serving:
-                    child.drain()
-                else:
-                    child.kill(Why.STOPPING)  # it holds nothing, and may load for minutes
-        drained_for_s = now_s - self._draining_since_s
-        if self._stop_signals > 1 or drained_for_s > self._settings.grace_s:
-            for child in self.children:
-                child.kill(Why.STOPPING)
-        if self.children or (
-            self._coordinator is not None
-            and not self._coordinator.over
-            and drained_for_s <= self._settings.grace_s
-            and self._stop_signals == 1
-        ):
-            return
-        if not self._recoveries.urgent:
-            self.exit_code = 0
-        elif drained_for_s > self._settings.grace_s + FAREWELL_S or (
-            self._stop_signals > 1 and self._leave_redis_until_s
-        ):
-            log.warning("Redis is away: claims held here come back when their lease is over")
-            self.exit_code = 0
-
-    def _kill_all(self) -> None:
-        """Leaves no process behind, however the loop ended."""
-        for slot in self._slots:
-            if (child := slot.child) is not None:
-                child.kill(Why.STOPPING)
-                self._on_exit(slot, child, child.wait())
-        try:
-            self._recoveries.run_once()
-        except Exception:
-            log.warning("Redis is away: claims held here come back when their lease is over")

@@ -14,3 +14,13 @@ def new_owner(pid: int) -> str:
     """
     host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40] or "host"
     return f"{host}-{pid}-{secrets.token_hex(6)}"
+
+
+def owner_of_run(worker: str) -> str:
+    """A name for one run of a worker that has a name, so that the run's lease is its own."""
+    return f"{worker}.{secrets.token_hex(4)}"
+
+
+def is_run_of(owner: str, worker: str) -> bool:
+    """Whether `owner` is a run of that worker."""
+    return owner.startswith(f"{worker}.")
