@@ -12,7 +12,7 @@ from worker.supervisor.child import Child
 
 ASK_AGAIN_S = 0.005
 PAUSE_S = 0.015
-"""Longer than `ASK_AGAIN_S`, so that after each batch somebody else gets the turn who waits."""
+"""Longer than `ASK_AGAIN_S`, so that after each batch somebody else gets the lock who waits."""
 
 
 def holder(owner: str, run_number: int) -> str:

@@ -15,8 +15,8 @@ from task_manager import open_task_manager
 from task_manager.owners import new_owner
 from task_manager.result_lookup import recaller
 from worker.jobs.coordinator import Coordinator
-from worker.process.batch_queue import Desk
-from worker.process.claim_loop import Exchange
+from worker.process.batch_queue import BatchQueue
+from worker.process.claim_loop import ClaimLoop
 from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard, make_board_file
@@ -34,17 +34,17 @@ def working(settings: Settings, registry: Registry) -> Iterator[None]:
         yield
         return
     types = registry.types
-    manager, owner, desk = open_task_manager(settings, types), new_owner(os.getpid()), Desk()
+    manager, owner, queue = open_task_manager(settings, types), new_owner(os.getpid()), BatchQueue()
     manager.renew({owner: list(types)}, LEASE_S)
-    progress = ProgressReports(desk.wake)
+    progress = ProgressReports(queue.wake)
     board_fd = make_board_file(max(kind.max_batch_size for kind in types.values()))
     board = StatusBoard(board_fd)
     board.takes_suspects = True
-    exchange = Exchange(
+    claim_loop = ClaimLoop(
         manager,
         owner,
         types,
-        desk,
+        queue,
         progress,
         in_order=manager.promises.ordered,
         board=board,
@@ -52,18 +52,18 @@ def working(settings: Settings, registry: Registry) -> Iterator[None]:
         place="fakeredis",
         lease_s=LEASE_S,
     )
-    runner = Runner(desk, board, owner=owner, host=Host(progress, recaller(manager)))
+    runner = Runner(queue, board, owner=owner, host=Host(progress, recaller(manager)))
     threads = [
         threading.Thread(target=run, name=f"doneyet-{name}", daemon=True)
-        for name, run in (("exchange", exchange.run), ("runner", runner.run))
+        for name, run in (("claim-loop", claim_loop.run), ("runner", runner.run))
     ]
     for thread in threads:
         thread.start()
     try:
         yield
     finally:
-        desk.stopping = True
-        desk.wake()
+        queue.stopping = True
+        queue.wake()
         for thread in threads:
             thread.join(STOP_WITHIN_S)
         if not any(thread.is_alive() for thread in threads):

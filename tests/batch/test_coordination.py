@@ -12,7 +12,7 @@ from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.job import AskedTask
 from task_manager.errors import OverloadedError
 from task_manager.interface import Claim, State, Status, Task
-from worker.jobs.completions import ItemNews
+from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, RunningJob
 
 
@@ -63,13 +63,13 @@ def asked() -> Asked:
 @pytest.fixture
 def job(asked: Asked) -> RunningJob:
     """One that hears news."""
-    news = ItemNews()
-    news.start(asked)  # type: ignore[arg-type]
+    completions = ItemCompletions()
+    completions.start(asked)  # type: ignore[arg-type]
     kinds = Registry({"upper": Upper()})
     claim = Claim("j", "batch", b"{}", 1, alone=False)
     unused: Any = None
-    made = RunningJob(claim, "me", unused, submitter=asked, registry=kinds, news=news)  # type: ignore[arg-type]
-    news.add(made)
+    made = RunningJob(claim, "me", unused, submitter=asked, registry=kinds, completions=completions)  # type: ignore[arg-type]
+    completions.add(made)
     asked.connect(True)
     return made
 

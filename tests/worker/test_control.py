@@ -9,7 +9,7 @@ import pytest
 
 from tests.helpers import wait_until
 from worker.process.__main__ import _Control
-from worker.process.batch_queue import Desk
+from worker.process.batch_queue import BatchQueue
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_serve_names_the_owner(pipe: tuple[int, int], timers: list[float]) -> No
     os.write(writer, b"serve host-1-a 0.5\n")
     control = _Control(reader, grace_s=3)
     assert control.told_to_serve() == ("host-1-a", 0.5)
-    control.on_drain(Desk())
+    control.on_drain(BatchQueue())
     os.close(writer)
     wait_until(lambda: timers == [3], description="it hears the end")
 
@@ -44,11 +44,11 @@ def test_a_supervisor_that_is_gone_ends_the_process(
 ) -> None:
     """Nothing more begins, and what runs has the grace time left."""
     reader, writer = pipe
-    desk = Desk()
-    _Control(reader, grace_s=3).on_drain(desk)
+    queue = BatchQueue()
+    _Control(reader, grace_s=3).on_drain(queue)
     os.close(writer)
     wait_until(lambda: timers == [3], description="the timer is set")
-    assert desk.stopping
+    assert queue.stopping
 
 
 def test_a_supervisor_that_is_killed_in_a_drain_ends_it_too(
@@ -56,10 +56,10 @@ def test_a_supervisor_that_is_killed_in_a_drain_ends_it_too(
 ) -> None:
     """Else a process that drains while Redis is away would try to store results for ever."""
     reader, writer = pipe
-    desk = Desk()
-    _Control(reader, grace_s=3).on_drain(desk)
+    queue = BatchQueue()
+    _Control(reader, grace_s=3).on_drain(queue)
     os.write(writer, b"drain\n")
-    wait_until(lambda: desk.stopping, description="it drains")
+    wait_until(lambda: queue.stopping, description="it drains")
     assert timers == []
     os.close(writer)
     wait_until(lambda: timers == [3], description="the timer is set")

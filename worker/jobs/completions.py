@@ -16,7 +16,7 @@ class Listener(Protocol):
     def doubt(self) -> None: ...
 
 
-class ItemNews:
+class ItemCompletions:
     """The supervisor's subscription to finished tasks."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from doneyet.task_types import Job, Registry, load_registry
 from task_manager import open_for_coordinator, open_submitter
 from task_manager.errors import UnavailableError
 from task_manager.owners import new_owner
-from worker.jobs.completions import ItemNews
+from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_thread import Slot
 from worker.redis_outage import BESIDE_SUPERVISOR_S, Outage
 from worker.supervisor.leases import Renewals
@@ -46,7 +46,7 @@ class Coordinator:
         self._manager = open_for_coordinator(settings, every)
         self._renewals = Renewals(self._manager, settings.lease_s)
         self._submitter = open_submitter(settings, registry.types)
-        self._news = ItemNews()
+        self._completions = ItemCompletions()
         self._outage = Outage(settings.redis_place, log, BESIDE_SUPERVISOR_S)
         self._slots = [
             Slot(
@@ -55,7 +55,7 @@ class Coordinator:
                 self._submitter,
                 registry=registry,
                 served=types,
-                news=self._news,
+                completions=self._completions,
                 register=self._register,
             )
             for types in [served] * settings.batch_jobs
@@ -68,7 +68,7 @@ class Coordinator:
 
     def start(self) -> None:
         """Begins to serve as soon as Redis is there."""
-        self._news.start(self._submitter)
+        self._completions.start(self._submitter)
         self._keeper.start()
 
     def stop(self) -> None:
@@ -84,7 +84,7 @@ class Coordinator:
 
     def close(self) -> None:
         """Lets go of connections."""
-        self._news.close()
+        self._completions.close()
         self._manager.close()
         self._submitter.close()
 

@@ -11,7 +11,7 @@ from doneyet.task_types.execution import Answer
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
 from task_manager.interface import Claim, State, Status, Task, TaskClaimer, TaskSubmitter
-from worker.jobs.completions import ItemNews
+from worker.jobs.completions import ItemCompletions
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
 AT_ONCE, BYTES_AT_ONCE = 250, 1 << 20
@@ -32,12 +32,12 @@ class RunningJob:
         *,
         submitter: TaskSubmitter,
         registry: Registry,
-        news: ItemNews,
+        completions: ItemCompletions,
     ) -> None:
         self.task_id = claim.id
         self.cancelled = False
         self._type, self._owner, self._manager = claim.type, owner, manager
-        self._submitter, self._registry, self._news = submitter, registry, news
+        self._submitter, self._registry, self._completions = submitter, registry, completions
         self._next_s: dict[str, float] = {}  # when an unfinished task is to be asked again
         self._ended = threading.Event()
         self._next_progress_s = 0.0
@@ -100,7 +100,7 @@ class RunningJob:
 
     def _due(self, tasks: Sequence[AskedTask]) -> Iterator[Task]:
         """Each task once, but for those of which news will come."""
-        now_s, relied_on = time.monotonic(), self._news.connected
+        now_s, relied_on = time.monotonic(), self._completions.connected
         for each in {task.id: task for task in tasks}.values():
             if not relied_on or self._next_s.get(each.id, 0.0) <= now_s:
                 yield Task(each.id, each.type, each.input)

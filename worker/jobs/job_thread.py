@@ -13,7 +13,7 @@ from doneyet.task_types.execution import Answer, answer_of, failure
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Result, State, TaskClaimer, TaskSubmitter
-from worker.jobs.completions import ItemNews
+from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import RunningJob
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Slot:
         submitter: where jobs ask their items.
         registry: all task types.
         served: those that are claimed here.
-        news: of what jobs asked.
+        completions: of what jobs asked.
         register: lets the owner claim again after its claims were ended.
     """
 
@@ -44,12 +44,12 @@ class Slot:
         *,
         registry: Registry,
         served: Mapping[str, Job],
-        news: ItemNews,
+        completions: ItemCompletions,
         register: Callable[[Slot], None],
     ) -> None:
         self.owner = owner
         self._manager, self._submitter, self._registry = manager, submitter, registry
-        self._news = news
+        self._completions = completions
         self.names = list(served)
         self._served, self._register = served, register
         self._stopping = threading.Event()
@@ -104,9 +104,9 @@ class Slot:
             self._manager,
             submitter=self._submitter,
             registry=self._registry,
-            news=self._news,
+            completions=self._completions,
         )
-        self._news.add(job)
+        self._completions.add(job)
         self._job = job
         if self._stopping.is_set():
             job.stop()
@@ -123,7 +123,7 @@ class Slot:
             return
         finally:
             self._job = None
-            self._news.remove(job)
+            self._completions.remove(job)
         say("%s %s", named(claim.type, [claim.id]), "is done" if answer.done else "failed")
         state = State.DONE if answer.done else State.FAILED
         ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0

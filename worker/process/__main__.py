@@ -25,8 +25,8 @@ from task_manager.result_lookup import recaller
 from worker.device_lock import DeviceLock
 from worker.end_process import end_process
 from worker.logs import set_up_logs
-from worker.process.batch_queue import Desk
-from worker.process.claim_loop import Exchange
+from worker.process.batch_queue import BatchQueue
+from worker.process.claim_loop import ClaimLoop
 from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
 from worker.status_board import StatusBoard
@@ -81,13 +81,13 @@ def _work(
     control: _Control,
 ) -> None:
     sys.setswitchinterval(SWITCH_INTERVAL_S)
-    desk = Desk()
-    progress = ProgressReports(desk.wake)
-    exchange = Exchange(
+    queue = BatchQueue()
+    progress = ProgressReports(queue.wake)
+    claim_loop = ClaimLoop(
         manager,
         owner,
         registry.types,
-        desk,
+        queue,
         progress,
         in_order=manager.promises.ordered,
         board=board,
@@ -96,11 +96,11 @@ def _work(
         lease_s=settings.lease_s,
         suspects_in_s=suspects_in_s,
     )
-    turn = DeviceLock(manager, settings.lock, settings.lease_s) if settings.lock else None
-    control.on_drain(desk)
-    _start_thread("exchange", exchange.run)
+    lock = DeviceLock(manager, settings.lock, settings.lease_s) if settings.lock else None
+    control.on_drain(queue)
+    _start_thread("claim-loop", claim_loop.run)
     host = Host(progress, recaller(manager))
-    Runner(desk, board, owner=owner, host=host, turn=turn).run()
+    Runner(queue, board, owner=owner, host=host, lock=lock).run()
 
 
 class _Control:
@@ -119,14 +119,14 @@ class _Control:
         words = self._lines.readline().split()
         return (words[1], float(words[2])) if words[:1] == ["serve"] else None
 
-    def on_drain(self, desk: Desk) -> None:
-        """From now on, stops the desk when the supervisor says so, or is gone."""
+    def on_drain(self, queue: BatchQueue) -> None:
+        """From now on, stops the queue of batches when the supervisor says so, or is gone."""
 
         def listen() -> None:
             with self._lines:
                 told = self._lines.readline()
-                desk.stopping = True
-                desk.wake()
+                queue.stopping = True
+                queue.wake()
                 self._lines.read()  # returns when the supervisor is gone
             if not told:
                 log.warning("the supervisor is gone; this worker process finishes what it runs")

@@ -19,7 +19,7 @@ class Finished(NamedTuple):
     elapsed_s: float
 
 
-class Desk:
+class BatchQueue:
     """Batches to run, batches that ran, batches handed back unbegun.
 
     Without a lock: every step is one that Python does as a whole (SimpleQueue's own, appending to

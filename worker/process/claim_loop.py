@@ -12,7 +12,7 @@ from itertools import groupby
 from doneyet.task_types import TaskType
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Result, TaskClaimer
-from worker.process.batch_queue import Desk
+from worker.process.batch_queue import BatchQueue
 from worker.process.batcher import Batch, make_batches, make_batches_unseen, missing
 from worker.process.claim_size import ClaimSize
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
@@ -32,8 +32,8 @@ MOST_FAILURES = 4
 """Passes in a row that may fail for no reason that is known; then the process ends."""
 
 
-class Exchange:
-    """Keeps the desk supplied and takes what is finished from it.
+class ClaimLoop:
+    """Keeps the queue of batches supplied and takes what is finished from it.
 
     While one chunk of claims runs, the chunk before is stored and the next is claimed. What was
     claimed and cannot begin soon is given back. Results that cannot be stored are kept until they
@@ -41,7 +41,7 @@ class Exchange:
 
     Args:
         manager, owner, types: where tasks of which types are claimed, and in whose name.
-        desk: shared with the thread that runs batches.
+        queue: shared with the thread that runs batches.
         progress: what that thread reports.
         in_order: whether claims are to begin in the order in which they come.
         board: tells the supervisor that this thread is well, and what it has taken back.
@@ -57,7 +57,7 @@ class Exchange:
         manager: TaskClaimer,
         owner: str,
         types: Mapping[str, TaskType],
-        desk: Desk,
+        queue: BatchQueue,
         progress: ProgressReports,
         *,
         in_order: bool,
@@ -68,14 +68,14 @@ class Exchange:
         suspects_in_s: float = 0.0,
     ) -> None:
         self._manager, self._owner, self._types = manager, owner, types
-        self._desk, self._progress, self._lease_s = desk, progress, lease_s
+        self._queue, self._progress, self._lease_s = queue, progress, lease_s
         self._names = list(types)
         self._in_order, self._some_wait = in_order, some_wait
         self._board = board
         self._suspects_at_s = time.monotonic() + suspects_in_s
         self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
-        self._held = 0  # claims on the desk: waiting there or running
+        self._held = 0  # claims on the queue of batches: waiting there or running
         self._held_since_s = 0.0
         self._look_at_held_s = 0.0
         self._grouped = False  # whether what is held was grouped by cost
@@ -86,14 +86,14 @@ class Exchange:
         self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
 
     def run(self) -> None:
-        """Works until the desk is stopping and all that ran is stored; ends the main thread.
+        """Works until the queue is stopping and all that ran is stored; ends the main thread.
 
         Raises:
             Exception: as `run_once`.
         """
         while not self.run_once():
             pass
-        self._desk.end()
+        self._queue.end()
 
     def run_once(self) -> bool:
         """One pass; True when everything is over.
@@ -102,7 +102,7 @@ class Exchange:
             Exception: the pass failed, as those before it; the process is to be replaced.
         """
         self._board.beat()
-        self._desk.wait(self._patience_s())
+        self._queue.wait(self._patience_s())
         self._board.beat()
         try:
             self._collect()
@@ -111,29 +111,29 @@ class Exchange:
             self._outage.over()
         except UnavailableError as error:
             over = False
-            self._desk.wait(self._outage.began(error))
+            self._queue.wait(self._outage.began(error))
         except Exception:
             # Results that wait to be stored are worth a few tries, but what fails for ever is to
             # end: in a new process, with each task by itself, it may not fail, or does so alone.
             self._failures += 1
             if self._failures == MOST_FAILURES:
                 raise
-            log.exception("exchanging tasks with Redis failed; trying again")
+            log.exception("claiming or storing tasks failed; trying again")
             over = False
             self._unclear_since_s = self._unclear_since_s or time.monotonic()
-            self._desk.wait(FAILED_WAIT_S)
+            self._queue.wait(FAILED_WAIT_S)
         return over
 
     def _pass(self) -> bool:
         if self._unclear_since_s is not None:
             self._clear_up(self._unclear_since_s)
         revocations = self._board.revocations
-        if revocations != self._desk.revocations or self._desk.has_returned:
+        if revocations != self._queue.revocations or self._queue.has_returned:
             self._give_back()  # what was lost already is ignored
-            self._desk.revocations = revocations
+            self._queue.revocations = revocations
         if reports := self._progress.take_due():
             self._manager.progress(self._owner, reports)
-        if self._desk.stopping:
+        if self._queue.stopping:
             self._give_back()
             self._finish()
             return self._held == 0 and not self._unstored
@@ -154,15 +154,15 @@ class Exchange:
         if self._held == 0:
             return 0.0
         reasons = [IDLE_WAIT_S]
-        if not self._desk.exhausted():
+        if not self._queue.exhausted():
             reasons.append(self._look_at_held_s - time.monotonic())
         due = (self._prefetch_in_s(), self._progress.due_in_s())
         reasons += [due_s for due_s in due if due_s is not None]
         return min(reasons)
 
     def _collect(self) -> None:
-        """Takes what ran from the desk."""
-        if not (taken := self._desk.take_finished()):
+        """Takes what ran from the queue of batches."""
+        if not (taken := self._queue.take_finished()):
             return
         tasks, elapsed_s = 0, 0.0
         for type_name, group in groupby(taken, key=lambda each: each.batch.type.name):
@@ -212,7 +212,7 @@ class Exchange:
         return claims
 
     def _supply(self, claims: list[Claim], limit: int, *, top_up: bool = False) -> None:
-        """Puts claims on the desk, in batches."""
+        """Puts claims on the queue of batches, in batches."""
         self._backlog = len(claims) >= limit or any(claim.alone for claim in claims)
         if not claims:
             return
@@ -226,7 +226,7 @@ class Exchange:
         self._held_since_s = time.monotonic()
         self._look_at_held_s = self._held_since_s + HELD_MOST_S
         self._grouped = any(batch.ready is not None for batch in batches)
-        self._desk.put(batches)
+        self._queue.put(batches)
 
     def _batches(self, claims: list[Claim]) -> list[Batch]:
         try:
@@ -245,7 +245,7 @@ class Exchange:
         """`claims`, and more of the types whose last batch may wait for more until its deadline."""
         waiting = [self._types[name] for name in {claim.type for claim in claims}]
         began_s = time.monotonic()
-        while not self._desk.stopping:
+        while not self._queue.stopping:
             self._board.beat()
             waited_ms = (time.monotonic() - began_s) * 1000
             waiting = [
@@ -269,7 +269,7 @@ class Exchange:
         return self._size.limit(self._batch_size)
 
     def _prefetch_in_s(self) -> float | None:
-        running_since_s = self._desk.running_since_s
+        running_since_s = self._queue.running_since_s
         running_for_s = time.monotonic() - running_since_s if running_since_s else 0.0
         return wait_before_prefetch_s(
             backlog=self._backlog and self._unclear_since_s is None,
@@ -281,7 +281,7 @@ class Exchange:
     def _overheld(self) -> bool:
         """Whether claims have waited too long to be begun."""
         now_s = time.monotonic()
-        if now_s < self._look_at_held_s or self._desk.exhausted():
+        if now_s < self._look_at_held_s or self._queue.exhausted():
             return False
         if self._grouped and now_s < self._held_since_s + GROUPED_HELD_MOST_S:
             self._look_at_held_s = now_s + HELD_MOST_S
@@ -290,9 +290,9 @@ class Exchange:
 
     def _give_back(self) -> None:
         """Releases what has not begun, and claims no more before the running batch is over."""
-        batches = self._desk.take_unbegun()
-        # It may have finished a batch and not said so, seeing more on the desk.
-        self._desk.wake()
+        batches = self._queue.take_unbegun()
+        # It may have finished a batch and not said so, seeing more on the queue of batches.
+        self._queue.wake()
         self._pace.give_back(batches)
         claims = [claim for batch in batches for claim in batch.claims]
         self._held -= len(claims)

@@ -11,7 +11,7 @@ from doneyet.task_types.execution import Answer, make_ready, run_ready
 from doneyet.task_types.loading import load
 from task_manager.interface import Result, State
 from worker.device_lock import DeviceLock, holder
-from worker.process.batch_queue import Desk, Finished
+from worker.process.batch_queue import BatchQueue, Finished
 from worker.process.batcher import Batch
 from worker.status_board import StatusBoard
 
@@ -20,54 +20,54 @@ STORE_EVERY_S = 0.06
 
 
 class Runner:
-    """Runs what is on the desk. It never talks to Redis, except to take turns."""
+    """Runs what is on the queue of batches. It never talks to Redis, except for the device lock."""
 
     def __init__(
         self,
-        desk: Desk,
+        queue: BatchQueue,
         board: StatusBoard,
         *,
         owner: str,
         host: Host = NO_HOST,
-        turn: DeviceLock | None = None,
+        lock: DeviceLock | None = None,
     ) -> None:
-        self._desk, self._board, self._host = desk, board, host
-        self._owner, self._turn = owner, turn
+        self._queue, self._board, self._host = queue, board, host
+        self._owner, self._lock = owner, lock
         self._told_s = 0.0
         self._pid = os.getpid()
 
     def run(self) -> None:
-        """Runs batches until the desk says that the process is to end."""
-        while (batch := self._desk.next_batch()) is not None:
-            if self._turn is None:
+        """Runs batches until the queue of batches says that the process is to end."""
+        while (batch := self._queue.next_batch()) is not None:
+            if self._lock is None:
                 self.run_once(batch)
             else:
-                self._run_in_turn(self._turn, batch)
+                self._run_locked(self._lock, batch)
 
-    def _run_in_turn(self, turn: DeviceLock, batch: Batch) -> None:
+    def _run_locked(self, lock: DeviceLock, batch: Batch) -> None:
         who = holder(self._owner, self._board.next_number)
-        if not turn.take(who, lambda: self._desk.stopping):
-            self._desk.hand_back(batch)
+        if not lock.take(who, lambda: self._queue.stopping):
+            self._queue.hand_back(batch)
             return
         try:
             self.run_once(batch)
         finally:
-            turn.end(who)
+            lock.end(who)
 
     def run_once(self, batch: Batch) -> None:
-        """Runs one batch and puts what came of it on the desk.
+        """Runs one batch and puts what came of it on the queue of batches.
 
         Raises:
             NotLoadedError: its type cannot be loaded.
         """
-        desk, claims = self._desk, batch.claims
+        queue, claims = self._queue, batch.claims
         load(batch.type)  # here, since it takes long and a lost process is no fault of the tasks
         self._board.begin([claim.id for claim in claims], alone=claims[0].alone)
-        if self._board.revocations != desk.revocations:  # looked at only once it shows what begins
+        if self._board.revocations != queue.revocations:  # looked at only once it shows what begins
             self._board.end()
-            desk.hand_back(batch)
+            queue.hand_back(batch)
             return
-        desk.running_since_s = began_s = time.monotonic()
+        queue.running_since_s = began_s = time.monotonic()
         ready = batch.ready
         if ready is None:
             ids = [claim.id for claim in claims]
@@ -77,11 +77,11 @@ class Runner:
             os._exit(0)  # a handler has forked, and this is the other one
         self._board.end()
         ended_s = time.monotonic()
-        desk.running_since_s = 0.0
-        desk.add_finished(Finished(batch, _results(batch, answers), ended_s - began_s))
-        if batch.last or ended_s - self._told_s > STORE_EVERY_S or desk.exhausted():
+        queue.running_since_s = 0.0
+        queue.add_finished(Finished(batch, _results(batch, answers), ended_s - began_s))
+        if batch.last or ended_s - self._told_s > STORE_EVERY_S or queue.exhausted():
             self._told_s = ended_s
-            desk.wake()
+            queue.wake()
 
 
 def _results(batch: Batch, answers: Sequence[Answer]) -> list[Result]:

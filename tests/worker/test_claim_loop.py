@@ -17,8 +17,8 @@ from doneyet.task_types.loading import load
 from task_manager.interface import Claim, State
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
-from worker.process.batch_queue import Desk
-from worker.process.claim_loop import MOST_FAILURES, Exchange
+from worker.process.batch_queue import BatchQueue
+from worker.process.claim_loop import MOST_FAILURES, ClaimLoop
 from worker.process.executor import Runner
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
 from worker.process.progress import ProgressReports
@@ -64,16 +64,16 @@ class Process:
         suspects_in_s: float = 0.0,
         begin: bool = True,
     ) -> None:
-        self.desk = Desk()
+        self.queue = BatchQueue()
         self._fd = make_board_file(kind.max_batch_size)
         self.board = StatusBoard(self._fd)
         self.board.takes_suspects = takes_suspects
-        progress = ProgressReports(self.desk.wake)
-        self.exchange = Exchange(
+        progress = ProgressReports(self.queue.wake)
+        self.claim_loop = ClaimLoop(
             manager,
             "owner",
             {kind.name: kind},
-            self.desk,
+            self.queue,
             progress,
             in_order=False,
             board=self.board,
@@ -82,16 +82,16 @@ class Process:
             lease_s=lease_s,
             suspects_in_s=suspects_in_s,
         )
-        runner = Runner(self.desk, self.board, owner="owner", host=Host(progress))
-        both = (self.exchange.run, runner.run) if begin else ()
+        runner = Runner(self.queue, self.board, owner="owner", host=Host(progress))
+        both = (self.claim_loop.run, runner.run) if begin else ()
         self._threads = [threading.Thread(target=run) for run in both]
         for thread in self._threads:
             thread.start()
 
     def drain(self) -> None:
         """As when the supervisor says so."""
-        self.desk.stopping = True
-        self.desk.wake()
+        self.queue.stopping = True
+        self.queue.wake()
 
     @property
     def over(self) -> bool:
@@ -413,6 +413,6 @@ def test_what_fails_for_ever_ends_the_process(
 
     monkeypatch.setattr(manager, "claim", fail_often)
     for _ in range(3 + MOST_FAILURES - 1):
-        assert not process.exchange.run_once()
+        assert not process.claim_loop.run_once()
     with pytest.raises(ValueError, match="nobody foresaw"):
-        process.exchange.run_once()
+        process.claim_loop.run_once()
