@@ -1,15 +1,16 @@
 """Requests held by `Prefer: wait`: each sleeps in its own thread until its answers are there.
 
 When news comes, one of those whose tasks have finished fetches the answers of all, in one round
-trip, and wakes the others, each once. So no thread is kept for it, and who waits alone fetches
-its own answer. Now and then each submits again, which keeps its tasks alive.
+trip, and wakes the others, each once; what they submit again is known by then. So no thread is kept
+for it, and who waits alone fetches its own answer. Now and then each submits again, which keeps its
+tasks alive.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from http_server.submit.chain import Layer, Outcome, ParsedTask, Submitted, is_final
 from http_server.submit.completions import News
@@ -60,16 +61,13 @@ class LongPoll:
                 waited = not self.room.draining
                 break
             asked = [tasks[place] for place in pending]
-            answers = self.room.wait(held, asked, min(left_s, self._refresh_s(asked)))
+            self.room.wait(held, asked, min(left_s, self._refresh_s(asked)))
             if held.leads:
-                answers = self._lead(held)
+                self._lead(held)
             slept = True
-            if not all(task.id in answers and is_final(answers[task.id]) for task in asked):
-                self.room.expect(held, asked)
-                submitted = self._inner.submit(asked)
-                answers = {task.id: one for task, one in zip(asked, submitted, strict=True)}
-            for place in pending:
-                outcomes[place] = answers[tasks[place].id]
+            self.room.expect(held, asked)
+            for place, outcome in zip(pending, self._inner.submit(asked), strict=True):
+                outcomes[place] = outcome
             waited = self._keeps(held, [outcomes[place] for place in pending])
             pending = [place for place in pending if not is_final(outcomes[place])]
         if pending and slept:  # as they are by now
@@ -78,21 +76,15 @@ class LongPoll:
                 outcomes[place] = outcome
         return Submitted(outcomes, waited)
 
-    def _lead(self, leader: Held) -> Mapping[str, Outcome]:
-        """Fetches the answers of all that are ready; returns the leader's."""
-        asked = {held: list(held.tasks) for held in {leader, *self.room.ready()}}
-        tasks = {task.id: task for each in asked.values() for task in each}
+    def _lead(self, leader: Held) -> None:
+        """Fetches the answers of all that are ready, so that they are known, and wakes these."""
+        ready = {leader, *self.room.ready()}
+        tasks = {task.id: task for held in ready for task in held.tasks}
         try:
-            outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
+            self._inner.submit(list(tasks.values()))
         except Exception as error:  # each submits by itself, and meets it there
             log.debug("the answers of held requests cannot be fetched: %r", error)
-            outcomes = {}
-        for held, each in asked.items():
-            if held is not leader:
-                answers = {task.id: outcomes[task.id] for task in each} if outcomes else {}
-                self.room.answer(held, answers)
-        self.room.hand_over(leader)
-        return outcomes
+        self.room.wake(ready - {leader}, leader)
 
     def _keeps(self, held: Held, outcomes: Sequence[Outcome]) -> bool:
         """Whether there is room for finished answers, which may have to wait for others of their

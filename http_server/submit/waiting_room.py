@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from http_server.submit.chain import Outcome, ParsedTask
+from http_server.submit.chain import ParsedTask
 from http_server.submit.completions import News
 
 TASKS_PER_PLACE = 25
@@ -27,15 +27,13 @@ def places(tasks: int, size_bytes: int) -> int:
 class Held:
     """One held request."""
 
-    __slots__ = ("answers", "leads", "places", "sleeps", "tasks", "unheard", "wake")
+    __slots__ = ("leads", "places", "sleeps", "tasks", "unheard", "wake")
 
     def __init__(self) -> None:
         self.places = 0
         self.tasks: Sequence[ParsedTask] = ()
         self.unheard: set[str] = set()
         """The ids among `tasks` of which there was no news yet."""
-        self.answers: Mapping[str, Outcome] = {}
-        """What was fetched for it since it looked, by id."""
         self.sleeps = False
         self.leads = False
         """It is to fetch the answers of all that are ready."""
@@ -103,23 +101,20 @@ class WaitingRoom:
             for task_id in held.unheard:
                 self._by_id.setdefault(task_id, set()).add(held)
 
-    def wait(
-        self, held: Held, tasks: Sequence[ParsedTask], timeout_s: float
-    ) -> Mapping[str, Outcome]:
-        """Sleeps until the answers to `tasks`, what is left of those expected, were fetched, until
-        `held` leads, or until there is another reason to look again; returns what was fetched."""
+    def wait(self, held: Held, tasks: Sequence[ParsedTask], timeout_s: float) -> None:
+        """Sleeps until there is a reason to submit `tasks`, what is left of those expected, again:
+        their answers were fetched, or `held` is to fetch them since it leads, or news was lost."""
         ids = {task.id for task in tasks}
         with self._lock:
             held.tasks, held.sleeps = tasks, not self.draining
             self._unexpect(held, [task_id for task_id in held.unheard if task_id not in ids])
-            if not (held.unheard or held.answers):
+            if not held.unheard:
                 self._announce([held])
         if held.sleeps:
             held.wake.wait(timeout_s)
         with self._lock:
-            answers, held.answers, held.sleeps = held.answers, {}, False
+            held.sleeps = False
             held.wake.clear()
-            return answers
 
     def ready(self) -> list[Held]:
         """Whose answers the one that leads is to fetch; itself may be among them."""
@@ -127,16 +122,12 @@ class WaitingRoom:
             ready, self._ready = self._ready, []
             return ready
 
-    def answer(self, held: Held, answers: Mapping[str, Outcome]) -> None:
-        """Wakes `held`, whose answers these are; none where they could not be fetched."""
+    def wake(self, ready: Iterable[Held], leader: Held) -> None:
+        """The answers of `ready` were fetched; somebody else leads, if others are ready by now."""
         with self._lock:
-            held.answers = answers
-            held.wake.set()
-
-    def hand_over(self, held: Held) -> None:
-        """`held` has led; somebody else does, if others are ready."""
-        with self._lock:
-            held.leads = self._led = False
+            for held in ready:
+                held.wake.set()
+            leader.leads = self._led = False
             self._announce([])
 
     def _hear(self, ids: Iterable[str]) -> None:
