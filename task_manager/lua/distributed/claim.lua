@@ -123,7 +123,7 @@ local function take(type, found, most)
       is_alone = is_suspect
       gone[#gone + 1] = id
       taken = taken + 1
-      task.kept_until_ms = expires_ms
+      task.kept_until_ms = whole(expires_ms)
       task.submitted_ms = submitted
       task.attempts = tostring(attempts + 1)
       task.turn = by_turn and (places[i] or submitted * 1000)

@@ -25,7 +25,7 @@ local function still_running(id, kept_until_ms)
     return nil
   end
   if tonumber(task.kept_until_ms) < kept_until_ms then
-    task.kept_until_ms = kept_until_ms
+    task.kept_until_ms = whole(kept_until_ms)
     record = running_record(task)
     redis.call('HSET', running, id, record)
   end

@@ -15,12 +15,19 @@ local function read_running(record)
   }
 end
 
--- The record that says so. Servers may write scores as 1e+15, so those are written anew.
+-- When the task was submitted and began, and its attempts, as result records have them.
+local function read_times(record)
+  return record:match('^%S+ %d+ (%d+ %d+) (%d+)')
+end
+
+-- An instant as records have it: a score, which servers may write as 1e+15, or a number.
+local function whole(instant) return ('%.0f'):format(instant) end
+
+-- The record that says so.
 local function running_record(task)
-  local kept_until = ('%.0f'):format(task.kept_until_ms)
-  local began = ' ' .. task.submitted_ms .. ' ' .. task.started_ms .. ' '
-  local record = task.owner .. ' ' .. kept_until .. began .. task.attempts
-  return task.turn and ('%s %.0f'):format(record, task.turn) or record
+  local kept_until = ' ' .. task.kept_until_ms .. ' '
+  local record = task.owner .. kept_until .. task.submitted_ms .. ' ' .. task.started_ms .. ' ' .. task.attempts
+  return task.turn and record .. ' ' .. whole(task.turn) or record
 end
 
 -- Whether the record says that `holder` holds the task.

@@ -2,6 +2,7 @@
 local function flag(text) return text == '1' end
 
 local function column(slots, first, size, made)
+  if size <= 1000 and not made then return { unpack(slots, first + 1, first + size) } end
   local list = {}
   for i = 1, size do
     local slot = slots[first + i]

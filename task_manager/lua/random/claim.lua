@@ -90,7 +90,7 @@ while #reply < picks * 4 and (tries < most_tries or #reply == 0 and own > 0 and 
     call('DEL', key)
     local second = expiry_second(left_ms)
     if epoch == from.epoch then from.gone[second] = (from.gone[second] or 0) + 1 end
-    task.kept_until_ms = second * 1000
+    task.kept_until_ms = second .. '000'
     task.submitted_ms = submitted
     task.attempts = tostring(attempts + 1)
     begin(from, key, task, record:sub(at))

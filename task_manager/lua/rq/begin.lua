@@ -12,6 +12,7 @@
 local task = take_waiting(1)
 if not task then return false end
 task.owner = owner
+task.kept_until_ms = whole(task.kept_until_ms)
 task.started_ms = now_ms
 task.attempts = task.attempts + 1
 redis.call('HSET', running, ids[1], running_record(task))

@@ -14,18 +14,21 @@ local KEEP_CANCELLED_MS = 60000 -- for the owner's supervisor to hear of it
 local id = ids[1]
 if redis.call('EXISTS', results[1]) == 1 then return 'terminal' end
 local held = redis.call('HGET', running, id)
-local task
+local times, attempts
 if held then
-  task = read_running(held)
+  local task = read_running(held)
+  times, attempts = read_times(held)
   redis.call('HDEL', running, id)
   redis.call('HDEL', progress, id)
   if task then redis.call('HSET', cancelled, id, task.owner) end
   redis.call('PEXPIRE', cancelled, KEEP_CANCELLED_MS)
 else
-  task = take_waiting(1)
+  local task = take_waiting(1)
   if not task then return false end
+  times = (task.submitted_ms or 0) .. ' 0'
+  attempts = task.attempts
 end
-local record = result_record('cancelled', task or {}, failure_ttl_ms, '')
+local record = result_record('cancelled', times, attempts, failure_ttl_ms, '')
 redis.call('SET', results[1], record, 'PX', failure_ttl_ms)
 redis.call('PUBLISH', channel, id)
 return record

@@ -21,8 +21,9 @@ for i, id in ipairs(ids) do
   local is_mine = is_held_by(held[i], owner)
   if is_mine then ended[#ended + 1] = id end
   if is_mine or states[i] == 'done' then
-    local task = is_mine and read_running(held[i]) or {}
-    local record = result_record(states[i], task, ttls_ms[i], bodies[i])
+    local times, attempts
+    if is_mine then times, attempts = read_times(held[i]) end
+    local record = result_record(states[i], times, attempts, ttls_ms[i], bodies[i])
     if call('SET', results[i], record, 'PX', ttls_ms[i], 'NX') then
       kept[#kept + 1] = id
       if not is_mine then -- whoever holds or may claim it by now is to leave it

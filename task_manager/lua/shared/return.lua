@@ -19,8 +19,9 @@
 -- include store
 local ended = 0
 
-local function fail(i, task)
-  local record = result_record('failed', task, failure_ttl_ms, failure)
+local function fail(i, held)
+  local times, attempts = read_times(held)
+  local record = result_record('failed', times, attempts, failure_ttl_ms, failure)
   if redis.call('SET', results[i], record, 'PX', failure_ttl_ms, 'NX') then
     redis.call('PUBLISH', channel, ids[i])
   end
@@ -44,7 +45,7 @@ for i, id in ipairs(ids) do
     redis.call('HDEL', progress, id)
     local task = read_running(held)
     if task and is_counted[i] and tonumber(task.attempts) >= max_attempts then
-      fail(i, task)
+      fail(i, held)
     elseif task and tonumber(task.kept_until_ms) > now_ms and input and redis.call('EXISTS', results[i]) == 0 then
       wait_again(i, task, input)
     end
