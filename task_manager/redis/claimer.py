@@ -179,7 +179,7 @@ class RedisClaimer(Queues, TaskClaimer):
             for start in range(0, len(ids), RETURNED_AT_ONCE):
                 part = ids[start : start + RETURNED_AT_ONCE]
                 counts = [counted is None or each in counted for each in part]
-                calls.append(self._call("return", name, owner=owner, ids=part, is_counted=counts))
+                calls.append(self._call("requeue", name, owner=owner, ids=part, is_counted=counts))
         return sum(self._run(calls)) if calls else 0
 
 

@@ -26,7 +26,7 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         manager._call("cancel", NAME, ids=["id"]),
         *manager._load_calls([NAME]),
         manager._claim_call("owner", [NAME], 1, 0, suspects=True),
-        manager._call("return", NAME, owner="owner", ids=["id"], is_counted=[True]),
+        manager._call("requeue", NAME, owner="owner", ids=["id"], is_counted=[True]),
         manager._call("forget", NAME, ids=["id"]),
         manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)]),
         manager._renew_call(NAME, ["owner"], 1),

@@ -13,7 +13,7 @@ from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from tests.worker.test_claim_loop import Controlled, Process, Start, kind, manager, start
 from worker.status_board import StatusBoard, make_board_file
-from worker.supervisor.supervisor import BUSY_S, Slot, choose_who_takes_suspects
+from worker.supervisor.suspects import BUSY_S, Slot, choose_who_takes_suspects
 from worker.supervisor.unresponsive import SILENT_S, Silence
 
 __all__ = ["kind", "manager", "start"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
@@ -16,58 +15,16 @@ from worker.supervisor.child import EXIT_BROKEN, Child
 from worker.supervisor.leases import Leases
 from worker.supervisor.own_process import EXIT_NOT_LOADED, Why, describe_exit
 from worker.supervisor.recovery import Recoveries, Recovery
-from worker.supervisor.supervision import Place, Supervision
+from worker.supervisor.supervision import Supervision
+from worker.supervisor.suspects import Slot, choose_who_takes_suspects
 from worker.supervisor.unresponsive import Silence
 from worker.supervisor.watchdog import Watchdog, time_limit_s
 
 log = logging.getLogger(__name__)
 
-BUSY_S = 1.0
-"""A process whose batch runs for longer leaves suspects to another one."""
-
-
-class Slot(Place[Child]):
-    """The place of one worker process, whoever fills it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.died_running = False
-        """Whether the last process here died while it ran a batch."""
-        self.died_of_suspect = False
-        """Whether it died while it ran a task that was retried alone, or prepared one."""
-
-    @property
-    def is_risky(self) -> bool:
-        """Whether a suspect runs here, or a process starts because the last one died of one.
-
-        After the first death of a task the other processes are ready for it; who waited for the
-        dead one's successor would wait for as long as a process takes to start.
-        """
-        if self.child is None or not self.child.serving:
-            return self.died_of_suspect
-        run = self.child.board.read()
-        return run is not None and run.alone
-
-    @property
-    def is_free(self) -> bool:
-        """Whether its process is there, and has not been busy with one batch for long."""
-        if self.child is None or not self.child.serving:
-            return False
-        run = self.child.board.read()
-        return run is None or run.running_for_s() < BUSY_S
-
 
 def _ids(run: Run | None) -> frozenset[str]:
     return run.ids if run is not None else frozenset()
-
-
-def choose_who_takes_suspects(slots: Sequence[Slot]) -> None:
-    """Half of the processes at most, so that the others can serve whoever is innocent."""
-    most = max(1, len(slots) // 2)
-    ranked = sorted(slots, key=lambda slot: (not slot.is_risky, not slot.is_free))
-    children = [slot.child for slot in ranked if slot.child is not None]
-    for place, child in enumerate(children):
-        child.board.takes_suspects = place < most
 
 
 class Supervisor(Supervision[Child, Slot]):
