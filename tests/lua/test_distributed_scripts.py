@@ -166,7 +166,7 @@ def test_claim_takes_retries_first_and_alone(run: RunScript, client: redis.Redis
     assert sorted(claim(run, limit=3)[::4]) == [b"a", b"c"]
 
 
-def test_return_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis) -> None:
+def test_requeue_gives_back_or_fails_or_drops(run: RunScript, client: redis.Redis) -> None:
     """Uncounted: as new. Counted: to be alone. At max attempts: failed. Expired: dropped."""
     submit(run, "a", "b", "c", "d")
     register(client)

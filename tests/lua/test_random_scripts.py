@@ -181,7 +181,7 @@ def test_claim_of_an_empty_queue_clears_wake(run: RunScript, client: redis.Redis
     assert client.exists("wake") == 0
 
 
-def test_return_gives_back_or_fails_or_drops(
+def test_requeue_gives_back_or_fails_or_drops(
     run: RunScript, client: redis.Redis, inputs: redis.Redis
 ) -> None:
     """Uncounted: as new. Counted: to be alone. At max attempts: failed. Expired: dropped."""
