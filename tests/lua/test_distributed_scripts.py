@@ -56,7 +56,7 @@ def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts:
     """Runs distributed/return for (id, counted) pairs."""
     counted = [bool(each) for _, each in marks]
     given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts}
-    ended: int = run("distributed/return", **given, is_counted=counted)
+    ended: int = run("distributed/requeue", **given, is_counted=counted)
     return ended
 
 

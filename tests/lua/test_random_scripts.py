@@ -62,7 +62,7 @@ def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts:
     """Runs random/return for (id, counted) pairs."""
     counted = [bool(each) for _, each in marks]
     given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts}
-    ended: int = run("random/return", **given, is_counted=counted)
+    ended: int = run("random/requeue", **given, is_counted=counted)
     return ended
 
 
