@@ -33,11 +33,15 @@ _RETURNS = re.compile(r"^-- returns +(\w+): ", re.MULTILINE)
 
 _TEXTS = ("hash", "list", "string", "zset")
 _NUMBERS = ("count", "int", "ms")
-_MADE_IN_LUA = {**dict.fromkeys(_TEXTS), **dict.fromkeys(_NUMBERS, "tonumber"), "flag": "flag"}
-"""What makes a slot of the string that Redis passes."""
+_MADE_IN_LUA = {
+    **dict.fromkeys((*_TEXTS, "digits")),
+    **dict.fromkeys(_NUMBERS, "tonumber"),
+    "flag": "flag",
+}
+"""What makes a slot of the string that Redis passes; `digits` are a number that is passed on."""
 _IN_PYTHON: Mapping[str, frozenset[type]] = {
     **dict.fromkeys(_TEXTS, frozenset([str, bytes])),
-    **dict.fromkeys(_NUMBERS, frozenset([int])),
+    **dict.fromkeys((*_NUMBERS, "digits"), frozenset([int])),
     "flag": frozenset([bool]),
 }
 _REPLIES: Mapping[str, type] = {"list": list, "int": int, "any": object}

@@ -125,7 +125,7 @@ local function take(type, found, most)
       taken = taken + 1
       task.kept_until_ms = whole(expires_ms)
       task.submitted_ms = submitted
-      task.attempts = tostring(attempts + 1)
+      task.attempts = is_suspect and tostring(attempts + 1) or '1'
       task.turn = by_turn and (places[i] or submitted * 1000)
       begin(type, id, task, input)
     elseif is_suspect then

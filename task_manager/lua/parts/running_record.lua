@@ -20,17 +20,28 @@ local function read_times(record)
   return record:match('^%S+ %d+ (%d+ %d+) (%d+)')
 end
 
+local wholes = {} -- luacheck: ignore 211, by instant: many tasks of one call have the same
 -- An instant as records have it: a score, which servers may write as 1e+15, or a number.
-local function whole(instant) return ('%.0f'):format(instant) end
+local function whole(instant)
+  local text = wholes[instant]
+  if not text then
+    text = ('%.0f'):format(instant)
+    wholes[instant] = text
+  end
+  return text
+end
 
 -- The record that says so.
 local function running_record(task)
-  local kept_until = ' ' .. task.kept_until_ms .. ' '
-  local record = task.owner .. kept_until .. task.submitted_ms .. ' ' .. task.started_ms .. ' ' .. task.attempts
-  return task.turn and record .. ' ' .. whole(task.turn) or record
+  local times = task.kept_until_ms .. ' ' .. task.submitted_ms .. ' ' .. task.started_ms
+  if not task.turn then return task.owner .. ' ' .. times .. ' ' .. task.attempts end
+  return task.owner .. ' ' .. times .. ' ' .. task.attempts .. ' ' .. whole(task.turn)
 end
 
--- Whether the record says that `holder` holds the task.
-local function is_held_by(record, holder)
-  return record and record:sub(1, #holder + 1) == holder .. ' '
+-- What the records of tasks begin with that `holder` holds.
+local function held_prefix(holder) return holder .. ' ' end
+
+-- Whether the record says that the holder with this `prefix` holds the task.
+local function is_held(record, prefix)
+  return record and record:sub(1, #prefix) == prefix
 end

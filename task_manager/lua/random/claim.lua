@@ -90,9 +90,9 @@ while #reply < picks * 4 and (tries < most_tries or #reply == 0 and own > 0 and 
     call('DEL', key)
     local second = expiry_second(left_ms)
     if epoch == from.epoch then from.gone[second] = (from.gone[second] or 0) + 1 end
-    task.kept_until_ms = second .. '000'
+    task.kept_until_ms = whole(second * 1000)
     task.submitted_ms = submitted
-    task.attempts = tostring(attempts + 1)
+    task.attempts = is_suspect and tostring(attempts + 1) or '1'
     begin(from, key, task, record:sub(at))
     if is_suspect then break end
   elseif left_ms > 0 and is_suspect and (from or is_listed) and not is_of_others then

@@ -7,18 +7,19 @@
 -- ARGV  channel     string  of finished tasks
 -- ARGV  ids[]       string
 -- ARGV  states[]    string  "done" | "failed"
--- ARGV  ttls_ms[]   ms
+-- ARGV  ttls_ms[]   digits
 -- ARGV  bodies[]    string  JSON
 -- returns  list: ids of late results that were kept: their claims had been lost, they may wait again
 -- include running_record
 -- include result_record
 local call = redis.call
 local held = call('HMGET', running, unpack(ids))
+local mine = held_prefix(owner)
 local late = {}
 local kept = {}
 local ended = {}
 for i, id in ipairs(ids) do
-  local is_mine = is_held_by(held[i], owner)
+  local is_mine = is_held(held[i], mine)
   if is_mine then ended[#ended + 1] = id end
   if is_mine or states[i] == 'done' then
     local times, attempts

@@ -9,7 +9,7 @@
 -- include running_record
 local shown = 0
 for i, id in ipairs(ids) do
-  if is_held_by(redis.call('HGET', running, id), owner) then
+  if is_held(redis.call('HGET', running, id), held_prefix(owner)) then
     redis.call('HSET', progress, id, reports[i])
     shown = shown + 1
   end

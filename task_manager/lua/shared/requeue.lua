@@ -39,7 +39,7 @@ for i, id in ipairs(ids) do
   local held = redis.call('HGET', running, id)
   local input = redis.call('HGET', claims, id)
   redis.call('HDEL', claims, id)
-  if is_held_by(held, owner) then
+  if is_held(held, held_prefix(owner)) then
     ended = ended + 1
     redis.call('HDEL', running, id)
     redis.call('HDEL', progress, id)
