@@ -20,7 +20,8 @@ local function read_times(record)
   return record:match('^%S+ %d+ (%d+ %d+) (%d+)')
 end
 
-local wholes = {} -- luacheck: ignore 211, by instant: many tasks of one call have the same
+-- By instant: many tasks of one call have the same.
+local wholes = {} -- luacheck: ignore 211
 -- An instant as records have it: a score, which servers may write as 1e+15, or a number.
 local function whole(instant)
   local text = wholes[instant]
