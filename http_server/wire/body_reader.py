@@ -57,7 +57,8 @@ class BodyReader:
 
     def __init__(self, settings: Settings) -> None:
         self._most_bytes, self._timeout_s = settings.max_body_bytes, settings.body_timeout_s
-        self._read_bytes = 0
+        self._read_bytes = 0  # of large bodies, since memory was given back
+        self._given_back_s, self._more_to_give = 0.0, False
         self._readings: dict[int, _Reading] = {}  # by thread; in the order in which they began
 
     def read(self, environ: WSGIEnvironment) -> bytes:
@@ -97,16 +98,24 @@ class BodyReader:
                 _end(reading, too_slow(self._timeout_s), flush_s)
         self._make_room(now_s)
 
+    def give_back_once(self, now_s: float) -> None:
+        """Gives memory back after many large bodies, and once more later: the last of them were in
+        use meanwhile."""
+        if now_s - self._given_back_s > _TRIM_S and (
+            self._more_to_give or self._read_bytes > _TRIM_AFTER_BYTES
+        ):
+            self._given_back_s, self._more_to_give = now_s, self._read_bytes > 0
+            self._read_bytes = 0
+            give_back()
+
     def _run(self) -> None:
-        trimmed_s = looked_s = 0.0
+        looked_s = 0.0
         port = None
         while True:
             time.sleep(_WATCH_S)
             now_s = time.monotonic()
             self.watch_once(now_s)
-            if self._read_bytes > _TRIM_AFTER_BYTES and now_s - trimmed_s > _TRIM_S:
-                self._read_bytes, trimmed_s = 0, now_s
-                give_back()
+            self.give_back_once(now_s)
             if sockets.are_shown() and now_s - looked_s > _LOOK_S:
                 if port is None:
                     port = sockets.listening_port()
