@@ -60,14 +60,18 @@ class Loop:
         self._began_s = time.perf_counter()
 
     def one_by_one(self, ask: Ask) -> Client:
-        """A client that asks for one number after the other."""
-        while (asked_s := self._now_s()) < self._seconds:
+        """A client that asks for one number after the other, for one at least."""
+        asked_s = self._now_s()
+        while True:
             yield from ask(next(self._numbers))
             self._add(asked_s)
+            if (asked_s := self._now_s()) >= self._seconds:
+                return
 
     def in_sets(self, request: Callable[[int], bytes]) -> Client:
         """A client that asks as the seed's does: for a set in turn, until all of it is done."""
-        while self._now_s() < self._seconds:
+        is_over = False
+        while not is_over:
             asked_s: dict[int, float] = {}
             waiting = set(numbers := list(islice(self._numbers, SET_SIZE)))
             while waiting:
@@ -80,6 +84,7 @@ class Loop:
                     if is_done(answer) and number in waiting:
                         waiting.remove(number)
                         self._add(asked_s[number])
+            is_over = self._now_s() >= self._seconds
 
     def _add(self, asked_s: float) -> None:
         self.answered.append(Answered(asked_s, self._now_s()))

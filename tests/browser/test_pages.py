@@ -217,7 +217,10 @@ def test_the_reference_can_be_tried(chromium: Chromium, server: ServerProcess, h
     page.wait_for(OPERATION)
     page.run(f"window.shown = {OPERATION}; shown.querySelector('.opblock-summary-control').click()")
     page.wait_for("shown.querySelector('.execute')")
-    page.run("shown.querySelector('.execute').click()")
+    # A click that comes before the page has filled in the example does nothing.
+    page.wait_for(
+        "shown.querySelector('.curl-command') || (shown.querySelector('.execute').click(), false)"
+    )
     page.wait_for("shown.querySelector('.live-responses-table .response-col_status')")
     told = page.run("shown.querySelector('.live-responses-table .highlight-code').innerText")
     found = json.loads(told[told.index("{") : told.rindex("}") + 1])
