@@ -16,10 +16,10 @@ import requests
 def ask(url: str, endpoint: str, question: dict[str, Any]) -> dict[str, Any]:
     """The answer, polled until it is done."""
     while True:
-        answer: dict[str, Any] = requests.post(
-            f"{url}/{endpoint}", json=question, timeout=30
-        ).json()
-        if answer["done"]:
+        reply = requests.post(f"{url}/{endpoint}", json=question, timeout=30)
+        reply.raise_for_status()
+        if reply.status_code == 200:  # 202: not done yet
+            answer: dict[str, Any] = reply.json()
             return answer
         time.sleep(0.1)
 

@@ -6,7 +6,6 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from doneyet.client import Client
@@ -75,12 +74,7 @@ class SystemInProcess:
             self._running = running.pop_all()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._running.close()
 
 

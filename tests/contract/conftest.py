@@ -45,6 +45,9 @@ QUEUE_MODES: dict[str, HarnessMaker] = {
     "synchronous": lambda _url, limits: SynchronousHarness(limits, answer),
 }
 
+WAITING_MODES = [name for name in QUEUE_MODES if name != "synchronous"]
+"""Those in which a task may wait between two calls; see `test_who_answers_at_once`."""
+
 MakeHarness = Callable[..., Harness]
 
 

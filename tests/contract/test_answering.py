@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -29,13 +29,19 @@ TYPES = [ONE, OTHER]
 
 
 @pytest.fixture(params=["random", "distributed", "ordered"])
-def make_harness(request: pytest.FixtureRequest, redis_url: str) -> Any:
-    """Makes harnesses of one queue mode whose manager has both halves."""
+def queue_mode(request: pytest.FixtureRequest) -> str:
+    """The name of a queue mode whose manager has both halves."""
+    return cast("str", request.param)
+
+
+@pytest.fixture
+def make_harness(queue_mode: str, redis_url: str) -> Any:
+    """Makes harnesses of one queue mode."""
     made: list[RedisHarness] = []
 
     def make(**limits: Any) -> RedisHarness:
         both = {name: replace(TypeLimits(), **limits) for name in TYPES}
-        made.append(RedisHarness(redis_url, both, request.param))
+        made.append(RedisHarness(redis_url, both, queue_mode))
         assert made[-1].manager.promises.claims
         return made[-1]
 
@@ -177,15 +183,18 @@ def test_unregistered_owner_claims_nothing(harness: RedisHarness) -> None:
     assert state(harness, 7) is State.WAITING
 
 
-def needs_random_picks(harness: RedisHarness) -> None:
-    """Skips where who comes first is served first."""
-    if harness.manager.promises.ordered:
-        pytest.skip("promises.ordered: picks are not random")
+where_picks_are_random = pytest.mark.parametrize("queue_mode", ["random", "distributed"])
+"""In ordered, who comes first is served first (tests/task_manager/test_ordered.py)."""
 
 
+def test_whose_picks_are_random(harness: RedisHarness, queue_mode: str) -> None:
+    """Every mode that is not tried for that promises an order."""
+    assert harness.manager.promises.ordered == (queue_mode == "ordered")
+
+
+@where_picks_are_random
 def test_picks_are_random(harness: RedisHarness) -> None:
     """Who arrives first is not served first: a late small client is not behind a big early one."""
-    needs_random_picks(harness)
     harness.manager.submit([task(n) for n in range(500)])
     harness.manager.submit([task(n) for n in range(1000, 1100)])
     picked = harness.manager.claim("a", TYPES, limit=300)
@@ -193,10 +202,10 @@ def test_picks_are_random(harness: RedisHarness) -> None:
     assert late > 15  # 50 expected of 300; in order of arrival there would be none
 
 
+@where_picks_are_random
 def test_picks_from_a_long_queue_are_spread(make_harness: MakeHarness) -> None:
     """A claim of a few hundred reaches all parts of a queue of thousands, and each task once."""
     harness = make_harness(max_load=10_000)
-    needs_random_picks(harness)
     harness.manager.renew({"a": TYPES}, lease_s=10)
     harness.manager.submit([task(n) for n in range(4000)])
     harness.manager.submit([task(n) for n in range(10_000, 10_400)])

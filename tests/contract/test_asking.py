@@ -10,16 +10,15 @@ import pytest
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import Promises, State, Status
+from tests.contract.conftest import WAITING_MODES
 from tests.contract.harness import ONE, OTHER, Harness, answer, only, task
 from tests.helpers import wait_until
 
 MakeHarness = Callable[..., Harness]
 
 
-def needs_waiting(harness: Harness) -> None:
-    """Skips where a submit returns only when the task is terminal, so that nothing ever waits."""
-    if harness.manager.promises.answers_at_once:
-        pytest.skip("promises.answers_at_once: nothing waits between two calls")
+where_tasks_wait = pytest.mark.parametrize("queue_mode", WAITING_MODES)
+"""For what there is to promise only while a task waits."""
 
 
 def ask_until_done(harness: Harness, n: int) -> Status:
@@ -41,9 +40,9 @@ def test_declares_what_it_promises(harness: Harness) -> None:
     assert isinstance(harness.manager.promises, Promises)
 
 
+@where_tasks_wait
 def test_new_task_waits(harness: Harness) -> None:
     """The first asking makes a task wait, and it counts in its type's load."""
-    needs_waiting(harness)
     status = only(harness.manager.submit([task(7)]))
     assert (status.state, status.load, status.body) == (State.WAITING, 1, None)
     assert (status.id, status.type) == (task(7).id, ONE)
@@ -55,18 +54,18 @@ def test_asking_again_answers_when_done(harness: Harness) -> None:
     assert (status.state, status.body, status.load) == (State.DONE, answer(7), 0)
 
 
+@where_tasks_wait
 def test_asking_twice_runs_once(harness: Harness) -> None:
     """Submitting never makes a duplicate."""
-    needs_waiting(harness)
     for _ in range(3):
         assert only(harness.manager.submit([task(7)])).load == 1
     assert harness.work_once() == [7]
     assert harness.work_once() == []
 
 
+@where_tasks_wait
 def test_same_task_twice_in_one_submit(harness: Harness) -> None:
     """Equal inputs in one submit are one task."""
-    needs_waiting(harness)
     statuses = harness.manager.submit([task(7), task(8), task(7)])
     assert [status.state for status in statuses if isinstance(status, Status)] == ["waiting"] * 3
     assert sorted(harness.work_once() + harness.work_once()) == [7, 8]
@@ -89,6 +88,11 @@ def test_answers_come_in_the_order_of_the_tasks(harness: Harness) -> None:
     assert statuses[1].body == answer(3) if isinstance(statuses[1], Status) else False
 
 
+def test_who_answers_at_once(harness: Harness, queue_mode: str) -> None:
+    """Every mode that is not tried with waiting tasks promises that none waits."""
+    assert harness.manager.promises.answers_at_once == (queue_mode not in WAITING_MODES)
+
+
 def test_empty_submit(harness: Harness) -> None:
     """No tasks, no answers, no error."""
     assert harness.manager.submit([]) == []
@@ -108,20 +112,20 @@ def test_thousand_at_once(harness: Harness) -> None:
     wait_until(all_done, description="a thousand tasks are done", timeout_s=40)
 
 
+@where_tasks_wait
 def test_abandoned_task_never_runs(make_harness: MakeHarness) -> None:
     """A task that nobody asks about within its input ttl expires: unknown, not run, not counted."""
     harness = make_harness(input_ttl_s=1.0)
-    needs_waiting(harness)
     harness.manager.submit([task(n) for n in range(20)])
     wait_until(lambda: harness.manager.load([ONE])[0].waiting == 0, description="all tasks expired")
     assert harness.manager.status(ONE, task(7).id) is None
     assert harness.work_once() == []
 
 
+@where_tasks_wait
 def test_submitting_keeps_a_task_alive(make_harness: MakeHarness) -> None:
     """A task that is asked about stays past its first input ttl, and then runs."""
     harness = make_harness(input_ttl_s=1.0)
-    needs_waiting(harness)
     submitted_at = time.monotonic()
     harness.manager.submit([task(7)])
     first = harness.manager.status(ONE, task(7).id)
@@ -138,10 +142,10 @@ def test_submitting_keeps_a_task_alive(make_harness: MakeHarness) -> None:
     assert harness.work_once() == [7]
 
 
+@where_tasks_wait
 def test_new_tasks_are_refused_at_max_load(make_harness: MakeHarness) -> None:
     """At max_load a new task is refused, while tasks that are there are still answered."""
     harness = make_harness(max_load=2)
-    needs_waiting(harness)
     first = harness.manager.submit([task(1), task(2), task(3), task(1, OTHER)])
     assert [isinstance(item, OverloadedError) for item in first] == [False, False, True, False]
     assert only(harness.manager.submit([task(2)])).state is State.WAITING
@@ -157,9 +161,9 @@ def test_discard_runs_again(harness: Harness) -> None:
     assert harness.runs == [7, 7]
 
 
+@where_tasks_wait
 def test_discard_of_a_waiting_task_changes_nothing(harness: Harness) -> None:
     """There is no result to drop yet, so the task is simply kept alive."""
-    needs_waiting(harness)
     harness.manager.submit([task(7)])
     assert only(harness.manager.submit([task(7)], discard=True)).load == 1
     assert harness.work_once() == [7]
@@ -202,18 +206,18 @@ def test_status_tells_times_and_attempts(harness: Harness) -> None:
     assert status.expires_ms > status.finished_ms
 
 
+@where_tasks_wait
 def test_status_tells_the_input_of_a_waiting_task(harness: Harness) -> None:
     """Who knows only the id learns what was asked."""
-    needs_waiting(harness)
     harness.manager.submit([task(7)])
     status = harness.manager.status(ONE, task(7).id)
     assert status is not None
     assert status.input == task(7).input
 
 
+@where_tasks_wait
 def test_cancelled_task_never_runs(harness: Harness) -> None:
     """A waiting task that is cancelled is gone, and says so for a while."""
-    needs_waiting(harness)
     harness.manager.submit([task(7)])
     cancelled = harness.manager.cancel(ONE, task(7).id)
     assert cancelled is not None
@@ -224,9 +228,9 @@ def test_cancelled_task_never_runs(harness: Harness) -> None:
     assert seen.state is State.CANCELLED
 
 
+@where_tasks_wait
 def test_asking_after_a_cancel_starts_anew(harness: Harness) -> None:
     """Cancelling is no verdict on the input: who asks again gets an answer."""
-    needs_waiting(harness)
     harness.manager.submit([task(7)])
     harness.manager.cancel(ONE, task(7).id)
     assert ask_until_done(harness, 7).body == answer(7)
@@ -245,9 +249,9 @@ def test_cancelling_a_finished_task(harness: Harness) -> None:
     assert only(harness.manager.submit([task(7)])).state is State.DONE
 
 
+@where_tasks_wait
 def test_load_counts_each_type_for_itself(harness: Harness) -> None:
     """Tasks of one type do not show in the load of another."""
-    needs_waiting(harness)
     harness.manager.submit([task(1), task(2), task(3), task(1, OTHER)])
     loads = harness.manager.load([OTHER, ONE])
     assert [(load.type, load.waiting, load.running) for load in loads] == [
@@ -273,9 +277,9 @@ def test_watch_tells_of_finished_tasks(harness: Harness) -> None:
     watch.close()
 
 
+@where_tasks_wait
 def test_watch_tells_of_discarded_results(harness: Harness) -> None:
     """A watcher hears that an answer it may have kept holds no longer, and of a cancelled task."""
-    needs_waiting(harness)
     ask_until_done(harness, 7)
     heard: list[str] = []
     connected = threading.Event()
@@ -288,10 +292,10 @@ def test_watch_tells_of_discarded_results(harness: Harness) -> None:
     watch.close()
 
 
+@where_tasks_wait
 def test_concurrent_askers_make_one_task(make_harness: MakeHarness) -> None:
     """Many threads of two servers that ask the same at once make one task."""
     harness, second = make_harness(), make_harness()
-    needs_waiting(harness)
     threads = [
         threading.Thread(target=server.manager.submit, args=([task(7)],))
         for server in (harness, second) * 6

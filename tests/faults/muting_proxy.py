@@ -18,7 +18,6 @@ import contextlib
 import socket
 import threading
 import time
-from types import TracebackType
 from urllib.parse import urlsplit
 
 SUBSCRIBING, BLOCKING, ASKING = "subscribing", "blocking", "asking"
@@ -72,12 +71,7 @@ class MutingProxy:
     def __enter__(self) -> MutingProxy:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self) -> list[_Link]:

@@ -20,7 +20,6 @@ import re
 import select
 import socket
 import threading
-from types import TracebackType
 
 from tests.faults.muting_proxy import connect
 
@@ -104,12 +103,7 @@ class RefusingRedis:
     def __enter__(self) -> RefusingRedis:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def reply_to(self, command: str) -> bytes | None:

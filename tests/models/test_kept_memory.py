@@ -28,7 +28,10 @@ print(faults() - before)
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's habit")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"),
+    reason="mallopt is glibc's; elsewhere keep_freed_memory does nothing",
+)
 def test_no_page_is_asked_for_twice() -> None:
     """Ten batches of 32 MiB are 80,000 pages where they are given back each time."""
     given_back, kept = (

@@ -15,7 +15,6 @@ import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -81,7 +80,7 @@ class DriveServer:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()

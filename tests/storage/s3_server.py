@@ -16,7 +16,6 @@ import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
 from typing import Any
 
 import boto3
@@ -61,7 +60,7 @@ class S3Server:
         wait_until(self._listens, description="moto listens", timeout_s=START_TIMEOUT_S)
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.terminate()
         self._process.wait(10)
 
@@ -106,7 +105,7 @@ class FlakyProxy:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

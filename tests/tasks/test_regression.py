@@ -125,10 +125,6 @@ def test_data_that_cannot_be_fitted_are_refused(
 def test_many_predictions_in_one_request(system: System) -> None:
     """An array of inputs, as at any endpoint."""
     fit = ask(system, "fit", x=X, y=Y)
-    if system.worker is None:
-        pytest.skip(
-            "promises.answers_at_once: the client library polls, and here nothing is pending"
-        )
     with Client(system.url) as client:
         answers = client.map(
             "predict", [{"model": fit["fitted"], "x": [[n, 0]]} for n in range(50)]
@@ -142,8 +138,6 @@ def test_many_predictions_in_one_request(system: System) -> None:
 
 def test_the_example(system: System) -> None:
     """A person sees a curve near the true one."""
-    if system.worker is None:
-        pytest.skip("promises.answers_at_once: answers have no `done` to poll for")
     ran = subprocess.run(
         [sys.executable, ROOT / "examples" / "regression.py", system.url],
         capture_output=True,

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from doneyet.settings import Settings
@@ -94,12 +93,7 @@ class RunningWorker:
     def __enter__(self) -> RunningWorker:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         children = self.processes() if self.program.poll() is None else []
         if self.program.poll() is None:
             self.program.kill()

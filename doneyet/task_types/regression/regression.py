@@ -7,6 +7,7 @@ and settings, and kept as long as any answer.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -177,7 +178,7 @@ class Fit(TaskType):
         }
 
 
-class _WithModel(TaskType):
+class _WithModel(TaskType, ABC):
     """What needs a fitted regression."""
 
     echo = frozenset({"model"})
@@ -197,9 +198,9 @@ class _WithModel(TaskType):
                 answers.append(error)
         return answers
 
+    @abstractmethod
     def answer(self, item: Any, predicted: Any) -> Any:
         """The output, from what the regression says of `item.x`: (rows,) float64."""
-        raise NotImplementedError
 
     def _predicted(self, item: _PredictInput, context: RunContext) -> Any:
         fitted = self._fitted(item.model, context)

@@ -1,6 +1,4 @@
 -- Moves waiting tasks of some types to running, held by one owner: random ones, or those that came first.
--- KEYS  running[]  hash    id -> running record
--- KEYS  claims[]   hash    of this owner: id -> input
 -- KEYS  owners[]   zset    owner by the end of its lease, ms
 -- KEYS  waiting[]  zset    id by when it expires, ms
 -- KEYS  inputs[]   hash    id -> waiting record
@@ -10,19 +8,17 @@
 -- ARGV  owner      string
 -- ARGV  limit      count
 -- ARGV  leave      count   waiting tasks to leave to others
--- ARGV  keep_ms    ms      how long records of running tasks are kept without a renewal
 -- ARGV  by_turn    flag    the first of turns instead of random ones
 -- ARGV  suspects   flag    also those to be claimed alone
--- ARGV  queue[]    string  the types; the first is served first
+-- The first of the types is served first.
 -- returns  list: per claim: id, type, attempts, input; nothing when the owner is not registered
 -- include clock
--- include running_record
+-- include begin_running
 -- include waiting_record
 local MOST_PURGED = 1000
 local MOST_PASSED_OVER = 100 -- suspects that a claim without them passes over
 local NEIGHBOURS = 16
 local call = redis.call
-local reply = {} -- four for each claim
 if not call('ZSCORE', owners[1], owner) then return reply end
 
 -- Ids and when they expire, at random; of a long queue in runs of neighbours, evenly spaced from a
@@ -76,23 +72,6 @@ local function purge(type)
   remove(type, call('ZRANGEBYSCORE', waiting[type], '-inf', now_ms, 'LIMIT', 0, MOST_PURGED))
 end
 
--- What is to be set of the tasks that begin to run.
-local runs = {}
-local held = {}
-
-local function begin(type, id, task, input)
-  local n = #runs
-  runs[n + 1] = id
-  runs[n + 2] = running_record(task)
-  held[n + 1] = id
-  held[n + 2] = input
-  n = #reply
-  reply[n + 1] = id
-  reply[n + 2] = queue[type]
-  reply[n + 3] = task.attempts
-  reply[n + 4] = input
-end
-
 -- Keeps a suspect that is not claimed now on the list, which was lost.
 local function list_again(type, id, expires_ms)
   if call('EXISTS', retry[type]) == 1 then return end
@@ -111,8 +90,7 @@ local function take(type, found, most)
   local taken = 0
   local is_alone = false
   local task = { owner = owner, started_ms = tostring(now_ms) }
-  runs = {}
-  held = {}
+  local begun = { records = {}, inputs = {} }
   for i, id in ipairs(ids) do
     local expires_ms = tonumber(found[2 * i])
     local attempts, submitted, input = read_waiting(records[i] or '')
@@ -127,18 +105,13 @@ local function take(type, found, most)
       task.submitted_ms = submitted
       task.attempts = is_suspect and tostring(attempts + 1) or '1'
       task.turn = by_turn and (places[i] or submitted * 1000)
-      begin(type, id, task, input)
+      begin(type, begun, id, task, input)
     elseif is_suspect then
       list_again(type, id, expires_ms)
     end
   end
   remove(type, gone)
-  if #runs > 0 then
-    call('HSET', running[type], unpack(runs))
-    call('HSET', claims[type], unpack(held))
-    call('PEXPIRE', running[type], keep_ms)
-    call('PEXPIRE', claims[type], keep_ms)
-  end
+  store(type, begun)
   return is_alone
 end
 

@@ -1,8 +1,6 @@
 -- Moves random waiting tasks to running, held by one owner.
 -- KEYS  retry         list    ids of waiting tasks to be claimed alone, first
 -- KEYS  wake          list    a token for each idle worker to wake
--- KEYS  running[]     hash    id -> running record
--- KEYS  claims[]      hash    of this owner: id -> input
 -- KEYS  owners[]      zset    owner by the end of its lease, ms
 -- KEYS  counts[]      hash    counts of waiting tasks, as in random/counted
 -- ARGV  main_db       int     where the script begins
@@ -10,27 +8,24 @@
 -- ARGV  owner         string
 -- ARGV  limit         count
 -- ARGV  leave         count   waiting tasks to leave to others
--- ARGV  keep_ms       ms      how long records of running tasks are kept without a renewal
 -- ARGV  input_prefix  string  what the pool's keys begin with, before the id
 -- ARGV  suspects      flag    also those to be claimed alone
--- ARGV  queue[]       string  the types and versions
 -- returns  list: per claim: id, queue, attempts, input; nothing when the owner is not registered
 -- include clock
 -- include counted
 -- include pool_record
--- include running_record
+-- include begin_running
 local SPARE_TRIES = 16 -- for unknown types or versions
 local SPARE_TRIES_BESIDE_SUSPECTS = 64
 local MOST_TRIES = 1000 -- while nothing is found, though some of ours wait
 local call = redis.call
-local reply = {} -- four for each claim
 if not call('ZSCORE', owners[1], owner) then return reply end
 
 local queues = {}
 local own = 0 -- waiting tasks of ours, as counted
 for i, name in ipairs(queue) do
   local epoch, total = unpack(call('HMGET', counts[i], 'epoch', 'total'))
-  queues[name] = { place = i, epoch = epoch, runs = {}, held = {}, gone = {} }
+  queues[name] = { place = i, epoch = epoch, records = {}, inputs = {}, gone = {} }
   own = own + (tonumber(total or '') or 0)
 end
 
@@ -48,22 +43,6 @@ local function next_suspect()
     local first = call('GETRANGE', input_prefix .. id, 0, 0)
     if first ~= '' and first ~= '0' then return input_prefix .. id end -- else it is gone, or new
   end
-end
-
-local function begin(from, key, task, input)
-  local id = key:sub(#input_prefix + 1)
-  local runs = from.runs
-  local held = from.held
-  local n = #runs
-  runs[n + 1] = id
-  runs[n + 2] = running_record(task)
-  held[n + 1] = id
-  held[n + 2] = input
-  n = #reply
-  reply[n + 1] = id
-  reply[n + 2] = queue[from.place]
-  reply[n + 3] = task.attempts
-  reply[n + 4] = input
 end
 
 local task = { owner = owner, started_ms = tostring(now_ms) }
@@ -93,7 +72,7 @@ while #reply < picks * 4 and (tries < most_tries or #reply == 0 and own > 0 and 
     task.kept_until_ms = whole(second * 1000)
     task.submitted_ms = submitted
     task.attempts = is_suspect and tostring(attempts + 1) or '1'
-    begin(from, key, task, record:sub(at))
+    begin(from.place, from, key:sub(#input_prefix + 1), task, record:sub(at))
     if is_suspect then break end
   elseif left_ms > 0 and is_suspect and (from or is_listed) and not is_of_others then
     passed_over = key
@@ -109,12 +88,7 @@ if passed_over and (is_of_others or call('EXISTS', retry) == 0) then -- else the
   if call('PTTL', retry) < passed_over_ms then call('PEXPIRE', retry, passed_over_ms) end
 end
 for _, from in pairs(queues) do
-  if #from.runs > 0 then
-    call('HSET', running[from.place], unpack(from.runs))
-    call('HSET', claims[from.place], unpack(from.held))
-    call('PEXPIRE', running[from.place], keep_ms)
-    call('PEXPIRE', claims[from.place], keep_ms)
-    for second, by in pairs(from.gone) do count(counts[from.place], second, -by) end
-  end
+  store(from.place, from)
+  for second, by in pairs(from.gone) do count(counts[from.place], second, -by) end
 end
 return reply

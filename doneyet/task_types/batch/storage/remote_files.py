@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
 
 from doneyet.task_types.batch.storage.errors import ChangedError
 
 
-class RemoteFiles:
+class RemoteFiles(ABC):
     """Files of one kind of URL; subclassed per kind. A `path` is a URL without its `scheme://`.
 
     All methods raise what the libraries raise; `is_transient` and `reason` tell what it means.
@@ -26,25 +27,25 @@ class RemoteFiles:
         """
         self.file_system = self.connect()
 
+    @abstractmethod
     def connect(self) -> Any:
         """The fsspec file system, without caches."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_transient(self, error: Exception) -> bool:
         """Whether it is worth trying again."""
-        raise NotImplementedError
 
     def reason(self, error: Exception) -> str | None:
         """What `error` means and what to do about it; None where only it knows."""
         return None
 
+    @abstractmethod
     def check_writable(self, path: str) -> None:
         """Raises what writing would raise, without writing anything that could be seen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def put(self, source: Path, path: str) -> None:
         """Uploads `source`; the new content is there when all of it is."""
-        raise NotImplementedError
 
     def size(self, path: str) -> int | None:
         """Its size in bytes; None where there is no such file."""
