@@ -1,176 +1,30 @@
 """Whatever Redis says for a while, nothing ends, nothing is a bug, and then all is answered.
 
-One running system per queue mode meets every refusal in turn: system → muting proxy → refusing
-proxy → a real server. So each test begins with what the one before left behind.
+One running system per queue mode meets every refusal in turn. So each test begins with what the one
+before left behind.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import redis
 import requests
 
-from doneyet.local.embedded_redis import EmbeddedRedis
-from doneyet.local.managed_process import Part
-from doneyet.local.system import System
-from tests.conftest import keys_without_ttl
-from tests.faults.conftest import SETTINGS
 from tests.faults.fault_tasks import RUNS
-from tests.faults.muting_proxy import ASKING, BLOCKING, SUBSCRIBING, MutingProxy
-from tests.faults.refusing_redis import REFUSALS, RefusingRedis
-from tests.helpers import ceiling_s, wait_until
+from tests.faults.muting_proxy import ASKING, BLOCKING, SUBSCRIBING
+from tests.faults.refused_system import HARMLESS, NUMBERS, Log, Running
+from tests.faults.refusing_redis import REFUSALS
+from tests.helpers import wait_until
 
 QUEUE_MODES = ("random", "distributed", "ordered")
-HARMLESS = ("UNBLOCKED", "NOSCRIPT")
-"""Refusals that no client needs to notice."""
-NUMBERS = itertools.count(1)
-
-
-class Polling:
-    """A client that asks for eight new numbers again and again until all are answered."""
-
-    def __init__(self, url: str) -> None:
-        self.numbers = [next(NUMBERS) for _ in range(8)]
-        self.statuses: set[int] = set()
-        self.slowest_s = 0.0
-        self._url = url
-        self._give_up_s = time.monotonic() + 40
-        self._answers: list[Any] = []
-        self._thread = threading.Thread(target=self._poll)
-        self._thread.start()
-
-    def assert_answered(self) -> None:
-        """All came, each the right one; no reply was a bug, or late."""
-        self._thread.join()
-        assert [answer["square"] for answer in self._answers] == [n**2 for n in self.numbers]
-        assert self.statuses <= {200, 503}
-        assert self.slowest_s < 2.5  # of which 2 s are promised
-
-    def _poll(self) -> None:
-        while time.monotonic() < self._give_up_s:
-            began_s = time.monotonic()
-            reply = requests.post(
-                f"{self._url}/slow", json=[{"n": n} for n in self.numbers], timeout=10
-            )
-            self.slowest_s = max(self.slowest_s, time.monotonic() - began_s)
-            self.statuses.add(reply.status_code)
-            if reply.ok and all(answer["done"] for answer in reply.json()):
-                self._answers = reply.json()
-                return
-            time.sleep(0.05)
-
-
-class Log:
-    """What a program writes to its log from now on."""
-
-    def __init__(self, part: Part) -> None:
-        self._part, self._before = part, len(part.log_tail())
-
-    def new_lines(self) -> list[str]:
-        """What it wrote of Redis."""
-        lines = self._part.log_tail()[self._before :].splitlines()
-        return [line for line in lines if "Redis" in line]
-
-    def says(self, text: str, running: Running) -> bool:
-        """Whether it wrote `text` by now; the server knows when somebody asks."""
-        running.status("/readyz")
-        return any(text in line for line in self.new_lines())
-
-
-class Running:
-    """A system, its Redis, and what stands between."""
-
-    def __init__(self, queue_mode: str, runs_file: Path) -> None:
-        self.redis = EmbeddedRedis(tcp=True)
-        self.refusing = RefusingRedis(self.redis.url)
-        self.muting = MutingProxy(self.refusing.url)
-        self.admin = redis.Redis.from_url(self.redis.url)
-        self._runs_file = runs_file
-        self.system = System(
-            queue_mode=queue_mode,
-            redis_url=self.muting.url,
-            processes=1,
-            settings={**SETTINGS, "DONEYET_LEASE_S": "5"},
-            grace_s=2,
-        )
-        try:
-            self.system.start()
-        except BaseException:
-            self.stop()
-            raise
-        self.pid = self.worker.pid
-
-    @property
-    def worker(self) -> Part:
-        assert self.system.worker is not None
-        return self.system.worker
-
-    @property
-    def server(self) -> Part:
-        assert self.system.http_server is not None
-        return self.system.http_server
-
-    def stop(self) -> None:
-        self.system.stop()
-        self.admin.close()
-        self.muting.close()
-        self.refusing.close()
-        self.redis.stop()
-
-    def poll_until_it_runs(self) -> Polling:
-        """Eight tasks, one batch of which runs now."""
-        polling = Polling(self.system.url)
-
-        def begun() -> bool:
-            ran = self._runs_file.read_text() if self._runs_file.exists() else ""
-            return any(f"{n} " in line for line in ran.splitlines() for n in polling.numbers[:1])
-
-        wait_until(begun, description="the first task runs")
-        return polling
-
-    def status(self, path: str) -> int:
-        """What a GET is answered with."""
-        return requests.get(self.system.url + path, timeout=10).status_code
-
-    def assert_refuses_well(self) -> None:
-        """A new task is a 503 with `Retry-After` within 2 s, and the server is not ready."""
-
-        def refused() -> list[requests.Response]:  # in a list, since it is false by itself
-            began_s = time.monotonic()
-            reply = requests.post(f"{self.system.url}/slow", json={"n": next(NUMBERS)}, timeout=10)
-            assert time.monotonic() - began_s < ceiling_s(2.5)
-            assert reply.status_code in (200, 202, 503), reply.text
-            return [reply] if reply.status_code == 503 else []
-
-        (reply,) = wait_until(refused, description="a new task is refused")
-        assert reply.headers["content-type"] == "application/problem+json"
-        assert int(reply.headers["retry-after"]) >= 1
-        assert self.status("/readyz") == 503
-        assert self.status("/load") in (200, 503), "it needs no writes"
-        assert self.status("/tasks/" + "0" * 40) in (404, 503)
-        assert self.status("/healthz") == 200
-
-    def assert_all_is_well(self) -> None:
-        """The same supervisor goes on, nothing waits or runs any more, no key lives for ever."""
-        wait_until(lambda: self.status("/readyz") == 200, description="it is ready again")
-        wait_until(self._idle, description="nothing waits or runs", timeout_s=30)
-        assert self.worker.running
-        assert self.worker.pid == self.pid
-        assert not keys_without_ttl(self.redis.url)
-
-    def _idle(self) -> bool:
-        reply = requests.get(f"{self.system.url}/load", timeout=10)
-        return reply.ok and reply.json()["load"] == 0
 
 
 @pytest.fixture(scope="module", params=QUEUE_MODES)
@@ -192,19 +46,11 @@ def test_refusals(running: Running, error: str) -> None:
     """503 and not ready meanwhile, one log line at the start and one at the end, then all is
     answered, what ran meanwhile too."""
     logs = [Log(running.worker), Log(running.server)]
-    polling = running.poll_until_it_runs()
-    running.refusing.refuse(error)
-    try:
-        if error in HARMLESS:
-            wait_until(lambda: running.refusing.refused > 3, description="it was refused often")
-        else:
-            running.assert_refuses_well()
+    with running.refusing_with(error):
+        running.assert_noticed(error)
+        if error not in HARMLESS:
             for log in logs:
                 wait_until(log.new_lines, description="it is in the log")
-    finally:
-        running.refusing.relent()
-    polling.assert_answered()
-    running.assert_all_is_well()
     if error in HARMLESS:
         return
     for log in logs:

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.fault_tasks import RUNS
+from tests.faults.refused_system import Running
 from tests.faults.refusing_redis import REFUSALS
-from tests.faults.test_refusals import HARMLESS, Running
-from tests.helpers import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +29,5 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.parametrize("error", REFUSALS)
 def test_refusals(running: Running, error: str) -> None:
     """503 and not ready meanwhile, then all is answered, by the same supervisor."""
-    polling = running.poll_until_it_runs()
-    running.refusing.refuse(error)
-    try:
-        if error in HARMLESS:
-            wait_until(lambda: running.refusing.refused > 3, description="it was refused often")
-        else:
-            running.assert_refuses_well()
-    finally:
-        running.refusing.relent()
-    polling.assert_answered()
-    running.assert_all_is_well()
+    with running.refusing_with(error):
+        running.assert_noticed(error)
