@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -35,6 +36,10 @@ os.environ["HF_HUB_OFFLINE"] = (
     "1"  # models come from folders that tests make; no test may fetch one
 )
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Shells have what they run in the background ignore it, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("suite")

@@ -31,6 +31,6 @@ def test_the_quick_loop_needs_no_server() -> None:
 
 def test_what_it_leaves_out_is_there() -> None:
     """No test is left out under a name that nothing has any more."""
-    contract = "".join(path.read_text() for path in (ROOT / "tests/contract").glob("test_*.py"))
+    contract = "".join(path.read_text() for path in (ROOT / "tests/contract").rglob("test_*.py"))
     for name in NOT_QUICK:
         assert f"def {name}(" in contract, name

@@ -37,6 +37,7 @@ _POLITENESS = 4  # times the limit that is read and dropped, so that the client 
 _WATCH_S = 0.25
 _TRIM_AFTER_BYTES = 16 * 1024 * 1024
 _TRIM_S = 2.0
+_IN_USE_S = 30.0  # how long a slow machine may need for the requests whose bodies were read
 _LOOK_S = 10.0
 _FLUSH_S = 0.05  # enough for what was written to go out, before the connection is cut
 _FEW = 10  # as many are told why; more only see their connection cut
@@ -58,7 +59,7 @@ class BodyReader:
     def __init__(self, settings: Settings) -> None:
         self._most_bytes, self._timeout_s = settings.max_body_bytes, settings.body_timeout_s
         self._read_bytes = 0  # of large bodies, since memory was given back
-        self._given_back_s, self._more_to_give = 0.0, False
+        self._given_back_s = self._give_until_s = 0.0
         self._readings: dict[int, _Reading] = {}  # by thread; in the order in which they began
 
     def read(self, environ: WSGIEnvironment) -> bytes:
@@ -99,14 +100,18 @@ class BodyReader:
         self._make_room(now_s)
 
     def give_back_once(self, now_s: float) -> None:
-        """Gives memory back after many large bodies, and once more later: the last of them were in
-        use meanwhile."""
-        if now_s - self._given_back_s > _TRIM_S and (
-            self._more_to_give or self._read_bytes > _TRIM_AFTER_BYTES
-        ):
-            self._given_back_s, self._more_to_give = now_s, self._read_bytes > 0
+        """Gives memory back after many large bodies, and for a while again: the last of them are in
+        use meanwhile, and nothing tells when their requests end."""
+        if now_s - self._given_back_s <= _TRIM_S:
+            return
+        is_giving = now_s < self._give_until_s
+        if self._read_bytes > (0 if is_giving else _TRIM_AFTER_BYTES):
             self._read_bytes = 0
-            give_back()
+            self._give_until_s = now_s + _IN_USE_S
+        elif not is_giving:
+            return
+        self._given_back_s = now_s
+        give_back()
 
     def _run(self) -> None:
         looked_s = 0.0

@@ -15,7 +15,7 @@ NOT_QUICK: Final = {
     "test_idle_claim_wakes_at_once": _BLOCKED,
     "test_cost_does_not_grow_with_the_input_ttl": _COMMANDS,
     "test_away_is_said_within_two_seconds_and_healed": _PROCESS,
-    "test_unwanted_task_of_a_dead_owner_is_dropped": _SECONDS,
+    "test_expired_task_of_a_dead_owner_is_dropped": _SECONDS,
     "test_submitting_keeps_a_task_alive": _SECONDS,
     "test_servers_with_different_ttls": _SECONDS,
     "test_hasty_server_asks_of_a_running_task": _SECONDS,

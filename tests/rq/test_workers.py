@@ -84,6 +84,12 @@ def test_a_deadly_task_fails_and_others_are_answered(asker: RqAsker, start: Star
     assert (error_code(status), status.attempts) == ("crashed", 2)
 
 
+def told_to_end(client: redis.Redis) -> bool:
+    """Whether an RQ worker has heard of it, which its supervisor passes on."""
+    workers: list[str] = list(client.scan_iter("rq:worker:*"))
+    return any(client.hexists(worker, "shutdown_requested_date") for worker in workers)
+
+
 def test_sigterm_ends_after_the_running_task(
     asker: RqAsker, start: Start, tmp_path: Path, client: redis.Redis
 ) -> None:
@@ -95,6 +101,7 @@ def test_sigterm_ends_after_the_running_task(
     wait_until(lambda: begun(log), description="it runs", timeout_s=30)
     asker.ask(behind)
     program.terminate()
+    wait_until(lambda: told_to_end(client), description="the RQ worker is told to end")
     log.with_suffix(".open").touch()
     assert program.wait(timeout=20) == 0
     assert (asker.ask(task).state, asker.ask(behind).state) == (State.DONE, State.WAITING)
