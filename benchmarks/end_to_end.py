@@ -40,6 +40,7 @@ from benchmarks.figures import TIMES, Figure, Missing, ratios
 from benchmarks.http_peers.catalog import HTTP_PEERS, SEED, SEED_PATH, HttpPeer
 from benchmarks.load import WrongAnswerError
 from benchmarks.parts import ready, settings_for, start, start_http_server, start_worker
+from benchmarks.peers.program import environ as peers_environ
 from benchmarks.poll import seed_environ, start_constant
 from benchmarks.processor_time import used_s
 from doneyet.local.managed_process import Part, PartError, free_port
@@ -266,7 +267,7 @@ def _peers(bench: Bench, failures: dict[str, str]) -> list[Contestant]:
 
 def _starting(bench: Bench, peer: HttpPeer, python: str) -> Callable[[], Programs]:
     environ = {
-        "BENCH_REDIS_URL": bench.redis_url,
+        **peers_environ(bench.redis_url),
         **seed_environ(bench),
         "BENTOML_DO_NOT_TRACK": "True",
         "BENTOML_HOME": str(environments.ROOT / peer.environment / "home"),

@@ -103,7 +103,7 @@ HTTP_PEERS = (
                 *("--log-level", "error", "--no-access-log"),
             ),
             (
-                *("celery", "-A", "benchmarks.http_peers.celery_tasks", "worker"),
+                *("celery", "-A", "benchmarks.peers.celery", "worker"),
                 *("--loglevel", "ERROR", "--pool", "prefork", "--concurrency", "1", "-O", "fair"),
                 *("--without-gossip", "--without-mingle", "--without-heartbeat"),
             ),

@@ -11,10 +11,10 @@ import time
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from benchmarks.http_peers.celery_tasks import noop
-from benchmarks.http_peers.place import WAIT_S
+from benchmarks.peers.celery import noop
 
 LOOK_EVERY_S = 0.01
+WAIT_S = 30
 
 app = FastAPI()
 

@@ -9,8 +9,10 @@ from flask import Flask, Response, jsonify, request
 from redis import Redis
 from rq import Queue
 
-from benchmarks.http_peers.place import URL, WAIT_S
-from benchmarks.http_peers.rq_tasks import noop
+from benchmarks.peers.place import URL
+from benchmarks.peers.rq import noop
+
+WAIT_S = 30
 
 app = Flask(__name__)
 queue = Queue(connection=Redis.from_url(URL))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count, islice
 
 import pytest
@@ -15,6 +13,7 @@ from benchmarks import asking
 from benchmarks.asking import Answered, Question, ask, texts_per_s, waits_ms
 from benchmarks.load import WrongAnswerError, post
 from benchmarks.model_texts import BLOCK, texts, words_of
+from tests.benchmarks.answering import Handler, answering
 
 WORDS = [f"word{number}" for number in range(1000)]
 SLOW_S = 0.5
@@ -42,33 +41,20 @@ def test_no_answer_in_time_is_no_rate() -> None:
     assert waits_ms([Answered(0, 0.5, 1)]) == [500]
 
 
-class Handler(BaseHTTPRequestHandler):
+class SlowAtFirst(Handler):
     """Answers the first question after a while, all others at once."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def do_POST(self) -> None:
-        if self.rfile.read(int(self.headers["Content-Length"])) == b"0":
+    def reply(self, asked: bytes) -> None:
+        if asked == b"0":
             time.sleep(SLOW_S)
-        self.send_response(200)
-        self.send_header("Content-Length", "4")
-        self.end_headers()
-        self.wfile.write(b"true")
-
-    def log_message(self, *_: object) -> None:
-        """Not shown."""
+        self.answer(b"true")
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server's port."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    with answering(SlowAtFirst) as port:
+        yield port
 
 
 def counted(port: int) -> list[Answered]:

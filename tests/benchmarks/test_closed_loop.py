@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 
 import pytest
@@ -29,48 +27,37 @@ from benchmarks.closed_loop import (
 )
 from benchmarks.http_peers.catalog import HTTP_PEERS
 from benchmarks.load import WrongAnswerError
+from tests.benchmarks.answering import Handler, answering
 
 PENDING, LATE, REFUSED = 2, 3, 5
 
 
-class Handler(BaseHTTPRequestHandler):
+class SecondTime(Handler):
     """Answers with the number at the second request for it; one number is refused."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     asked: list[int] = []
 
-    def do_POST(self) -> None:
-        number = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["number"]
+    def reply(self, asked: bytes) -> None:
+        number = json.loads(asked)["number"]
         self.asked.append(number)
         done = self.asked.count(number) > 1 or self.path == "/held"
         body = b'{"done":%b,"answer":%d}' % (b"true" if done else b"false", number)
-        self.send_response(503 if number == REFUSED else 200 if done else 202)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Not shown."""
+        self.answer(body, 503 if number == REFUSED else 200 if done else 202)
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server's port."""
-    Handler.asked = []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    SecondTime.asked = []
+    with answering(SecondTime) as port:
+        yield port
 
 
 def test_every_client_asks_for_numbers_of_its_own(port: int) -> None:
     """None is asked for twice, and each is answered before the next: all that were asked count."""
     loop = Loop(count(1_000_000_000), 0.2)
     drive(port, [loop.one_by_one(held(posting("/held"), ANSWER)) for _ in range(4)])
-    assert len(loop.answered) == len(Handler.asked) == len(set(Handler.asked)) > 4
+    assert len(loop.answered) == len(SecondTime.asked) == len(set(SecondTime.asked)) > 4
     assert all(0 <= each.asked_s < each.at_s for each in loop.answered)
 
 
@@ -78,7 +65,7 @@ def test_a_client_that_polls_pauses_between(port: int) -> None:
     """Its wait is from the first request to the answer, pauses included."""
     loop = Loop(count(1_000_000_000), 0.001)
     drive(port, [loop.one_by_one(polled(posting("/polled"), 0.1))])
-    assert Handler.asked == [1_000_000_000] * 2
+    assert SecondTime.asked == [1_000_000_000] * 2
     assert 100 <= wait_ms(loop.answered, 50) < 1000
 
 
@@ -103,7 +90,7 @@ def test_the_seeds_client_asks_for_the_whole_set_again(
     loop = Loop(count(1_000_000_000), 0.001)
     drive(port, [loop.in_sets(posting("/polled"))])
     numbers = list(range(1_000_000_000, 1_000_000_000 + SET_SIZE))
-    assert Handler.asked == numbers * 2
+    assert SecondTime.asked == numbers * 2
     assert len(loop.answered) == SET_SIZE
     assert wait_ms(loop.answered, 1) >= 100
 
@@ -112,7 +99,7 @@ def test_a_set_begins_without_a_pause(port: int) -> None:
     """The seed's client pauses only where something is not done."""
     loop = Loop(count(1_000_000_000), 0.001)
     drive(port, [loop.in_sets(posting("/held"))])
-    assert Counter(Handler.asked) == Counter(range(1_000_000_000, 1_000_000_000 + SET_SIZE))
+    assert Counter(SecondTime.asked) == Counter(range(1_000_000_000, 1_000_000_000 + SET_SIZE))
     assert wait_ms(loop.answered, 99) < 1000
 
 

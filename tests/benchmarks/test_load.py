@@ -2,63 +2,41 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from benchmarks.load import Connection, WrongAnswerError, answer_end, answers_per_s, post
+from tests.benchmarks.answering import Handler, answering
 from tests.helpers import wait_until
 
 BODY = b'{"done":true}'
 
 
-class Handler(BaseHTTPRequestHandler):
+class Counting(Handler):
     """Answers every POST alike, and counts."""
 
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
     asked: list[bytes] = []
 
-    def do_POST(self) -> None:
-        self.asked.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(BODY)))
-        self.end_headers()
-        self.wfile.write(BODY)
-
-    def log_message(self, *_: object) -> None:
-        """Not shown."""
-
-
-class Server(ThreadingHTTPServer):
-    """Clients of ours hang up in the middle of an answer, when their time is over."""
-
-    daemon_threads = True
-
-    def handle_error(self, *_: object) -> None:
-        """Not shown."""
+    def reply(self, asked: bytes) -> None:
+        self.asked.append(asked)
+        self.answer(BODY)
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
     """A server's port."""
-    Handler.asked = []
-    with Server(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+    Counting.asked = []
+    with answering(Counting) as port:
+        yield port
 
 
 def test_requests_are_sent_in_turn(port: int) -> None:
     """Every request of the list is asked, and the rate counts answers."""
     requests = [post("/x", {"number": number}) for number in range(3)]
     rate = answers_per_s(port, requests, b'"done":true', 2, 0.3)
-    assert set(Handler.asked) == {b'{"number":0}', b'{"number":1}', b'{"number":2}'}
-    assert 0 < rate <= len(Handler.asked) / 0.3
+    assert set(Counting.asked) == {b'{"number":0}', b'{"number":1}', b'{"number":2}'}
+    assert 0 < rate <= len(Counting.asked) / 0.3
 
 
 def test_each_request_is_sent_once_where_that_is_asked_for(port: int) -> None:
@@ -66,8 +44,8 @@ def test_each_request_is_sent_once_where_that_is_asked_for(port: int) -> None:
     requests = [post("/x", {"number": number}) for number in range(20)]
     answers_per_s(port, requests, b'"done":true', 4, 20.0, once=True)
     # The last few are sent, but not waited for.
-    wait_until(lambda: len(Handler.asked) >= 20, description="all have arrived")
-    assert len(Handler.asked) == len(set(Handler.asked)) == 20
+    wait_until(lambda: len(Counting.asked) >= 20, description="all have arrived")
+    assert len(Counting.asked) == len(set(Counting.asked)) == 20
 
 
 def test_an_answer_that_is_not_the_expected_one_ends_it(port: int) -> None:

@@ -11,6 +11,25 @@ import redis
 from task_manager.redis import scripts
 from task_manager.redis.lua_script import Given, script
 
+TTL_MS, KEEP_MS = 5000, 60_000
+
+
+def common_slots(owner: str, ids: tuple[str, ...]) -> dict[str, Given]:
+    """What scripts of all queue modes are told; keys have the names of their slots."""
+    names = ("running", "owners", "cancelled", "progress", "retry", "wake")
+    return {
+        **{name: name for name in names},
+        "owner": owner,
+        "claims": f"claims:{owner}",
+        "claims_prefix": "claims:",
+        "channel": "finished",
+        "failure": '{"error":{}}',
+        "failure_ttl_ms": TTL_MS,
+        "keep_ms": KEEP_MS,
+        "ids": list(ids),
+        "results": [f"result:{i}" for i in ids],
+    }
+
 
 class RunScript(Protocol):
     """Runs a script by its path, with slots by their names."""

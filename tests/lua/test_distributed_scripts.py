@@ -5,27 +5,13 @@ from __future__ import annotations
 import redis
 
 from task_manager.redis.lua_script import Given
-from tests.lua.conftest import RunScript
-
-TTL_MS, KEEP_MS = 5000, 60_000
+from tests.lua.conftest import KEEP_MS, TTL_MS, RunScript, common_slots
 
 
 def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
     """What all these scripts are told of the one type, and of tasks."""
-    names = ["running", "owners", "cancelled", "progress", "waiting"]
-    names += ["inputs", "retry", "wake", "turns"]
-    return {
-        **{name: name for name in names},
-        "owner": owner,
-        "claims": f"claims:{owner}",
-        "claims_prefix": "claims:",
-        "channel": "finished",
-        "failure": '{"error":{}}',
-        "failure_ttl_ms": TTL_MS,
-        "keep_ms": KEEP_MS,
-        "ids": list(ids),
-        "results": [f"result:{i}" for i in ids],
-    }
+    own = {name: name for name in ("waiting", "inputs", "turns")}
+    return {**common_slots(owner, ids), **own}
 
 
 def submit(

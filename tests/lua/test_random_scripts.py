@@ -10,30 +10,15 @@ import time
 import redis
 
 from task_manager.redis.lua_script import Given
-from tests.lua.conftest import RunScript
+from tests.lua.conftest import TTL_MS, RunScript, common_slots
 
-MAIN, INPUT, TTL_MS, KEEP_MS = 0, 1, 5000, 60_000
+MAIN, INPUT = 0, 1
 
 
 def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
     """What all these scripts are told of the one type, and of tasks."""
-    names = ["running", "owners", "cancelled", "progress", "counts", "retry", "wake"]
-    return {
-        **{name: name for name in names},
-        "main_db": MAIN,
-        "input_db": INPUT,
-        "queue": "t",
-        "owner": owner,
-        "claims": f"claims:{owner}",
-        "claims_prefix": "claims:",
-        "channel": "finished",
-        "failure": '{"error":{}}',
-        "failure_ttl_ms": TTL_MS,
-        "keep_ms": KEEP_MS,
-        "ids": list(ids),
-        "results": [f"result:{i}" for i in ids],
-        "pool": [f"in:{i}" for i in ids],
-    }
+    own: dict[str, Given] = {"main_db": MAIN, "input_db": INPUT, "queue": "t", "counts": "counts"}
+    return {**common_slots(owner, ids), **own, "pool": [f"in:{i}" for i in ids]}
 
 
 def submit(
