@@ -27,13 +27,16 @@ class State(enum.StrEnum):
 
     WAITING = "waiting"
     RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    DONE = "done", True
+    FAILED = "failed", True
+    CANCELLED = "cancelled", True
 
-    @property
-    def terminal(self) -> bool:
-        return self not in (State.WAITING, State.RUNNING)
+    terminal: bool
+
+    def __new__(cls, value: str, terminal: bool = False) -> State:
+        state = str.__new__(cls, value)
+        state._value_, state.terminal = value, terminal
+        return state
 
 
 class Limits(Protocol):
@@ -47,7 +50,7 @@ class Limits(Protocol):
     coordinated: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Task:
     """One input of one task type. `input` is canonical JSON; `id` is its hash with the type's."""
 

@@ -24,7 +24,7 @@ Outcome = Status | OverloadedError
 _OVERHEAD_BYTES = 600  # of Python objects around one task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ParsedTask(Task):
     """A task, and what its answer is made of besides its status."""
 

@@ -96,6 +96,6 @@ class BodyCache:
         if parsed is None:
             parsed = self._inner.parse(body)
             if not parsed.problems:
-                size = sum(map(len, body)) + sum(task.size for task in parsed.tasks)
+                size = sum(map(len, body)) + sum([task.size for task in parsed.tasks])
                 self._kept.put(body, parsed, size + _OVERHEAD_BYTES)
         return parsed

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
 from doneyet.task_types import TaskType
-from http_server.submit.chain import Outcome, is_final
+from http_server.submit.chain import Outcome
 from http_server.submit.parse import Parsed
 from http_server.wire.problem import overloaded
 from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, problem_response
@@ -23,14 +23,16 @@ def render(
     """The response: one answer object, or the array of what each item alone would get."""
     headers = [] if waited_s is None else [("preference-applied", f"wait={waited_s:g}")]
     if parsed.is_array:
-        if not all(map(is_final, outcomes)):
+        parts = []
+        pending = False
+        for task, outcome in zip(parsed.tasks, outcomes, strict=True):
+            if isinstance(outcome, OverloadedError):
+                parts.append(overloaded(str(outcome)).as_json())
+            else:
+                parts.append(write(task.task_type, outcome, task.echo))
+                pending = pending or not outcome.state.terminal
+        if pending:
             headers.append(RETRY_AFTER)
-        parts = [
-            overloaded(str(outcome)).as_json()
-            if isinstance(outcome, OverloadedError)
-            else write(task.task_type, outcome, task.echo)
-            for task, outcome in zip(parsed.tasks, outcomes, strict=True)
-        ]
         for place, problem in parsed.problems.items():  # in the order of their places
             parts.insert(place, problem)
         return PlainResponse(b"[" + b",".join(parts) + b"]", HTTPStatus.OK, JSON, headers)

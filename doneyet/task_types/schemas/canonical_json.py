@@ -6,6 +6,7 @@ import json
 from collections import deque
 from collections.abc import Callable
 from dataclasses import is_dataclass
+from functools import cache, partial
 from typing import Any
 
 from pydantic import BaseModel, RootModel
@@ -43,15 +44,22 @@ def canonical_json(model: type[BaseModel], item: BaseModel) -> bytes:
     Raises:
         ValueError: it holds something that JSON cannot carry, such as NaN.
     """
-    fields = model.__pydantic_serializer__.to_python(
-        item, mode="json", by_alias=False, round_trip=True
-    )
+    if traits(model).canonical:
+        return own_json(model)(item)
+    serializer = model.__pydantic_serializer__
+    fields = serializer.to_python(item, mode="json", by_alias=False, round_trip=True)
     if traits(model).sets:
         fields = _with_sorted_sets(item, fields, by_alias=False)
     text = _encode(fields)
     if "-0.0" in text:
         text = _encode(_with_one_zero(fields))
     return text.encode()
+
+
+@cache
+def own_json(model: type[BaseModel]) -> Callable[[BaseModel], bytes]:
+    """Writes items of `model` as they are; it is canonical where `Traits.canonical` says so."""
+    return partial(model.__pydantic_serializer__.to_json, by_alias=False, round_trip=True)
 
 
 def echo_json(model: type[BaseModel], item: BaseModel, only: set[str] | None) -> bytes:

@@ -27,6 +27,9 @@ _CONSTRAINTS = frozenset(
 )
 """pydantic's own functions for limits that an integer in C does not hold; they change nothing."""
 
+_WRITTEN_ALIKE = frozenset({"str", "int", "bool", "none"})
+"""Kinds whose JSON is the same by pydantic's serializer and by Python's `json`."""
+
 _stable: set[Any] = set()
 
 Validator = TypeVar("Validator", bound=Callable[..., Any])
@@ -49,6 +52,9 @@ class Traits:
     """Whether there may be sets, which have no order."""
     hidden: list[str] = field(default_factory=list)
     """Fields that are left out of the JSON, or masked there."""
+    canonical: bool = False
+    """Whether the model's own JSON is canonical: a few simple fields, in the order of their names
+    and without aliases."""
 
 
 @cache
@@ -58,6 +64,7 @@ def traits(model: type[BaseModel]) -> Traits:
     found = Traits()
     _look(model.__pydantic_core_schema__, "", found)
     found.sets = found.sets or not found.plain
+    found.canonical = found.plain and not found.hidden and _writes_canonical_json(model)
     return found
 
 
@@ -69,6 +76,28 @@ def writes_freely(model: type[BaseModel]) -> bool:
         or bool(model.__pydantic_decorators__.model_serializers)
         or "__get_pydantic_core_schema__" in vars(model)
     )
+
+
+def _writes_canonical_json(model: type[BaseModel]) -> bool:
+    schema = model.__pydantic_core_schema__
+    fields = schema.get("schema", {})
+    if schema["type"] != "model" or fields.get("type") != "model-fields" or writes_freely(model):
+        return False
+    own = fields["fields"]
+    return (
+        list(own) == sorted(own)
+        and not fields.get("computed_fields")
+        and all("serialization_alias" not in each and _is_simple(each) for each in own.values())
+    )
+
+
+def _is_simple(schema: Any) -> bool:
+    """Whether a field's values are written alike by everybody."""
+    while "schema" in schema:
+        schema = schema["schema"]
+    if schema["type"] == "literal":
+        return all(type(each) in (str, int, bool, type(None)) for each in schema["expected"])
+    return schema["type"] in _WRITTEN_ALIKE
 
 
 def _look(schema: Any, place: str, found: Traits) -> None:

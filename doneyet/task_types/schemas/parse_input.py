@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import SchemaValidator
+from pydantic_core import PydanticSerializationError, SchemaValidator
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
 from doneyet.task_types.error_text import described, traced
-from doneyet.task_types.schemas.canonical_json import same
+from doneyet.task_types.schemas.canonical_json import own_json, same
 from doneyet.task_types.schemas.field_names import all_read_names, read_names, written_names
 from doneyet.task_types.schemas.model_traits import NO_SCHEMAS, traits, writes_freely
 
@@ -65,13 +65,20 @@ def asked(types: Sequence[TaskType], raw: Any) -> Asked:
     """
     if not isinstance(raw, dict):
         raise InvalidInputError([("", "an input is a JSON object")])
-    task_type, fields = _pick(types, raw)
+    task_type, fields = (types[0], raw) if MODEL not in raw else _pick(types, raw)
+    model = _prepared(task_type.Input)
     try:
-        _check_number_of_fields(fields, task_type)
-        item = _validator(task_type.Input).validate_python(fields, extra="forbid")
-        canonical, echo = _as_json(task_type, item)
+        if len(fields) > _MOST_MORE_FIELDS:
+            _check_number_of_fields(fields, task_type)
+        item = model.validate(fields)
+        if model.write is not None and task_type.echo is None:
+            canonical = echo = model.write(item)
+        else:
+            canonical, echo = _as_json(task_type, item)
     except ValidationError as error:
         raise InvalidInputError(_errors(error, task_type)) from None
+    except PydanticSerializationError as error:
+        raise _unwritable(error) from None
     except (InvalidInputError, FaultyTypeError):
         raise
     except BaseException as error:  # a validator may raise anything, also what ends a process
@@ -89,13 +96,17 @@ def _as_json(task_type: TaskType, item: BaseModel) -> tuple[bytes, bytes]:
     try:
         canonical, echo = task_type.canonical(item), task_type.echo_json(item)
     except (ValueError, RecursionError) as error:
-        why = described(error).partition(": ")[2]
-        raise InvalidInputError([("", f"the input cannot be kept as JSON: {why}")]) from None
+        raise _unwritable(error) from None
     if not traits(task_type.Input).plain:
         _check_survives(task_type, item, canonical)
     if writes_freely(task_type.Input):
         _check_echo(task_type, echo)
     return canonical, echo
+
+
+def _unwritable(error: ValueError | RecursionError) -> InvalidInputError:
+    why = described(error).partition(": ")[2]
+    return InvalidInputError([("", f"the input cannot be kept as JSON: {why}")])
 
 
 def _check_survives(task_type: TaskType, item: BaseModel, canonical: bytes) -> None:
@@ -137,12 +148,23 @@ def _faulty(task_type: TaskType, why: str) -> FaultyTypeError:
     return FaultyTypeError(f"the task type {task_type.name} cannot take this input: {why}")
 
 
+class _Prepared(NamedTuple):
+    """What each input of a model needs, found once."""
+
+    validate: Callable[[Mapping[str, Any]], BaseModel]
+    """Validates as the model does, but takes no other fields, and reports the first wrong item of
+    a list or dict only: of millions, errors would take gigabytes."""
+    write: Callable[[BaseModel], bytes] | None
+    """Writes canonical JSON where that is an item's own, which the answer repeats then, too."""
+
+
 @cache
-def _validator(model: type[BaseModel]) -> SchemaValidator:
-    """What validates as `model` does, but reports the first wrong item of a list or dict only: of
-    millions, errors would take gigabytes."""
+def _prepared(model: type[BaseModel]) -> _Prepared:
     model.model_rebuild()  # where it names classes that were defined after it
-    return SchemaValidator(_failing_fast(model.__pydantic_core_schema__))
+    validator = SchemaValidator(_failing_fast(model.__pydantic_core_schema__))
+    validate = partial(validator.validate_python, extra="forbid")
+    write = own_json(model) if traits(model).canonical else None
+    return _Prepared(validate, write)
 
 
 def _failing_fast(schema: Any) -> Any:
@@ -161,8 +183,6 @@ def _failing_fast(schema: Any) -> Any:
 
 
 def _check_number_of_fields(fields: Mapping[str, Any], task_type: TaskType) -> None:
-    if len(fields) <= _MOST_MORE_FIELDS:
-        return
     if len(fields) - len(task_type.Input.model_fields) > _MOST_MORE_FIELDS:
         there_are = ", ".join(_names(task_type))
         raise InvalidInputError(
@@ -181,7 +201,7 @@ def takes_model(task_type: TaskType) -> bool:
 
 
 def _pick(types: Sequence[TaskType], raw: Mapping[str, Any]) -> tuple[TaskType, Mapping[str, Any]]:
-    if MODEL not in raw or not (choices := models(types)):
+    if not (choices := models(types)):
         return types[0], raw
     wanted = raw[MODEL]
     task_type = choices.get(wanted) if isinstance(wanted, str) else None
