@@ -115,6 +115,21 @@ class Result(NamedTuple):
     ttl_s: float
 
 
+class Lifetimes(Protocol):
+    """What a `TaskType` of the registry says of how long its results are kept."""
+
+    name: str
+    result_ttl_s: float | None
+    failure_ttl_s: float | None
+
+
+def result_of(kind: Lifetimes, task_id: str, done: bool, body: bytes) -> Result:
+    """The result of a task of `kind`, which is done or failed."""
+    if done:
+        return Result(task_id, kind.name, State.DONE, body, kind.result_ttl_s or 0.0)
+    return Result(task_id, kind.name, State.FAILED, body, kind.failure_ttl_s or 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """What a renewal told: `lost` owners had lapsed (their claims may be with others by now),

@@ -35,7 +35,6 @@ class System:
         processes: worker processes.
         redis_url: a Redis to use; None starts one.
         settings: more `DONEYET_` variables for both programs.
-        http_arguments: more flags for `python -m http_server`.
         worker_arguments: more flags for `python -m worker`.
         show_logs: whether logs go to standard error; else `PartError` tells their end.
         grace_s: how long running tasks may take to finish when the system stops.
@@ -49,7 +48,6 @@ class System:
         processes: int = 2,
         redis_url: str | None = None,
         settings: Mapping[str, str] | None = None,
-        http_arguments: Sequence[str] = (),
         worker_arguments: Sequence[str] = (),
         show_logs: bool = False,
         grace_s: float = 10.0,
@@ -60,7 +58,7 @@ class System:
         self.worker: Part | None = None
         self._queue_mode, self._processes = queue_mode, processes
         self._redis_url, self._settings = redis_url, dict(settings or {})
-        self._http_arguments, self._worker_arguments = http_arguments, worker_arguments
+        self._worker_arguments = worker_arguments
         self._show_logs, self._grace_s = show_logs, grace_s
 
     @property
@@ -86,7 +84,7 @@ class System:
         """Starts the HTTP server (again), and waits until it is ready."""
         command = [
             *python_command("http_server", "--queue-mode", self._queue_mode),
-            *("--host", "127.0.0.1", "--port", str(self.port), *self._http_arguments),
+            *("--host", "127.0.0.1", "--port", str(self.port)),
         ]
         if self.http_server is not None:
             self.http_server.stop()

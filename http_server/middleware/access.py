@@ -31,7 +31,7 @@ ALWAYS_ANSWERED = NOT_COUNTED
 
 DOCUMENTATION = frozenset({"/", "/docs", "/openapi.json"})
 """What a link on another site may lead to: it shows and changes nothing of anybody's. No page can
-put it in a frame, where a visitor would click without seeing (`docs_routes`)."""
+put it in a frame, where a visitor would click without seeing (`routes/docs.py`)."""
 
 MOST_HOSTS = 1024
 """Values of `Host` whose names were found to be good; beyond it they are looked at again."""

@@ -22,7 +22,7 @@ from doneyet.task_types.error_text import named
 from doneyet.task_types.execution import failure
 from doneyet.task_types.loading import NotLoadedError
 from http_server.synchronous.link import Link
-from task_manager.interface import Result, State, Task
+from task_manager.interface import Result, Task, result_of
 
 log = logging.getLogger(__name__)
 
@@ -78,9 +78,7 @@ class Engine:
                 process.end()
                 if not self._closed:
                     self._process = _Process(self._settings)  # it loads while nobody asks
-        state = State.DONE if done else State.FAILED
-        ttl_s = kind.result_ttl_s if done else kind.failure_ttl_s
-        return Result(task.id, task.type, state, body, ttl_s or 0.0)
+        return result_of(kind, task.id, done, body)
 
     def stop(self, task_id: str) -> None:
         """Ends the process if it runs `task_id`."""
@@ -101,8 +99,7 @@ class Engine:
         return self._process
 
     def _failed(self, task: Task, code: str, detail: str) -> Result:
-        ttl_s = self._types[task.type].failure_ttl_s or 0.0
-        return Result(task.id, task.type, State.FAILED, failure(code, detail).body, ttl_s)
+        return result_of(self._types[task.type], task.id, *failure(code, detail))
 
 
 class _Process:

@@ -133,6 +133,6 @@ def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
     return Problem(503, "unavailable", detail, headers=[("retry-after", str(retry_after_s))])
 
 
-def overloaded(detail: str, retry_after_s: int = 2) -> Problem:
+def overloaded(detail: str) -> Problem:
     """503 for a new task of a type that has too many."""
-    return Problem(503, "overloaded", detail, headers=[("retry-after", str(retry_after_s))])
+    return Problem(503, "overloaded", detail, headers=[("retry-after", "2")])

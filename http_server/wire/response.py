@@ -59,12 +59,10 @@ class PlainResponse(Response):
         return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.response)  # type: ignore[arg-type]
 
 
-def json_response(
-    value: Any, status: int = 200, headers: Sequence[tuple[str, str]] = ()
-) -> PlainResponse:
-    """`value` as JSON."""
+def json_response(value: Any) -> PlainResponse:
+    """`value` as JSON, where all is well."""
     body = json.dumps(value, separators=(",", ":")).encode()
-    return PlainResponse(body, status, JSON, headers)
+    return PlainResponse(body, HTTPStatus.OK, JSON)
 
 
 def problem_response(problem: Problem) -> PlainResponse:

@@ -59,10 +59,6 @@ class Connection:
             retry=Retry(NoBackoff(), 0),
             **common,
         )
-        # Blocking calls say themselves how long they wait.
-        self._blocking = redis.Redis.from_url(
-            url, socket_timeout=None, retry=Retry(NoBackoff(), 0), **common
-        )
         self.db = int(self._client.connection_pool.connection_kwargs.get("db") or 0)
 
     @contextmanager
@@ -89,15 +85,9 @@ class Connection:
         with self.client():
             yield self._claiming
 
-    @contextmanager
-    def blocking_client(self) -> Iterator[redis.Redis]:
-        """A client for calls that wait in the server for as long as they say."""
-        with self._translated():
-            yield self._blocking
-
     def close(self) -> None:
         """Closes all connections."""
-        for client in (self._client, self._claiming, self._blocking):
+        for client in (self._client, self._claiming):
             client.close()
             client.connection_pool.disconnect()
 

@@ -12,7 +12,7 @@ from doneyet.task_types.error_text import described, named, traced
 from doneyet.task_types.execution import Answer, answer_of, failure
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
-from task_manager.interface import Claim, Result, State, TaskClaimer, TaskSubmitter
+from task_manager.interface import Claim, TaskClaimer, TaskSubmitter, result_of
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import RunningJob
 
@@ -125,9 +125,7 @@ class Slot:
             self._job = None
             self._completions.remove(job)
         say("%s %s", named(claim.type, [claim.id]), "is done" if answer.done else "failed")
-        state = State.DONE if answer.done else State.FAILED
-        ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
-        result = Result(claim.id, claim.type, state, answer.body, ttl_s)
+        result = result_of(kind, claim.id, *answer)
         self._until_stored(lambda: self._manager.finish(self.owner, [result]))
 
     def _until_stored(self, store: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from doneyet.task_types.context import NO_HOST, Host
 from doneyet.task_types.execution import Answer, make_ready, run_ready
 from doneyet.task_types.loading import load
-from task_manager.interface import Result, State
+from task_manager.interface import Result, result_of
 from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import BatchQueue, Finished
 from worker.process.batcher import Batch
@@ -86,12 +86,7 @@ class Runner:
 
 def _results(batch: Batch, answers: Sequence[Answer]) -> list[Result]:
     """What the task manager is to store."""
-    kind = batch.type
-    name = kind.name
-    result_ttl_s, failure_ttl_s = kind.result_ttl_s or 0.0, kind.failure_ttl_s or 0.0
     return [
-        Result(claim.id, name, State.DONE, answer.body, result_ttl_s)
-        if answer.done
-        else Result(claim.id, name, State.FAILED, answer.body, failure_ttl_s)
+        result_of(batch.type, claim.id, *answer)
         for claim, answer in zip(batch.claims, answers, strict=True)
     ]

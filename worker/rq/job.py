@@ -23,7 +23,7 @@ from doneyet.task_types.context import Host
 from doneyet.task_types.execution import Answer, failure, run_batch
 from doneyet.task_types.loading import NotLoadedError, load
 from task_manager.errors import UnavailableError
-from task_manager.interface import Result, State
+from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run
 from task_manager.redis.rq import LEASE_S, RqManager
 from task_manager.result_lookup import recaller
@@ -64,9 +64,7 @@ class TaskRunner:
         try:
             with self._lease_kept(owner, type_name):
                 answer = self._answer(kind, text, owner, task_id)
-            ttl_s = (kind.result_ttl_s if answer.done else kind.failure_ttl_s) or 1.0
-            state = State.DONE if answer.done else State.FAILED
-            self._store(owner, Result(task_id, type_name, state, answer.body, ttl_s))
+            self._store(owner, result_of(kind, task_id, *answer))
         finally:
             self._manager.recover(owner, [type_name])  # what is not finished waits again
         return True

@@ -7,7 +7,7 @@ import logging
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.execution import failure
-from task_manager.interface import Result, State, TaskClaimer
+from task_manager.interface import Result, TaskClaimer, result_of
 from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator
 from worker.status_board import Run
@@ -134,7 +134,7 @@ class Supervisor(Supervision[Child, Slot]):
         assert kind is not None  # only a known type has a limit
         answer = failure("timed-out", f"it ran longer than {time_limit_s(kind):g} s")
         (task_id,) = run.ids
-        return Result(task_id, kind.name, State.FAILED, answer.body, kind.failure_ttl_s or 0.0)
+        return result_of(kind, task_id, *answer)
 
     def _announce(self) -> None:
         if self._all_served or not all(slot.child and slot.child.serving for slot in self._slots):

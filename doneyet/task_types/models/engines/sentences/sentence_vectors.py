@@ -105,9 +105,9 @@ class SentenceVectors:
             lengths = vectors.norm(dim=1, keepdim=True)
             return torch.div(vectors, lengths).float()
 
-    def embed_texts(self, texts: Sequence[str], prompt: str | None = None) -> torch.Tensor:
+    def embed_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """The vectors of any number of texts: (texts, size) float32, of length 1, on CPU."""
-        return self.embed_sequences([self.cut(tokens) for tokens in self.tokenize(texts, prompt)])
+        return self.embed_sequences([self.cut(tokens) for tokens in self.tokenize(texts)])
 
     def embed_sequences(self, sequences: Sequence[Mapping[str, list[int]]]) -> torch.Tensor:
         """The vectors of any number of cut sequences: (sequences, size) float32, on CPU.
