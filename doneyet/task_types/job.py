@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from doneyet.task_types.answer import Answer
 from doneyet.task_types.base import TaskType
-from doneyet.task_types.execution import Answer
 
 if TYPE_CHECKING:
     from doneyet.task_types.registry import Registry

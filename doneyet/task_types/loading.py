@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from weakref import WeakSet
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.modules import how_to_install
+from doneyet.task_types.run_batch import run_batch
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 
 log = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ from doneyet.client.errors import Answer, ClientError, problem_error
 from doneyet.client.inputs import merged, rows_of, to_json
 from doneyet.settings import Settings
 from doneyet.task_types import Job, TaskType
-from doneyet.task_types.execution import make_ready, priced, run_ready
 from doneyet.task_types.loading import load
+from doneyet.task_types.ready import make_ready, priced
 from doneyet.task_types.registry import registry_of
+from doneyet.task_types.run_batch import run_ready
 from doneyet.task_types.schemas.field_names import written_names
 from doneyet.task_types.schemas.parse_input import (
     Asked,

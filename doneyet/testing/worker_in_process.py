@@ -17,8 +17,8 @@ from task_manager.result_lookup import recaller
 from worker.jobs.coordinator import Coordinator
 from worker.process.batch_queue import BatchQueue
 from worker.process.claim_loop import ClaimLoop
-from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
+from worker.process.runner import Runner
 from worker.status_board import StatusBoard, make_board_file
 
 LEASE_S = 86_400.0

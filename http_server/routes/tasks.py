@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask, Response, request
 
 from doneyet.task_types import Registry, TaskType
-from doneyet.task_types.execution import echo_of
+from doneyet.task_types.ready import echo_of
 from http_server.routes.add_route import add_route
 from http_server.submit.service import SubmitService
 from http_server.wire.answer import answer_with_times

@@ -3,7 +3,7 @@
 `parse` makes tasks of a request and `render` makes a response of their statuses. Between them is a
 chain of layers with one method, each of which wraps the next and can be taken out:
 
-    Rechecking?  →  LongPoll  →  StatusCache  →  Coalescing  →  the task manager
+    Rechecking?  →  LongPoll  →  StatusCache  →  SharedRoundTrips  →  the task manager
 
 docs/explanation/decisions.md says what each brings.
 """

@@ -8,11 +8,11 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
-from http_server.submit.coalescing import Coalescing
 from http_server.submit.completions import News
 from http_server.submit.long_poll import LongPoll
 from http_server.submit.rechecking import Rechecking
 from http_server.submit.render import Write
+from http_server.submit.shared_round_trips import SharedRoundTrips
 from http_server.submit.status_cache import StatusCache
 from http_server.wire.answer import answer, answer_at_once
 from task_manager.interface import TaskSubmitter
@@ -26,7 +26,7 @@ class SubmitService:
         self.outage = Outage()
         self.news = News()
         self.news.tell(lambda _ids: None, self._news_changed)
-        self.cache = StatusCache(Coalescing(_Noting(manager, self.outage)), self.news)
+        self.cache = StatusCache(SharedRoundTrips(_Noting(manager, self.outage)), self.news)
         at_once = manager.promises.answers_at_once  # then nothing waits, and nothing is kept
         inner: Layer = manager if at_once else self.cache
         long_poll = LongPoll(inner, self.news, settings.max_waiting, settings.input_ttl_s)

@@ -18,8 +18,8 @@ from doneyet.fresh_python import python_command, python_environment, without_set
 from doneyet.process_tree import MARK, has_ended, held_signals, kill_remains, new_mark
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from doneyet.task_types.answer import failure
 from doneyet.task_types.error_text import named
-from doneyet.task_types.execution import failure
 from doneyet.task_types.loading import NotLoadedError
 from http_server.synchronous.link import Link
 from task_manager.interface import Result, Task, result_of

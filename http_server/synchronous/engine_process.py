@@ -15,8 +15,8 @@ from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.context import Host
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.loading import NotLoadedError, load_all
+from doneyet.task_types.run_batch import run_batch
 from http_server.synchronous.link import Link
 
 LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"

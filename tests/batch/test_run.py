@@ -11,9 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from doneyet.task_types import Registry, TaskType
+from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.batch.items import Item
 from doneyet.task_types.batch.run import MOST_ITEM_BYTES, MOST_UNFINISHED, BatchRun, Counts
-from doneyet.task_types.execution import Answer, failure
 from doneyet.task_types.job import AskedTask
 
 

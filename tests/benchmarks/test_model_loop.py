@@ -15,8 +15,8 @@ from benchmarks.model_peers.minilm import MiniLM
 from benchmarks.model_servers import ARRIVAL, GROUPED, settings_of_doneyet
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.loading import load
+from doneyet.task_types.run_batch import run_batch
 
 SHORT, LONG = "a few words", "word " * 60
 TEXTS = [SHORT, LONG, SHORT + " more", LONG + "more"]

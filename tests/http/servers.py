@@ -16,7 +16,7 @@ import requests
 
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
-from doneyet.task_types.execution import run_batch
+from doneyet.task_types.run_batch import run_batch
 from task_manager import open_task_manager
 from task_manager.interface import Claim, Result, State
 from tests.helpers import wait_until

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import torch
 
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.models.engines.runtime.engine_base import EngineBase
 from doneyet.task_types.models.engines.runtime.pretrained import TOKENS_ON_PROCESSOR, Pretrained
 from doneyet.task_types.models.model_type import ModelEntry, ModelType
 from doneyet.task_types.models.models_table import TASKS
+from doneyet.task_types.run_batch import run_batch
 from tests.models.conftest import MINILM, MakeModel, answers
 
 TEXTS = [

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import torch
 
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.models.engines.runtime import device
+from doneyet.task_types.run_batch import run_batch
 from tests.models.conftest import MakeModel
 from tests.models.test_batching import pretrained_of
 

@@ -12,10 +12,10 @@ import safetensors.torch
 import torch
 import transformers
 
-from doneyet.task_types.execution import run_batch
 from doneyet.task_types.loading import NotLoadedError, load
 from doneyet.task_types.models.model_type import ModelEntry, ModelType
 from doneyet.task_types.models.models_table import TASKS
+from doneyet.task_types.run_batch import run_batch
 from tests.models import tiny
 
 GOOD, BAD = "the cat sat on the mat.", "a dog likes the blue sky."

@@ -11,7 +11,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.execution import Answer
+from doneyet.task_types.answer import Answer
 from task_manager.interface import Limits
 from task_manager.redis.rq import RqManager
 from tests.contract.harness import answer

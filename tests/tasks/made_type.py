@@ -11,7 +11,7 @@ from pydantic import (
 )
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.execution import run_batch
+from doneyet.task_types.run_batch import run_batch
 from doneyet.task_types.schemas.parse_input import asked
 
 

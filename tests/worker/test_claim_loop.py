@@ -19,9 +19,9 @@ from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.process.batch_queue import BatchQueue
 from worker.process.claim_loop import MOST_FAILURES, ClaimLoop
-from worker.process.executor import Runner
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
 from worker.process.progress import ProgressReports
+from worker.process.runner import Runner
 from worker.status_board import StatusBoard, make_board_file
 
 

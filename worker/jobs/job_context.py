@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from doneyet.task_types import Registry
-from doneyet.task_types.execution import Answer
+from doneyet.task_types.answer import Answer
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
 from task_manager.interface import Claim, State, Status, Task, TaskClaimer, TaskSubmitter

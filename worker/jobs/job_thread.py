@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Collection, Mapping
 
 from doneyet.task_types import Job, Registry
+from doneyet.task_types.answer import Answer, answer_of, failure
 from doneyet.task_types.error_text import described, named, traced
-from doneyet.task_types.execution import Answer, answer_of, failure
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, TaskClaimer, TaskSubmitter, result_of

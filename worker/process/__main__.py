@@ -27,8 +27,8 @@ from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.process.batch_queue import BatchQueue
 from worker.process.claim_loop import ClaimLoop
-from worker.process.executor import Runner
 from worker.process.progress import ProgressReports
+from worker.process.runner import Runner
 from worker.status_board import StatusBoard
 from worker.supervisor.child import EXIT_BROKEN
 from worker.supervisor.own_process import EXIT_NOT_LOADED

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 from doneyet.task_types import TaskType
-from doneyet.task_types.execution import Ready, make_ready, priced
 from doneyet.task_types.loading import is_loaded
+from doneyet.task_types.ready import Ready, make_ready, priced
 from task_manager.interface import Claim
 
 

@@ -19,9 +19,10 @@ from rq.timeouts import JobTimeoutException
 
 from doneyet.settings import Settings
 from doneyet.task_types import TaskType
+from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.context import Host
-from doneyet.task_types.execution import Answer, failure, run_batch
 from doneyet.task_types.loading import NotLoadedError, load
+from doneyet.task_types.run_batch import run_batch
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run

@@ -6,7 +6,7 @@ import logging
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
-from doneyet.task_types.execution import failure
+from doneyet.task_types.answer import failure
 from task_manager.interface import Result, TaskClaimer, result_of
 from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator

@@ -13,13 +13,13 @@ from typing import Any, BinaryIO
 
 from pydantic import BaseModel
 
+from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.batch.compression import created, plain_name
 from doneyet.task_types.batch.items import Item
 from doneyet.task_types.batch.output import Output
 from doneyet.task_types.batch.storage.errors import FULL
 from doneyet.task_types.batch.storage.scratch import scratch_error
-from doneyet.task_types.execution import Answer, failure
 from doneyet.task_types.job import AskedTask, JobContext
 from doneyet.task_types.schemas.field_names import all_read_names, read_names
 from doneyet.task_types.schemas.parse_input import (

@@ -10,7 +10,7 @@ import pytest
 
 from doneyet.task_types import TaskType
 from http_server.submit.chain import ParsedTask
-from http_server.submit.coalescing import MOST_PER_ROUND, Coalescing
+from http_server.submit.shared_round_trips import MOST_PER_ROUND, SharedRoundTrips
 from task_manager.errors import UnavailableError
 from task_manager.interface import Status
 from tests.helpers import wait_until
@@ -45,21 +45,21 @@ def in_threads(count: int, call: Callable[[int], object]) -> list[object]:
 def test_alone_is_at_once() -> None:
     """A single request is a single round trip."""
     manager = FakeManager()
-    assert ids([*Coalescing(manager).submit([task(1), task(2)])]) == [task(1).id, task(2).id]
+    assert ids([*SharedRoundTrips(manager).submit([task(1), task(2)])]) == [task(1).id, task(2).id]
     assert len(manager.rounds) == 1
 
 
 def test_requests_during_a_round_trip_share_the_next() -> None:
     """Twenty requests that come while one is on its way need one more round trip in all, and
     each gets its own answers in its order."""
-    manager, coalescing = FakeManager(), None
-    coalescing = Coalescing(manager)
+    manager, shared = FakeManager(), None
+    shared = SharedRoundTrips(manager)
     manager.gate.clear()
     with ThreadPoolExecutor(21) as pool:
-        first = pool.submit(coalescing.submit, [task(0)])
+        first = pool.submit(shared.submit, [task(0)])
         wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
-        others = [pool.submit(coalescing.submit, [task(n), task(0)]) for n in range(1, 21)]
-        wait_until(lambda: len(coalescing._queue) == 20, description="all others queue")
+        others = [pool.submit(shared.submit, [task(n), task(0)]) for n in range(1, 21)]
+        wait_until(lambda: len(shared._queue) == 20, description="all others queue")
         manager.gate.set()
         assert ids([*first.result()]) == [task(0).id]
         for number, other in enumerate(others, 1):
@@ -71,12 +71,12 @@ def test_requests_during_a_round_trip_share_the_next() -> None:
 def test_many_threads_many_times() -> None:
     """Under any interleaving everybody gets exactly what they asked for."""
     manager = FakeManager()
-    coalescing = Coalescing(manager)
+    shared = SharedRoundTrips(manager)
 
     def ask_often(seed: int) -> bool:
         for turn in range(50):
             tasks = [task(seed * 50 + turn), task(turn)]
-            if ids([*coalescing.submit(tasks)]) != [one.id for one in tasks]:
+            if ids([*shared.submit(tasks)]) != [one.id for one in tasks]:
                 return False
         return True
 
@@ -87,44 +87,44 @@ def test_many_threads_many_times() -> None:
 def test_failures_reach_all_who_queue_and_end_with_their_cause() -> None:
     """When Redis is away everybody hears it at once; when it is back all is well."""
     manager = FakeManager()
-    coalescing = Coalescing(manager)
+    shared = SharedRoundTrips(manager)
     manager.down = True
-    outcomes = in_threads(8, lambda number: coalescing.submit([task(number)]))
+    outcomes = in_threads(8, lambda number: shared.submit([task(number)]))
     assert all(isinstance(outcome, UnavailableError) for outcome in outcomes)
     manager.down = False
-    assert ids([*coalescing.submit([task(1)])]) == [task(1).id]
+    assert ids([*shared.submit([task(1)])]) == [task(1).id]
 
 
 def test_unexpected_errors_free_the_lead() -> None:
     """A bug in a round trip is an error for its callers and no deadlock for the next."""
     manager = FakeManager()
-    coalescing = Coalescing(manager)
+    shared = SharedRoundTrips(manager)
     manager.broken = True
     with pytest.raises(RuntimeError):
-        coalescing.submit([task(1)])
+        shared.submit([task(1)])
     manager.broken = False
-    assert ids([*coalescing.submit([task(1)])]) == [task(1).id]
+    assert ids([*shared.submit([task(1)])]) == [task(1).id]
 
 
 def test_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who queues behind a round trip that hangs gives up in time."""
-    monkeypatch.setattr("http_server.submit.coalescing.PATIENCE_S", 0.05)
+    monkeypatch.setattr("http_server.submit.shared_round_trips.PATIENCE_S", 0.05)
     manager = FakeManager()
-    coalescing = Coalescing(manager)
+    shared = SharedRoundTrips(manager)
     manager.gate.clear()
-    first = threading.Thread(target=coalescing.submit, args=([task(0)],))
+    first = threading.Thread(target=shared.submit, args=([task(0)],))
     first.start()
     wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
     with pytest.raises(UnavailableError, match="too long"):
-        coalescing.submit([task(1)])
+        shared.submit([task(1)])
     manager.gate.set()
     first.join()
-    assert ids([*coalescing.submit([task(2)])]) == [task(2).id]
+    assert ids([*shared.submit([task(2)])]) == [task(2).id]
 
 
 def test_large_arrays_are_parted() -> None:
     """Nobody blocks Redis with one enormous script call."""
     manager = FakeManager()
     tasks = [task(number) for number in range(MOST_PER_ROUND + 1)]
-    assert len(Coalescing(manager).submit(tasks)) == len(tasks)
+    assert len(SharedRoundTrips(manager).submit(tasks)) == len(tasks)
     assert [len(round_) for round_ in manager.rounds] == [MOST_PER_ROUND, 1]

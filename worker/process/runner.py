@@ -6,9 +6,11 @@ import os
 import time
 from collections.abc import Sequence
 
+from doneyet.task_types.answer import Answer
 from doneyet.task_types.context import NO_HOST, Host
-from doneyet.task_types.execution import Answer, make_ready, run_ready
 from doneyet.task_types.loading import load
+from doneyet.task_types.ready import make_ready
+from doneyet.task_types.run_batch import run_ready
 from task_manager.interface import Result, result_of
 from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import BatchQueue, Finished

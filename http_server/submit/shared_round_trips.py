@@ -35,7 +35,7 @@ class _Call:
         self.wake.acquire()
 
 
-class Coalescing:
+class SharedRoundTrips:
     """The layer that shares round trips."""
 
     def __init__(self, inner: Layer) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, field_serializer
 
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.context import Host, RunContext
-from doneyet.task_types.execution import run_batch
+from doneyet.task_types.run_batch import run_batch
 from doneyet.task_types.schemas.parse_input import InvalidInputError, asked
 
 
@@ -241,7 +241,7 @@ def test_a_number_that_json_lacks_is_no_answer(
 
 def test_an_answer_that_redis_would_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a failure that says so, and its batch-mates are answered."""
-    monkeypatch.setattr("doneyet.task_types.execution.MOST_ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr("doneyet.task_types.answer.MOST_ANSWER_BYTES", 1 << 20)
     long = {"series": [1.5] * 300_000}
     good, bad = bodies(Numbers({"series": [1.5]}, long), inputs(0, 1))
     assert good["series"] == [1.5]
