@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import nullcontext
 from importlib.metadata import version
@@ -92,3 +93,15 @@ def keys_without_ttl(url: str) -> list[bytes]:
                 if client.ttl(key) == -1 and not key.startswith(KEPT_BY_RQ)
             ]
     return leaked
+
+
+def wait_until_all_keys_expire(url: str) -> None:
+    """Returns once every key has a TTL: RQ gives a job's one back when it has looked after it.
+
+    Raises:
+        AssertionError: some keys have none after a while; names them.
+    """
+    give_up_s = time.monotonic() + 15
+    while leaked := keys_without_ttl(url):
+        assert time.monotonic() < give_up_s, f"keys that never expire: {leaked}"
+        time.sleep(0.1)

@@ -32,7 +32,8 @@ def test_the_first_ten_minutes(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     folder.mkdir()
     venv.create(python, with_pip=True)
     kept = {name: text for name, text in os.environ.items() if name.startswith("PIP_")}
-    environ = {**kept, "HOME": str(home), "PATH": f"{python}/bin:/usr/bin:/bin"}
+    environ = {**kept, "PIP_NO_CACHE_DIR": "1", "HOME": str(home)}
+    environ["PATH"] = f"{python}/bin:/usr/bin:/bin"
 
     def run(*command: str) -> str:
         ran = subprocess.run(

@@ -17,7 +17,7 @@ from doneyet.client import Client
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import Part
 from doneyet.local.system import System
-from tests.conftest import keys_without_ttl
+from tests.conftest import wait_until_all_keys_expire
 from tests.faults.fault_tasks import RUNS
 from tests.helpers import wait_until
 
@@ -137,9 +137,10 @@ def start_system(
         return started[-1]
 
     yield start
-    leaked: list[bytes] = []
-    for each in started:
-        leaked += keys_without_ttl(each.redis.url)
-        each.system.stop()
-        each.redis.stop()
-    assert not leaked, f"keys that never expire: {leaked}"
+    try:
+        for each in started:
+            wait_until_all_keys_expire(each.redis.url)
+    finally:
+        for each in started:
+            each.system.stop()
+            each.redis.stop()

@@ -15,7 +15,7 @@ from doneyet.task_types import RunContext, TaskType
 from doneyet.task_types.context import Host
 from doneyet.task_types.loading import load
 from task_manager.interface import Claim, State
-from tests.helpers import wait_until
+from tests.helpers import ceiling_s, wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.process.batch_queue import BatchQueue
 from worker.process.claim_loop import MOST_FAILURES, ClaimLoop
@@ -287,7 +287,7 @@ def test_an_idle_process_drains_at_once(manager: FakeManager, start: Start) -> N
     process = start()
     wait_until(lambda: manager.calls, description="it waits for tasks")
     process.drain()
-    wait_until(lambda: process.over, description="it has ended", timeout_s=2)
+    wait_until(lambda: process.over, description="it has ended", timeout_s=ceiling_s(2))
 
 
 def test_a_result_is_kept_while_redis_is_away(
