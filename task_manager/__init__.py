@@ -23,7 +23,7 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
     Raises:
         SettingError: the settings contradict each other.
     """
-    from task_manager.redis.random import RandomManager
+    from task_manager.redis.modes.random import RandomManager
 
     if settings.queue_mode in _SORTED:
         return _sorted(settings, limits)
@@ -42,7 +42,7 @@ def open_submitter(settings: Settings, limits: Mapping[str, Limits]) -> TaskSubm
         SettingError: the settings contradict each other.
     """
     if settings.queue_mode == "rq":
-        from task_manager.redis.rq import RqManager
+        from task_manager.redis.modes.rq import RqManager
 
         main: TaskSubmitter = RqManager(settings.redis_url, limits, settings.key_prefix)
     else:
@@ -69,8 +69,8 @@ def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> Ta
 
 def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
     """In a sorted set per type, which any type can be in, whatever the queue mode of the rest."""
-    from task_manager.redis.distributed import DistributedManager
-    from task_manager.redis.ordered import OrderedManager
+    from task_manager.redis.modes.distributed import DistributedManager
+    from task_manager.redis.modes.ordered import OrderedManager
 
     if settings.queue_mode == "ordered":
         return OrderedManager(settings.redis_url, limits, settings.key_prefix)

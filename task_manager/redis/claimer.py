@@ -7,12 +7,12 @@ from itertools import groupby
 from typing import TypeVar
 
 from task_manager.interface import Claim, Renewal, Result, TaskClaimer
-from task_manager.redis import scripts
 from task_manager.redis.connection import LONGEST_WAIT_S
-from task_manager.redis.lua_script import Call
-from task_manager.redis.queue_slots import ms
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import read_claims, report_record
+from task_manager.redis.scripts.lua_script import Call
+from task_manager.redis.scripts.queue_slots import ms
+from task_manager.redis.scripts.run import run_scripts
 
 RETURNED_AT_ONCE = 500
 """Claims of one call that ends them: scripts are to be short."""
@@ -35,13 +35,13 @@ class RedisClaimer(Queues, TaskClaimer):
     ) -> list[Claim]:
         call = self._claim_call(owner, types, limit, leave, suspects=suspects)
         with self._connection.claiming_client() as client:
-            claims = read_claims(scripts.run(client, [call])[0])
+            claims = read_claims(run_scripts(client, [call])[0])
             if claims or wait_s <= 0:
                 return claims
             keys = self._wake_keys(types)
             if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None:
                 return []
-            return read_claims(scripts.run(client, [call])[0])
+            return read_claims(run_scripts(client, [call])[0])
 
     def finish(
         self,
@@ -60,7 +60,7 @@ class RedisClaimer(Queues, TaskClaimer):
         if not calls:
             return []
         with self._connection.claiming_client() as client:
-            replies = scripts.run(client, calls)
+            replies = run_scripts(client, calls)
             late = [
                 self._call("forget", name, ids=[task_id.decode() for task_id in reply])
                 for (name, _), reply in zip(by_type, replies, strict=False)
@@ -92,7 +92,7 @@ class RedisClaimer(Queues, TaskClaimer):
         dead: set[str] = set()
         cancelled: dict[str, set[str]] = {}
         with self._connection.client() as client:
-            for new_here, dead_here, told in scripts.run(client, calls):
+            for new_here, dead_here, told in run_scripts(client, calls):
                 new.update(name.decode() for name in new_here)
                 dead.update(name.decode() for name in dead_here)
                 for task_id, owner in zip(told[::2], told[1::2], strict=True):

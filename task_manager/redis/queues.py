@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from task_manager.interface import Limits
-from task_manager.redis import scripts
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_marks
-from task_manager.redis.lua_script import Argument, Call, Given, script
-from task_manager.redis.queue_slots import QueueSlots
+from task_manager.redis.scripts.lua_script import Argument, Call, Given, script
+from task_manager.redis.scripts.queue_slots import QueueSlots
+from task_manager.redis.scripts.run import run_scripts
 
 
 class Queues:
@@ -86,4 +86,4 @@ class Queues:
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._connection.client() as client:
-            return scripts.run(client, calls)
+            return run_scripts(client, calls)

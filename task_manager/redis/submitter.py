@@ -8,11 +8,11 @@ from typing import Any
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
-from task_manager.redis import scripts
-from task_manager.redis.completions import FinishedWatch
 from task_manager.redis.connection import LONGEST_WAIT_S
+from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import OVERLOADED, TERMINAL, UnreadableResultError, read_status
+from task_manager.redis.scripts.run import run_scripts
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
         ]
         statuses: list[Status | OverloadedError | None] = [None] * len(tasks)
         with self._connection.client() as client:
-            replies = scripts.run(client, calls)
+            replies = run_scripts(client, calls)
             for group, (load, *records) in zip(places.values(), replies, strict=True):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
@@ -77,7 +77,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
     def _status(self, type_name: str, task_id: str) -> Status | None:
         call = self._call("status", type_name, ids=[task_id])
         with self._connection.client() as client:
-            load, record, *text = scripts.run(client, [call])[0]
+            load, record, *text = run_scripts(client, [call])[0]
         if record is None:
             return None
         status = read_status(type_name, task_id, int(load), record)
@@ -87,7 +87,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         call = self._call("cancel", type_name, ids=[task_id])
         with self._connection.client() as client:
-            record = scripts.run(client, [call])[0]
+            record = run_scripts(client, [call])[0]
             if record is None:
                 return None
             if record == TERMINAL:
@@ -103,7 +103,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
     def load(self, type_names: Sequence[str]) -> list[Load]:
         calls = self._load_calls(type_names)
         with self._connection.client() as client:
-            counts = [int(count) for reply in scripts.run(client, calls) for count in reply]
+            counts = [int(count) for reply in run_scripts(client, calls) for count in reply]
             return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
 
     def watch(

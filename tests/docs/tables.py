@@ -14,11 +14,11 @@ from pathlib import Path
 from doneyet.settings import BOTH, Settings, env_name, flag_name
 from http_server.wire.problem import TITLES
 from task_manager.interface import Promises
-from task_manager.redis.distributed import DistributedManager
 from task_manager.redis.keys import Keys
-from task_manager.redis.ordered import OrderedManager
-from task_manager.redis.random import RandomManager
-from task_manager.redis.rq import RqManager
+from task_manager.redis.modes.distributed import DistributedManager
+from task_manager.redis.modes.ordered import OrderedManager
+from task_manager.redis.modes.random import RandomManager
+from task_manager.redis.modes.rq import RqManager
 from task_manager.synchronous import Synchronous
 
 ROOT = Path(__file__).parents[2]

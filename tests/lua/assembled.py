@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from task_manager.redis.lua_script import FOLDER, Script, script
+from task_manager.redis.scripts.lua_script import FOLDER, Script, script
 
 CONFIG = Path(__file__).parents[2] / ".luacheckrc"
 

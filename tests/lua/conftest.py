@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import pytest
 import redis
 
-from task_manager.redis import scripts
-from task_manager.redis.lua_script import Given, script
+from task_manager.redis.scripts.lua_script import Given, script
+from task_manager.redis.scripts.run import run_scripts
 
 TTL_MS, KEEP_MS = 5000, 60_000
 
@@ -51,7 +51,7 @@ def run(client: redis.Redis) -> RunScript:
     def run_script(path: str, **slots: Given) -> Any:
         called = script(*path.split("/"))
         needed = {name: value for name, value in slots.items() if name in called.slots}
-        return scripts.run(client, [called.call(**needed)])[0]
+        return run_scripts(client, [called.call(**needed)])[0]
 
     return run_script
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import redis
 
-from task_manager.redis.lua_script import Given
+from task_manager.redis.scripts.lua_script import Given
 from tests.lua.conftest import KEEP_MS, TTL_MS, RunScript, common_slots
 
 

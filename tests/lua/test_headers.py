@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from task_manager.redis.keys import Keys
-from task_manager.redis.lua_script import FOLDER, Script, script
+from task_manager.redis.scripts.lua_script import FOLDER, Script, script
 from tests.lua.assembled import all_scripts
 
 FILES = sorted(FOLDER.rglob("*.lua"))

@@ -9,7 +9,7 @@ import time
 
 import redis
 
-from task_manager.redis.lua_script import Given
+from task_manager.redis.scripts.lua_script import Given
 from tests.lua.conftest import TTL_MS, RunScript, common_slots
 
 MAIN, INPUT = 0, 1

@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from task_manager.redis.lua_script import Given
+from task_manager.redis.scripts.lua_script import Given
 from tests.lua.conftest import RunScript
 
 KEEP_S = 60

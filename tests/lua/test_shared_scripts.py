@@ -7,7 +7,7 @@ import re
 import pytest
 import redis
 
-from task_manager.redis.lua_script import FOLDER, Given
+from task_manager.redis.scripts.lua_script import FOLDER, Given
 from tests.helpers import wait_until
 from tests.lua.conftest import RunScript
 

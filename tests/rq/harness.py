@@ -13,7 +13,7 @@ from rq.serializers import JSONSerializer
 from doneyet.task_types import TaskType
 from doneyet.task_types.answer import Answer
 from task_manager.interface import Limits
-from task_manager.redis.rq import RqManager
+from task_manager.redis.modes.rq import RqManager
 from tests.contract.harness import answer
 from tests.helpers import connect
 from worker.rq import job

@@ -8,9 +8,9 @@ import redis
 from doneyet.settings import SettingError, Settings
 from task_manager import open_task_manager
 from task_manager.errors import UnavailableError, UnsupportedServerError
-from task_manager.redis import scripts
 from task_manager.redis.connection import Connection, check_version
-from task_manager.redis.lua_script import script
+from task_manager.redis.scripts.lua_script import script
+from task_manager.redis.scripts.run import run_scripts
 from tests.faults.refusing_redis import RefusingRedis
 
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
@@ -80,7 +80,7 @@ def test_a_full_server_is_unavailable(redis_url: str) -> None:
                 pytest.raises(UnavailableError, match="takes no writes"),
                 connection.client() as ours,
             ):
-                scripts.run(ours, [TAKE])
+                run_scripts(ours, [TAKE])
         finally:
             client.config_set("maxmemory", "0")
             connection.close()
@@ -90,9 +90,9 @@ def test_unknown_scripts_are_loaded_and_only_they_repeated(redis_url: str) -> No
     """After a restart the server knows no script; what it did know is not done twice."""
     with redis.Redis.from_url(redis_url) as client:
         client.script_flush()
-        assert scripts.run(client, [TAKE]) == [1]
+        assert run_scripts(client, [TAKE]) == [1]
         release = script("random", "release_lock").call(lock="lock", owner="a")
-        assert scripts.run(client, [release, TAKE]) == [1, 1], "only the first one was new"
+        assert run_scripts(client, [release, TAKE]) == [1, 1], "only the first one was new"
         assert client.exists("lock") == 0, "it was released after it was taken, once each"
 
 
@@ -105,7 +105,7 @@ def test_a_reply_of_another_type_is_none(redis_url: str) -> None:
         for reply in (b":0\r\n", b"+OK\r\n", b"$-1\r\n"):
             proxy.garble(reply, "EVALSHA")
             with pytest.raises(UnavailableError, match="cannot be read"), proxied.client() as ours:
-                scripts.run(ours, [RENEW])
+                run_scripts(ours, [RENEW])
         assert client.dbsize() == 0
         proxied.close()
 

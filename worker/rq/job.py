@@ -26,7 +26,7 @@ from doneyet.task_types.run_batch import run_batch
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run
-from task_manager.redis.rq import LEASE_S, RqManager
+from task_manager.redis.modes.rq import LEASE_S, RqManager
 from task_manager.result_lookup import recaller
 from worker.redis_outage import Outage
 from worker.type_selection import served_registry

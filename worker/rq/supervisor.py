@@ -10,7 +10,7 @@ import subprocess
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from task_manager.owners import new_owner
-from task_manager.redis.rq import RqManager
+from task_manager.redis.modes.rq import RqManager
 from worker.jobs.coordinator import open_coordinator
 from worker.supervisor.own_process import EXIT_NOT_LOADED, OwnProcess, describe_exit
 from worker.supervisor.supervision import Place, Supervision

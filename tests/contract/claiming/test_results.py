@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from task_manager.interface import State, Status
-from task_manager.redis import scripts
+from task_manager.redis.scripts.run import run_scripts
 from tests.contract.claiming.tasks import TYPES, done, failed, state
 from tests.contract.harness import (
     ONE,
@@ -27,13 +27,13 @@ def test_finish_and_claim_are_one_round_trip(
     claims = harness.manager.claim("a", TYPES, limit=2)
     harness.manager.submit([task(n) for n in range(10, 20)])
     trips: list[int] = []
-    real = scripts.run
 
     def counted(client: Any, calls: Any) -> Any:
         trips.append(len(calls))
-        return real(client, calls)
+        return run_scripts(client, calls)
 
-    monkeypatch.setattr(scripts, "run", counted)
+    for module in ("claimer", "queues"):
+        monkeypatch.setattr(f"task_manager.redis.{module}.run_scripts", counted)
     following = harness.manager.finish("a", [harness.result(c) for c in claims], TYPES, limit=5)
     assert len(trips) == 1
     assert len(following) == 5

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from task_manager.interface import Limits, Promises
-from task_manager.redis.lua_script import Argument, Call
 from task_manager.redis.manager import RedisManager
+from task_manager.redis.scripts.lua_script import Argument, Call
 
 
 class DistributedManager(RedisManager):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from task_manager.interface import Limits
 from task_manager.redis.keys import KEEP_MS, Keys
-from task_manager.redis.lua_script import Argument
+from task_manager.redis.scripts.lua_script import Argument
 
 _CRASHED = (
     "The process that ran this task died each time, so it will not be tried again; "

@@ -8,10 +8,10 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
-from task_manager.redis.lua_script import Argument, Call
+from task_manager.redis.scripts.lua_script import Argument, Call
 
 
-def run(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
+def run_scripts(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
     """The replies of `calls`, made in order in one round trip.
 
     Calls of scripts that the server does not know (it was restarted) are made again with their

@@ -18,7 +18,7 @@ from typing import Any
 
 from task_manager.redis.keys import Keys
 
-FOLDER = Path(__file__).parents[1] / "lua"
+FOLDER = Path(__file__).parents[2] / "lua"
 
 Argument = str | bytes | int
 Given = Argument | list[Argument] | list[str] | list[bytes] | list[int] | list[bool]

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from task_manager.interface import Limits, Promises
-from task_manager.redis.lua_script import Argument, Call
 from task_manager.redis.manager import RedisManager
+from task_manager.redis.scripts.lua_script import Argument, Call
 
 
 class RandomManager(RedisManager):

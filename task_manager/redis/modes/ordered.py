@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from task_manager.interface import Promises
-from task_manager.redis.distributed import DistributedManager
+from task_manager.redis.modes.distributed import DistributedManager
 
 
 class OrderedManager(DistributedManager):

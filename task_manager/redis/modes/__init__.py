@@ -1,0 +1,1 @@
+"""The queue modes on Redis: what each has of its own."""

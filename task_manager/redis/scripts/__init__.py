@@ -1,0 +1,1 @@
+"""Lua scripts: what they are made of, what they are told, and how they run."""
