@@ -12,7 +12,7 @@ import threading
 from typing import Any
 
 from flask import Flask
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -96,6 +96,7 @@ def make_server(settings: Settings) -> DrainingServer:
         address=settings.host,
         port=settings.port,
         interface=Interfaces.WSGI,
+        http=HTTPModes.http1,  # nothing here would end a connection of HTTP/2 that is idle
         workers=1,
         blocking_threads=settings.threads + settings.max_waiting + 2 * MOST_SLOW,
         backpressure=_most_connections(),

@@ -3,19 +3,15 @@ another, its models loaded once. Whatever a handler does, the server goes on to 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
 import signal
 import socket
-import subprocess
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from doneyet.fresh_python import python_command, python_environment, without_settings
-from doneyet.process_tree import MARK, has_ended, held_signals, kill_remains, new_mark
+from doneyet.own_process import OwnProcess, describe_exit
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.answer import failure
@@ -74,7 +70,7 @@ class Engine:
         finally:
             with self._lock:
                 self._running = ""
-            if not process.alive:
+            if process.exit_code is not None:
                 process.end()
                 if not self._closed:
                     self._process = _Process(self._settings)  # it loads while nobody asks
@@ -92,7 +88,7 @@ class Engine:
         self._process.end()
 
     def _ready_process(self) -> _Process:
-        if not self._process.alive:
+        if self._process.exit_code is not None:
             self._process.end()
             self._process = _Process(self._settings)
         self._process.wait_until_ready()
@@ -102,28 +98,22 @@ class Engine:
         return result_of(self._types[task.type], task.id, *failure(code, detail))
 
 
-class _Process:
-    """One engine process, in a session of its own; what it started ends with it."""
+class _Process(OwnProcess):
+    """The engine process; it ends with the server, whatever it runs."""
 
     def __init__(self, settings: Settings) -> None:
         ours, its = socket.socketpair()
-        self._link = Link(ours)
-        self._mark = new_mark(grace_s=0)  # it ends with this process, whatever it runs
-        environ = {**without_settings(os.environ), **settings.to_environment(), MARK: self._mark}
-        with its, held_signals(signal.SIGINT, signal.SIGTERM):
-            self._process = subprocess.Popen(
-                python_command("http_server.synchronous.engine_process", str(its.fileno())),
-                env=python_environment(environ),
-                stdin=subprocess.DEVNULL,
+        with its:
+            super().__init__(
+                settings,
+                "http_server.synchronous.engine_process",
+                str(its.fileno()),
+                grace_s=0,
+                held=(signal.SIGINT, signal.SIGTERM),
                 pass_fds=[its.fileno()],
-                start_new_session=True,
             )
+        self._link = Link(ours, is_there=lambda: self.exit_code is None)
         self._is_ready = False
-
-    @property
-    def alive(self) -> bool:
-        """Whether it has not ended."""
-        return not has_ended(self._process)
 
     def wait_until_ready(self) -> None:
         """Returns when its models are loaded.
@@ -154,7 +144,6 @@ class _Process:
             try:
                 head, body = self._link.receive(timeout_s)
             except TimeoutError:
-                self.kill()
                 self.end()
                 raise
             if "recall" not in head:
@@ -162,19 +151,9 @@ class _Process:
             answer = recall(*head["recall"]) if recall is not None else None
             self._link.send({}, json.dumps(answer).encode())
 
-    def kill(self) -> None:
-        """SIGKILL."""
-        if self._process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._process.pid, signal.SIGKILL)
-
     def end(self) -> str:
         """Kills it and what it started; how it ended, in words."""
-        if self._process.returncode is None:
-            if self.alive:
-                self.kill()
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
-            kill_remains(self._process.pid, self._mark)
-        code = self._process.wait()
+        self.kill()
+        code = self.wait()
         self._link.close()
-        return f"exited with {code}" if code >= 0 else f"was ended by signal {-code}"
+        return describe_exit(code)

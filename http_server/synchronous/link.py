@@ -5,24 +5,36 @@ from __future__ import annotations
 import json
 import socket
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Given = TypeVar("Given")
+Got = TypeVar("Got")
+
+
+LOOK_EVERY_S = 0.25
+"""How often who waits looks whether the other end's process is there. The socket alone would not
+tell: it stays open for as long as anything has it that the process forked."""
 
 
 class Link:
-    """One end of a stream socket. Closed at the other end, it raises `EOFError`."""
+    """One end of a stream socket. Without the other end's process, it raises `EOFError`."""
 
-    def __init__(self, end: socket.socket) -> None:
-        self._socket = end
+    def __init__(self, end: socket.socket, is_there: Callable[[], bool] = lambda: True) -> None:
+        self._socket, self._is_there = end, is_there
         self._read = bytearray()
 
     def send(self, head: dict[str, Any], body: bytes = b"") -> None:
-        """Says `head`, and with it `body`."""
+        """Says `head`, and with it `body`.
+
+        Raises:
+            EOFError: the other end is gone.
+        """
         line = json.dumps({**head, "bytes": len(body)}).encode() + b"\n"
-        try:
-            self._socket.settimeout(None)
-            self._socket.sendall(line + body)
-        except OSError as error:
-            raise EOFError from error
+        left = memoryview(line + body)
+        while left:
+            sent = self._patiently(self._socket.send, left, None)
+            left = left[sent:]
 
     def receive(self, timeout_s: float | None = None) -> tuple[dict[str, Any], bytes]:
         """What the other end says next.
@@ -48,16 +60,24 @@ class Link:
         self._socket.close()
 
     def _more(self, give_up_s: float | None) -> None:
-        left_s = None if give_up_s is None else give_up_s - time.monotonic()
-        if left_s is not None and left_s <= 0:
-            raise TimeoutError
-        try:
-            self._socket.settimeout(left_s)
-            got = self._socket.recv(1 << 16)
-        except TimeoutError:
-            raise
-        except OSError as error:
-            raise EOFError from error
-        if not got:
+        if not (got := self._patiently(self._socket.recv, 1 << 16, give_up_s)):
             raise EOFError
         self._read += got
+
+    def _patiently(
+        self, call: Callable[[Given], Got], given: Given, give_up_s: float | None
+    ) -> Got:
+        """What `call` of the socket comes to, until the time is over or the other end gone."""
+        while True:
+            left_s = LOOK_EVERY_S if give_up_s is None else give_up_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            was_there = self._is_there()
+            try:
+                self._socket.settimeout(min(LOOK_EVERY_S, left_s))
+                return call(given)
+            except TimeoutError:
+                if not was_there:  # so nothing more came than what was said before its end
+                    raise EOFError from None
+            except OSError as error:
+                raise EOFError from error

@@ -83,6 +83,20 @@ def _spawn_and_die(item: Any) -> None:
     os._exit(7)
 
 
+def _fork(item: Any) -> None:
+    """A copy of the process, as multiprocessing makes it: it has all that was open."""
+    if (pid := os.fork()) == 0:
+        time.sleep(600)
+        os._exit(0)
+    note("children", str(pid))
+    time.sleep(item.seconds)
+
+
+def _fork_and_die(item: Any) -> None:
+    _fork(item)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def _daemon(item: Any) -> None:
     """A process that left its session, and whose parent has ended."""
     if (middle := os.fork()) == 0:
@@ -162,6 +176,8 @@ ACTS: dict[str, Callable[[Any], None]] = {
     "compute": _compute,
     "spawn": _spawn,
     "spawn and die": _spawn_and_die,
+    "fork": _fork,
+    "fork and die": _fork_and_die,
     "spawn a session": lambda item: _spawn(item, start_new_session=True),
     "spawn a daemon": _daemon,
     "fork and return": lambda _: note("children", str(os.fork())),

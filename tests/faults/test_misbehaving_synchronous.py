@@ -59,7 +59,7 @@ def test_health_answers_beside_what_does_not_let_go(running: Misbehaving) -> Non
     thread.join()
 
 
-@pytest.mark.parametrize("do", ["hold", "stop", "spawn"])
+@pytest.mark.parametrize("do", ["hold", "stop", "spawn", "fork"])
 def test_the_time_limit_holds(do: str, running: Misbehaving) -> None:
     """Of what holds the interpreter or stops its process; what it started ends with it."""
     answer = post(running, of="misbehaving-limited", do=do, seconds=60)
@@ -68,7 +68,7 @@ def test_the_time_limit_holds(do: str, running: Misbehaving) -> None:
     assert post(running, n=3)["square"] == 9
 
 
-@pytest.mark.parametrize("do", ["exit", "segfault", "kill", "spawn and die"])
+@pytest.mark.parametrize("do", ["exit", "segfault", "kill", "spawn and die", "fork and die"])
 def test_a_crash_is_a_failed_task(do: str, running: Misbehaving) -> None:
     """The server goes on, and the next task is answered by a new process."""
     assert post(running, do=do)["error"]["code"] == "crashed"
@@ -85,10 +85,11 @@ def test_the_next_is_answered(do: str, running: Misbehaving) -> None:
     assert running.running("answer")[-1] == pid
 
 
-def test_cancelling_ends_the_run(running: Misbehaving) -> None:
-    """So that the next task does not wait for it."""
-    thread = begin(running, do="hold", seconds=60)
-    task_id = next(iter(running_ids(running)))
+@pytest.mark.parametrize("do", ["hold", "fork"])
+def test_cancelling_ends_the_run(do: str, running: Misbehaving) -> None:
+    """So that the next task does not wait for it; a copy of the process keeps nobody waiting."""
+    thread = begin(running, do=do, seconds=60)
+    (task_id,) = running_ids(do)
     assert requests.delete(f"{running.system.url}/tasks/{task_id}", timeout=10).ok
     thread.join(20)
     assert not thread.is_alive()
@@ -119,10 +120,10 @@ def test_a_killed_server_leaves_no_process_behind(running: Misbehaving) -> None:
     assert not any(map(is_alive, pids))
 
 
-def running_ids(running: Misbehaving) -> list[str]:
+def running_ids(do: str) -> list[str]:
     """The ids of what runs, as clients compute them: of the one input that `begin` asked."""
     from tests.faults.misbehaving_tasks import Input
     from tests.faults.misbehaving_tasks import Misbehaving as Kind
 
     kind = Kind()
-    return [kind.task_id(kind.canonical(Input(do="hold", seconds=60)))]
+    return [kind.task_id(kind.canonical(Input(do=do, seconds=60)))]

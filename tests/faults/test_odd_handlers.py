@@ -136,7 +136,7 @@ def test_what_it_does_to_its_process(do: str, running: Misbehaving) -> None:
     wait_until_ended(*pids)
 
 
-STARTS = ["spawn", "spawn a session", "spawn a daemon"]
+STARTS = ["spawn", "spawn a session", "spawn a daemon", "fork"]
 
 
 @pytest.mark.parametrize("do", STARTS)

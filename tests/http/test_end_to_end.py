@@ -162,6 +162,15 @@ def test_malformed_requests(system: System, request_bytes: bytes) -> None:
     assert requests.get(f"{system.url}/healthz", timeout=5).ok
 
 
+def test_http2_is_not_spoken(system: System) -> None:
+    """Its connections could be idle for ever; a proxy in front speaks it with browsers."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"  # and its settings
+    with socket.create_connection(("127.0.0.1", system.server.port), timeout=10) as connection:
+        connection.sendall(preface)
+        with connection.makefile("rb") as stream:
+            assert stream.read()[:13] in (b"", b"HTTP/1.1 400 "), "it is closed at once"
+
+
 def test_chunked_bodies(system: System) -> None:
     """A body without a declared length is read, up to the limit."""
 

@@ -22,6 +22,7 @@ from doneyet.task_types.loading import NotLoadedError, load_all
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from task_manager.result_lookup import recaller
+from worker import exit_codes
 from worker.device_lock import DeviceLock
 from worker.end_process import end_process
 from worker.logs import set_up_logs
@@ -30,8 +31,6 @@ from worker.process.claim_loop import ClaimLoop
 from worker.process.progress import ProgressReports
 from worker.process.runner import Runner
 from worker.status_board import StatusBoard
-from worker.supervisor.child import EXIT_BROKEN
-from worker.supervisor.own_process import EXIT_NOT_LOADED
 from worker.type_selection import served_registry
 
 log = logging.getLogger(__name__)
@@ -151,7 +150,7 @@ def _start_thread(name: str, target: Callable[[], None]) -> None:
             target()
         except BaseException:
             log.exception("the %s thread failed; this worker process ends", name)
-            os._exit(EXIT_BROKEN)
+            os._exit(exit_codes.BROKEN)
 
     threading.Thread(target=guarded, name=name, daemon=True).start()
 
@@ -161,4 +160,4 @@ if __name__ == "__main__":
         end_process(main(sys.argv[1:]))
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
-        end_process(EXIT_NOT_LOADED)
+        end_process(exit_codes.NOT_LOADED)

@@ -21,10 +21,10 @@ from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
+from worker import exit_codes
 from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.rq.job import task_runner
-from worker.supervisor.own_process import EXIT_NOT_LOADED
 
 log = logging.getLogger(__name__)
 
@@ -58,4 +58,4 @@ if __name__ == "__main__":
         end_process(0)
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
-        end_process(EXIT_NOT_LOADED)
+        end_process(exit_codes.NOT_LOADED)

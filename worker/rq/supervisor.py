@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 
+from doneyet.own_process import OwnProcess, describe_exit
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from task_manager.owners import new_owner
 from task_manager.redis.modes.rq import RqManager
+from worker import exit_codes
 from worker.jobs.coordinator import open_coordinator
-from worker.supervisor.own_process import EXIT_NOT_LOADED, OwnProcess, describe_exit
 from worker.supervisor.supervision import Place, Supervision
 
 log = logging.getLogger(__name__)
@@ -23,12 +24,18 @@ class RqProcess(OwnProcess):
 
     def __init__(self, settings: Settings) -> None:
         self.name = new_owner(os.getpid())
-        held, stdin = (signal.SIGINT,), subprocess.PIPE
-        super().__init__(settings, "worker.rq.process", self.name, held=held, stdin=stdin)
+        super().__init__(
+            settings,
+            "worker.rq.process",
+            self.name,
+            grace_s=settings.grace_s,
+            held=(signal.SIGINT,),
+            stdin=subprocess.PIPE,
+        )
 
     def drain(self) -> None:
         """Lets it end after the job that it runs."""
-        self._process.send_signal(signal.SIGTERM)
+        self.send_signal(signal.SIGTERM)
 
     def close(self) -> None:
         """Lets go of what an ended process had."""
@@ -82,7 +89,7 @@ class RqSupervisor(Supervision[RqProcess, Place[RqProcess]]):
         slot.vacate(started_well=False, at_once=False)
         if draining:
             return
-        if code == EXIT_NOT_LOADED:  # it has said why, in one line
+        if code == exit_codes.NOT_LOADED:  # it has said why, in one line
             self._code_when_drained = 1
             self.stop()
         else:

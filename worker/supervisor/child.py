@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import os
 import signal
 import time
 
+from doneyet.own_process import OwnProcess
 from doneyet.settings import Settings
 from task_manager.owners import new_owner
-from worker.status_board import StatusBoard, make_board_file
-from worker.supervisor.own_process import OwnProcess
+from worker.status_board import Run, StatusBoard, make_board_file
 
-EXIT_BROKEN = 70
-"""What a worker process exits with one of whose threads failed; it has said how. Any of the tasks
-that it held may be to blame."""
+
+class Why(enum.Enum):
+    """Why a supervisor kills a worker process."""
+
+    TIMED_OUT = "a batch ran over its time limit"
+    CANCELLED = "a task was cancelled"
+    STOPPING = "the worker stops"
 
 
 class Child(OwnProcess):
@@ -28,14 +33,21 @@ class Child(OwnProcess):
         control_fd, self._control = os.pipe()
         try:
             fds = (control_fd, board_fd)
-            held = (signal.SIGINT, signal.SIGTERM)
-            super().__init__(settings, "worker.process", *map(str, fds), held=held, pass_fds=fds)
+            super().__init__(
+                settings,
+                "worker.process",
+                *map(str, fds),
+                grace_s=settings.grace_s,
+                held=(signal.SIGINT, signal.SIGTERM),
+                pass_fds=fds,
+            )
             self.board = StatusBoard(board_fd)
         finally:
             os.close(control_fd)
             os.close(board_fd)
         self.owner = new_owner(self.pid)
         self.serving = False
+        self.killed: tuple[Why, Run | None] | None = None
         self.follows_a_death = False
         """Whether the process in whose place it is died while it ran a batch."""
 
@@ -52,6 +64,12 @@ class Child(OwnProcess):
     def drain(self) -> None:
         """Lets it finish what it runs, give the rest back, and exit."""
         self._tell("drain\n")
+
+    def kill(self, why: Why = Why.STOPPING, run: Run | None = None) -> None:
+        """SIGKILL; `exit_code`, `killed` and the board then tell the rest."""
+        if self.killed is None:
+            self.killed = (why, run)
+            super().kill()
 
     def close(self) -> None:
         """Lets go of what an ended process had."""

@@ -12,12 +12,12 @@ import time
 from abc import ABC, abstractmethod
 from typing import Generic, TypeVar
 
+from doneyet.own_process import OwnProcess
 from doneyet.settings import Settings
 from task_manager.backoff import Backoff
 from task_manager.errors import UnavailableError
 from worker.jobs.coordinator import Coordinator
 from worker.redis_outage import Outage
-from worker.supervisor.own_process import OwnProcess, Why
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,7 @@ class Supervision(ABC, Generic[P, S]):
         is_over_time = self._stop_signals > 1 or drained_for_s > self._settings.grace_s
         if is_over_time:
             for child in self.children:
-                child.kill(Why.STOPPING)
+                child.kill()
         coordinating = self._coordinator is not None and not self._coordinator.over
         if self.children or (coordinating and not is_over_time):
             return
@@ -184,7 +184,7 @@ class Supervision(ABC, Generic[P, S]):
         """Leaves no process behind, however the loop ended."""
         for slot in self._slots:
             if (child := slot.child) is not None:
-                child.kill(Why.STOPPING)
+                child.kill()
                 self._on_exit(slot, child, child.wait())
         try:
             self._return_claims()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 
+from doneyet.own_process import describe_exit
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.answer import failure
 from task_manager.interface import Result, TaskClaimer, result_of
+from worker import exit_codes
 from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator
 from worker.status_board import Run
-from worker.supervisor.child import EXIT_BROKEN, Child
+from worker.supervisor.child import Child, Why
 from worker.supervisor.leases import Leases
-from worker.supervisor.own_process import EXIT_NOT_LOADED, Why, describe_exit
 from worker.supervisor.recovery import Recoveries, Recovery
 from worker.supervisor.supervision import Supervision
 from worker.supervisor.suspects import Slot, choose_who_takes_suspects
@@ -63,7 +64,7 @@ class Supervisor(Supervision[Child, Slot]):
         if child.serving:
             child.drain()
         else:
-            child.kill(Why.STOPPING)  # it holds nothing, and may load for minutes
+            child.kill()  # it holds nothing, and may load for minutes
 
     def _look_after(self) -> None:
         self._watchdog.run_once(self.children)
@@ -95,7 +96,7 @@ class Supervisor(Supervision[Child, Slot]):
             doing = f" while it ran {self._watchdog.named(run)}" if run else ""
             if preparation:
                 doing += f" while it prepared {self._watchdog.named(preparation)}"
-            cannot_load = code == EXIT_NOT_LOADED
+            cannot_load = code == exit_codes.NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
             ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
             if ends:
@@ -119,7 +120,7 @@ class Supervisor(Supervision[Child, Slot]):
         """
         prepared = child.board.read_preparing()
         if child.killed is None:
-            if code == EXIT_BROKEN:
+            if code == exit_codes.BROKEN:
                 return Recovery(child.owner, None)
             return Recovery(child.owner, _ids(run) | _ids(prepared))
         why, meant = child.killed

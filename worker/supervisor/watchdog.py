@@ -10,8 +10,7 @@ from doneyet.task_types import Registry
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.error_text import named
 from worker.status_board import Run
-from worker.supervisor.child import Child
-from worker.supervisor.own_process import Why
+from worker.supervisor.child import Child, Why
 
 log = logging.getLogger(__name__)
 

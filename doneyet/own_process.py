@@ -1,37 +1,26 @@
-"""A process that a supervisor starts, and with it whatever that starts."""
+"""A process that a program of ours starts to run tasks in, and with it whatever that starts."""
 
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Collection, Sequence
 
 from doneyet.fresh_python import python_command, python_environment, without_settings
 from doneyet.process_tree import MARK, held_signals, kill_remains, new_mark
 from doneyet.settings import Settings
-from worker.status_board import Run
-
-EXIT_NOT_LOADED = 3
-"""What a worker process exits with that cannot load a task type; it has said why."""
-
-
-class Why(enum.Enum):
-    """Why a supervisor kills a worker process."""
-
-    TIMED_OUT = "a batch ran over its time limit"
-    CANCELLED = "a task was cancelled"
-    STOPPING = "the worker stops"
 
 
 class OwnProcess:
     """A fresh interpreter that runs `module` with these settings.
 
-    A session of its own keeps terminal signals from it. Whatever it started ends with it. Signals
-    in `held` wait until it calls `ignore_signals`.
+    A session of its own keeps terminal signals from it. Whatever it started ends with it; should
+    this program be killed, it has `grace_s` to end. Signals in `held` wait until it calls
+    `ignore_signals`.
     """
 
     def __init__(
@@ -39,11 +28,12 @@ class OwnProcess:
         settings: Settings,
         module: str,
         *arguments: str,
+        grace_s: float,
         held: Collection[signal.Signals] = (),
         stdin: int = subprocess.DEVNULL,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        self._mark = new_mark(settings.grace_s)
+        self._mark = new_mark(grace_s)
         environment = {**without_settings(os.environ), **settings.to_environment()}
         with held_signals(*held):
             self._process = subprocess.Popen(
@@ -55,13 +45,21 @@ class OwnProcess:
             )
         self.pid = self._process.pid
         self.started_s = time.monotonic()
-        self.killed: tuple[Why, Run | None] | None = None
+        self._lock = threading.Lock()
 
-    def kill(self, why: Why, run: Run | None = None) -> None:
-        """SIGKILL; `exit_code` and the board, if there is one, then tell the rest."""
-        if self.killed is None:
-            self.killed = (why, run)
-            self._process.send_signal(signal.SIGKILL)
+    def send_signal(self, number: signal.Signals) -> None:
+        """To the process alone; nothing where it has ended.
+
+        Not by `Popen.send_signal`, which waits for a process that has ended: who started what
+        could not be told any more.
+        """
+        with self._lock:
+            if self._process.returncode is None:
+                os.kill(self.pid, number)  # if it has ended, its number is kept until `_end`
+
+    def kill(self) -> None:
+        """SIGKILL; `exit_code` then tells the rest."""
+        self.send_signal(signal.SIGKILL)
 
     @property
     def exit_code(self) -> int | None:
@@ -76,18 +74,19 @@ class OwnProcess:
 
     def _end(self, options: int) -> int | None:
         """Its exit code once it has ended and what it started was killed."""
-        if self._process.returncode is None:
-            # Not reaped before its group was killed: its number might be somebody else's by then.
-            if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
-                return None
-            kill_remains(self.pid, self._mark)
-        return self._process.wait()
+        with self._lock:
+            if self._process.returncode is None:
+                # Not reaped before its group was killed: its number might be another's by then.
+                if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | options) is None:
+                    return None
+                kill_remains(self.pid, self._mark)
+            return self._process.wait()
 
 
 def describe_exit(code: int) -> str:
-    """`ended by SIGKILL`, `exited with 3`."""
+    """`was ended by SIGKILL`, `exited with 3`."""
     if code >= 0:
         return f"exited with {code}"
     with contextlib.suppress(ValueError):
-        return f"ended by {signal.Signals(-code).name}"
-    return f"ended by signal {-code}"
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"was ended by signal {-code}"

@@ -1,0 +1,9 @@
+"""What a worker process says by its exit code."""
+
+from __future__ import annotations
+
+NOT_LOADED = 3
+"""It cannot load a task type; it has said why."""
+
+BROKEN = 70
+"""One of its threads failed; it has said how. Any of the tasks that it held may be to blame."""
