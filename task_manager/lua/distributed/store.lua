@@ -6,6 +6,7 @@
 -- include clock
 -- include waiting_record
 -- include extend
+-- include purge_expired
 
 -- How many wait that have not expired.
 local function waiting_count()
@@ -30,9 +31,7 @@ end
 -- The i-th task, which waits no more; nil where it did not.
 local function take_waiting(i)
   local task = find_waiting(i)
-  redis.call('ZREM', waiting, ids[i])
-  redis.call('HDEL', inputs, ids[i])
-  redis.call('ZREM', turns, ids[i])
+  remove(waiting, inputs, turns, { ids[i] })
   return task
 end
 

@@ -8,15 +8,10 @@
 -- include known
 -- include wake
 -- include store
-local MOST_PURGED = 500
+-- include purge_expired
 local kept_until_ms = now_ms + input_ttl_ms
 
-local expired = redis.call('ZRANGEBYSCORE', waiting, '-inf', now_ms, 'LIMIT', 0, MOST_PURGED)
-if #expired > 0 then
-  redis.call('ZREM', waiting, unpack(expired))
-  redis.call('HDEL', inputs, unpack(expired))
-  redis.call('ZREM', turns, unpack(expired))
-end
+purge_expired(waiting, inputs, turns)
 remove_remains()
 
 local reply = {}
