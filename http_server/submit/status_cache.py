@@ -119,7 +119,6 @@ class StatusCache:
                 self._loads[task.type] = (outcome.load, now_s)
                 if (
                     outcome.state.terminal
-                    and not task.task_type.coordinated  # it may not hold any more the next time
                     and self._doubted.get(task.id, 0) <= doubts > self._doubts - MOST_RECENT
                 ):
                     expires_ms = outcome.expires_ms

@@ -16,6 +16,9 @@ def test_the_last_flag_wins() -> None:
     """As at the end of a command that somebody else wrote."""
     argv = ["--log-level", "debug", "--log-level", "error"]
     assert settings_from("worker", argv, {}).log_level == "error"
+    for flags in (["--lock", "--distributed-lock"], ["--distributed-lock", "--lock"]):
+        argv = [flags[0], "first", flags[1], "last"]
+        assert settings_from("worker", argv, {}).lock == "last"
 
 
 def test_one_queue_mode_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
