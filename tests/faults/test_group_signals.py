@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,41 @@ def test_it_drains(start: Start) -> None:
     )
     assert requests.get(f"{url}/readyz", timeout=5).status_code == 503
     assert process.wait(20) == 0
+
+
+def test_a_server_process_leaves_signals_to_its_parent(start: Start) -> None:
+    """One that comes to it alone ends nothing."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start("http_server", "--synchronous", "--port", str(port))
+    wait_until(lambda: is_live(url), description="it is live", timeout_s=30)
+    (serving,) = (pid for pid in children_of(process.pid) if children_of(pid))
+    os.kill(serving, signal.SIGTERM)
+    ends_s = time.monotonic() + 2
+    while time.monotonic() < ends_s:
+        assert requests.get(f"{url}/readyz", timeout=5).ok
+    assert serving in children_of(process.pid)
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def test_the_end_of_a_draining_process_is_expected(start: Start, tmp_path: Path) -> None:
+    """However it comes."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = start("http_server", "--synchronous", "--port", str(port))
+    wait_until(lambda: is_live(url), description="it is live", timeout_s=30)
+    (serving,) = (pid for pid in children_of(process.pid) if children_of(pid))
+    process.terminate()
+    with contextlib.suppress(requests.ConnectionError):  # a busy machine was slower
+        wait_until(
+            lambda: requests.get(f"{url}/readyz", timeout=5).status_code == 503,
+            description="it drains",
+        )
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(serving, signal.SIGKILL)
+    assert process.wait(20) == 0
+    assert "Unexpected exit" not in (tmp_path / "log").read_text()
 
 
 def test_what_runs_may_finish(start: Start) -> None:
