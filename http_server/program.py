@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import sys
@@ -66,8 +67,9 @@ def _say_where(settings: Settings) -> None:
 
 
 def _say(line: str) -> None:
-    sys.stderr.write(f"http_server: {line}\n")
-    sys.stderr.flush()
+    with contextlib.suppress(OSError):  # nobody can be told where the disk is full
+        sys.stderr.write(f"http_server: {line}\n")
+        sys.stderr.flush()
 
 
 def _hand_down(settings: Settings) -> None:

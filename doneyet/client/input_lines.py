@@ -13,7 +13,7 @@ from doneyet.client.jsonl import parse_json
 class BrokenLineError(ClientError):
     """Raised when a line of the input file is no JSON."""
 
-    code = "broken-line"
+    code = "invalid-json"
 
 
 class Lines:

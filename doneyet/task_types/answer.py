@@ -14,8 +14,9 @@ from doneyet.task_types.schemas.output_json import output_json
 
 log = logging.getLogger(__name__)
 
-MOST_ANSWER_BYTES = 256 << 20
-"""Redis takes no value beyond 512 MiB; who sends one is cut off, with all that is to be stored."""
+MOST_ANSWER_BYTES = 64 << 20
+"""More is not kept. Redis, the worker and the server each hold a few copies of an answer, and Redis
+cuts off who sends it more than 512 MiB, with all that is to be stored."""
 
 
 class Answer(NamedTuple):

@@ -117,9 +117,10 @@ class TaskType:
         """A new `Input` from canonical JSON, which has fields by their names, not their aliases.
 
         Raises:
-            pydantic.ValidationError: it is no input of this type.
+            pydantic.ValidationError: it is no input of this type; it may be one of newer code,
+                whose field this one does not know and must not leave out.
         """
-        return self.Input.model_validate_json(text, by_alias=False, by_name=True)
+        return self.Input.model_validate_json(text, by_alias=False, by_name=True, extra="forbid")
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""

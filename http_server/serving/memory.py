@@ -17,7 +17,8 @@ LARGE_BYTES = 1024 * 1024
 """An answer that is larger is sent piece by piece, as fast as its client reads."""
 
 MOST_LARGE_BYTES = 32 * 1024 * 1024
-"""What all answers that are being sent so may take; beyond it they are refused with a 503."""
+"""What all answers that are being sent so may take; beyond it they are refused with a 503. One is
+always sent, however large, else it never could be."""
 
 _PIECE_BYTES = 256 * 1024
 _MOST_ARENAS = 2
@@ -50,7 +51,7 @@ class LargeAnswers:
     def pieces(self, answer: bytes) -> Iterator[bytes] | None:
         """`answer` in pieces; None where too many others are being read."""
         with self._lock:
-            if self.bytes + len(answer) > self._most_bytes:
+            if self.bytes and self.bytes + len(answer) > self._most_bytes:
                 return None
             self.bytes += len(answer)
         return _Pieces(answer, self)

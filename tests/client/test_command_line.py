@@ -151,7 +151,7 @@ def test_map_names_the_lines_that_failed(
     assert answers[0] == done(0)
     assert answers[2] == FAILED
     assert [item.get("error", {}).get("code") for item in answers] == [
-        *(None, "broken-line", "task-failed", "invalid-input", "broken-line", "broken-line")
+        *(None, "invalid-json", "task-failed", "invalid-input", "invalid-json", "invalid-json")
     ]
     assert answers[3]["error"]["errors"] == [{"pointer": "/number", "detail": "too large"}]
     told = capsys.readouterr().err.splitlines()

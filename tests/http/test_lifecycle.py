@@ -236,3 +236,19 @@ def is_alive(pid: int) -> bool:
             return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
     except (OSError, IndexError):
         return False
+
+
+def test_a_full_disk_ends_no_server() -> None:
+    """What it says at its start goes nowhere then, as its log does."""
+    port = free_port()
+    with Path("/dev/full").open("w") as full:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "http_server", "--synchronous", "--port", str(port)],
+            cwd=ROOT,
+            stderr=full,
+        )
+    try:
+        wait_until(lambda: is_live(f"http://127.0.0.1:{port}"), description="it serves")
+    finally:
+        process.terminate()
+        process.wait(20)

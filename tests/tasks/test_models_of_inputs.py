@@ -7,9 +7,11 @@ import decimal
 import os
 import subprocess
 import sys
+import time
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from uuid import uuid4
 
 import pytest
 from pydantic import (
@@ -284,3 +286,31 @@ def test_inputs_are_read_twice_only_where_they_might_change() -> None:
     assert traits(Stable).plain
     assert not traits(Unknown).plain
     assert traits(Factorization.Input).plain
+
+
+class Timed(BaseModel):
+    """Nested in a list, and optional."""
+
+    at: float = Field(default_factory=time.perf_counter)
+
+
+@pytest.mark.parametrize(
+    ("annotation", "factory", "told"),
+    [
+        (str, lambda: str(uuid4()), "Input.x is another each time"),
+        (Timed, Timed, "Input.x is another each time"),
+        (list[Timed | None], list, "Timed.at is another each time"),
+        (int, lambda: 1 // 0, "Input.x raises ZeroDivisionError"),
+        (list[int], lambda: [1], None),
+        (dict[str, Any], dict, None),
+        (Point, lambda: Point(1), None),
+    ],
+    ids=["uuid", "nested", "in a list", "raises", "list", "dict", "dataclass"],
+)
+def test_defaults_that_differ_each_time_are_refused_at_start(
+    annotation: Any, factory: Any, told: str | None
+) -> None:
+    """Clients that ask again would never meet their answer."""
+    field = Field(default_factory=factory)
+    model = type("Input", (BaseModel,), {"__annotations__": {"x": annotation}, "x": field})
+    assert (told or "None") in str(fault_of(task_type(model)))

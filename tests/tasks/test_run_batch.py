@@ -97,8 +97,9 @@ def test_a_batch_that_raises_is_halved() -> None:
 def test_an_input_that_this_worker_refuses(caplog: pytest.LogCaptureFixture) -> None:
     """The server runs another version of the type: that input fails, the others run."""
     with caplog.at_level(logging.CRITICAL):
-        first, second = bodies(Halves(), [b'{"n":"x"}', *inputs(4)])
-    assert first["error"]["code"] == "invalid-input"
+        first, newer, second = bodies(Halves(), [b'{"n":"x"}', b'{"digits":3,"n":6}', *inputs(4)])
+    assert first["error"]["code"] == newer["error"]["code"] == "invalid-input"
+    assert "digits" in newer["error"]["detail"], "an answer without it would be another input's"
     assert second == {"n": 4, "half": 2}
 
 

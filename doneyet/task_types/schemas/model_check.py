@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 from pydantic import AliasChoices, AliasPath, BaseModel
 
 from doneyet.task_types.base import RESERVED_FIELDS, TaskType
+from doneyet.task_types.error_text import described
+from doneyet.task_types.schemas.canonical_json import same
 from doneyet.task_types.schemas.field_names import all_read_names, written_names
 from doneyet.task_types.schemas.model_traits import traits
 
@@ -21,6 +24,7 @@ def fault_of(task_type: TaskType) -> str | None:
         or _taken(set(written_names(task_type.Input)) | all_read_names(task_type.Input))
         or _taken(set(outputs))
         or _unreadable(task_type.Input)
+        or _changing(task_type.Input)
         or _both(set(echoed) & set(outputs))
     )
 
@@ -54,3 +58,31 @@ def _unreadable(model: type[BaseModel]) -> str | None:
             "would not see it, and inputs that differ in it would be one task"
         )
     return None
+
+
+def _changing(model: type[BaseModel], seen: frozenset[type[BaseModel]] = frozenset()) -> str | None:
+    """Equal inputs are one task, so a default must be the same each time."""
+    for name, field in model.model_fields.items():
+        factory = field.default_factory
+        if factory is not None and not field.default_factory_takes_validated_data:
+            try:
+                first, second = (field.get_default(call_default_factory=True) for _ in range(2))
+            except Exception as error:
+                return f"the default of {model.__name__}.{name} raises {described(error)}"
+            if not same(first, second):
+                return (
+                    f"the default of {model.__name__}.{name} is another each time, and with it the "
+                    "task: clients that ask again would never meet their answer; make it a "
+                    "constant, or have `run` choose"
+                )
+        for nested in _models_in(field.annotation):
+            if nested not in seen and (fault := _changing(nested, seen | {model, nested})):
+                return fault
+    return None
+
+
+def _models_in(annotation: object) -> list[type[BaseModel]]:
+    """The models that an annotation names."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models_in(part)]
