@@ -44,7 +44,7 @@ class Misbehaving:
     def answer(self, timeout_s: float = 30.0, of: str = "misbehaving", **ask: Any) -> Any:
         """Polls until there is an answer."""
         return wait_until(
-            lambda: (got := self.ask(ask, of=of))[0]["done"] and got[0],
+            lambda: (got := self.ask(ask, of=of, wait_s=1))[0]["done"] and got[0],
             description=f"{ask} is answered",
             timeout_s=timeout_s,
         )
@@ -127,7 +127,9 @@ def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
     monkeypatch.setenv(FOLDER, str(tmp_path))
     with ExitStack() as stack:
 
-        def start(mode: str, processes: int = 2, **settings: str) -> Misbehaving:
+        def start(
+            mode: str, processes: int = 2, grace_s: float = 2, **settings: str
+        ) -> Misbehaving:
             system = System(
                 queue_mode=mode,
                 processes=processes,
@@ -137,7 +139,7 @@ def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
                     "DONEYET_LOG_LEVEL": "info",
                     **settings,
                 },
-                grace_s=2,
+                grace_s=grace_s,
             )
             stack.enter_context(system)
             return Misbehaving(system, tmp_path)
@@ -206,7 +208,7 @@ def test_innocent_beside_one_that_does_not_let_go(do: str, start: Start) -> None
     warm = [{"n": n} for n in range(2000)]  # so that claims have grown
     running.ask(*warm)
     wait_until(
-        lambda: all(each["done"] for each in running.ask(*warm)),
+        lambda: all(each["done"] for each in running.ask(*warm, wait_s=1)),
         description="claims have grown",
         timeout_s=30,
     )
@@ -215,7 +217,7 @@ def test_innocent_beside_one_that_does_not_let_go(do: str, start: Start) -> None
     running.ask(held, *mates)
     try:
         wait_until(
-            lambda: all(each["done"] for each in running.ask(*mates)),
+            lambda: all(each["done"] for each in running.ask(*mates, wait_s=1)),
             description="the others are answered",
             timeout_s=15,
         )

@@ -170,8 +170,9 @@ def test_what_it_started_ends_with_the_worker(do: str, running: Misbehaving) -> 
 
 
 @pytest.mark.parametrize("do", STARTS)
-def test_what_it_started_ends_with_a_killed_supervisor(do: str, running: Misbehaving) -> None:
-    """Its worker process sees to it before it ends."""
+def test_what_it_started_ends_with_a_killed_supervisor(do: str, start_one: Start) -> None:
+    """Its worker process sees to it before it ends, long before its grace time is over."""
+    running = start_one("random", processes=1, grace_s=120)
     running.answer(do=do)
     (pid,) = running.wait_for_children(1)
     assert running.system.worker is not None

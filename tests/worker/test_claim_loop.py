@@ -381,21 +381,25 @@ class _Unbatchable(Controlled):
     """What nobody foresaw happens when its claims are made batches."""
 
     max_batch_size = 4
-    max_batch_cost = 1.0
+    max_batch_cost = 100.0
 
     @property
     def batch_overhead(self) -> float:  # type: ignore[override]
         raise RuntimeError("nobody foresaw this")
 
 
-def test_what_cannot_be_made_batches_runs_alone(manager: FakeManager, start: Start) -> None:
-    """The claims are answered one by one; nothing is tried for ever."""
+def test_what_cannot_be_made_batches_runs_alone(
+    manager: FakeManager, start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The claims are answered one by one; nothing is tried for ever, or even again."""
     kind = _Unbatchable()
     load(kind)
     manager.add("controlled", "a", "b", "c")
     start(kind)
     wait_for_results(manager, 3)
     assert sorted(kind.batches) == [["a"], ["b"], ["c"]]
+    assert "nobody foresaw this" in caplog.text
+    assert "trying again" not in caplog.text
 
 
 def test_what_fails_for_ever_ends_the_process(

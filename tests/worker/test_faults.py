@@ -202,6 +202,19 @@ def test_a_handler_that_keeps_the_interpreter_runs_once(
     assert runs_of(tmp_path, "k-3.5") == 1
 
 
+def test_handlers_that_keep_all_interpreters_run_once(
+    tmp_path: Path, asker: Asker, start_worker: StartWorker
+) -> None:
+    """The leases of all processes of a worker are renewed. Another one, of whose processes one is
+    idle, looks for dead ones."""
+    start_worker("--processes", "2")
+    start_worker("--processes", "2")
+    keys = [f"{name}-3.5" for name in "abc"]
+    asker.ask("greedy", *keys)
+    assert len(asker.answers("greedy", *keys)) == 3
+    assert [runs_of(tmp_path, key) for key in keys] == [1, 1, 1]
+
+
 @pytest.fixture
 def own_redis() -> EmbeddedRedis:
     """A server that a test may kill; it forgets nothing."""
