@@ -7,12 +7,16 @@ for it, and an idle server's request is submitted at once.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
 
+from doneyet.task_types.ready import let_go
 from http_server.submit.chain import Layer, Outcome, ParsedTask
 from task_manager.errors import UnavailableError
+
+log = logging.getLogger(__name__)
 
 MOST_PER_ROUND = 5000
 """Tasks in one round trip: some tens of milliseconds of Redis' time."""
@@ -29,7 +33,7 @@ class _Call:
     def __init__(self, tasks: Sequence[ParsedTask]) -> None:
         self.tasks = tasks
         self.outcomes: list[Outcome] | None = None
-        self.error: Exception | None = None
+        self.error: BaseException | None = None
         self.leads = False
         self.wake = threading.Lock()
         self.wake.acquire()
@@ -82,12 +86,16 @@ class SharedRoundTrips:
         try:
             self._submit_for(calls)
         except Exception as error:
-            with self._lock:  # who queued meanwhile would only wait for the same failure
-                if isinstance(error, UnavailableError):
+            if isinstance(error, UnavailableError):
+                with self._lock:  # who queued meanwhile would only wait for the same failure
                     calls.extend(self._queue)
                     self._queue.clear()
+            else:
+                log.exception("a round trip of %d requests failed", len(calls))
+            # Frames lead to `calls`: all inputs would stay until Python looks for cycles.
+            told = let_go(error)
             for call in calls:
-                call.error = error
+                call.error = told
         finally:
             with self._lock:
                 follower = self._queue[0] if self._queue else None

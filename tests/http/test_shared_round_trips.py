@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import threading
-from collections.abc import Callable
+import weakref
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 import pytest
 
@@ -128,3 +132,32 @@ def test_large_arrays_are_parted() -> None:
     tasks = [task(number) for number in range(MOST_PER_ROUND + 1)]
     assert len(SharedRoundTrips(manager).submit(tasks)) == len(tasks)
     assert [len(round_) for round_ in manager.rounds] == [MOST_PER_ROUND, 1]
+
+
+class Tasks(list[ParsedTask]):
+    """What a weak reference can be made to."""
+
+
+class Failing:
+    """Fails for a reason, as a manager does whose Redis is away."""
+
+    def submit(self, _tasks: Sequence[ParsedTask], *, discard: bool = False) -> NoReturn:
+        try:
+            raise TimeoutError
+        except TimeoutError as error:
+            raise UnavailableError("Redis is away") from error
+
+
+def test_a_failure_keeps_no_inputs() -> None:
+    """They go when their requests do, and not when Python looks for cycles: they may be large."""
+    shared = SharedRoundTrips(Failing())
+    tasks = Tasks([task(1)])
+    gone = weakref.ref(tasks)
+    gc.disable()
+    try:
+        with contextlib.suppress(UnavailableError):
+            shared.submit(tasks)
+        del tasks
+        assert gone() is None
+    finally:
+        gc.enable()
