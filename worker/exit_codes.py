@@ -1,4 +1,7 @@
-"""What a worker process says by its exit code."""
+"""What a worker process says as it ends itself: on its status board, and by its exit code.
+
+The board is what its supervisor believes. Any handler may end its process with any exit code.
+"""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 # 64-bit words at the start, then, joined by newlines, the ids of what runs and of what is prepared.
 _READY, _BEAT, _REVOCATIONS, _SUSPECTS = range(4)
-_RUNNING, _PREPARING = 4, 8
+_RUNNING, _PREPARING, _ENDING = 4, 8, 12
 _NUMBER, _LENGTH, _SINCE, _ALONE = range(4)
 """From `_RUNNING` and from `_PREPARING` on."""
-_HEADER_BYTES = 12 * 8
+_HEADER_BYTES = 13 * 8
 _BYTES_PER_ID = 64
 
 
@@ -120,6 +120,15 @@ class StatusBoard:
     @property
     def ready(self) -> bool:
         return bool(self._words[_READY])
+
+    def tell_end(self, exit_code: int) -> None:
+        """This process is about to end itself, with one of `worker.exit_codes`."""
+        self._words[_ENDING] = exit_code
+
+    @property
+    def told_end(self) -> int:
+        """What it said with `tell_end`; 0 where something else ended it, with whatever code."""
+        return int(self._words[_ENDING])
 
     def beat(self) -> None:
         """The thread that talks to Redis is well; written at least twice a second."""

@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_serializer
 
 from doneyet.task_types import RunContext, TaskType
+from worker.exit_codes import BROKEN, NOT_LOADED
 
 FOLDER = "MISBEHAVING_FOLDER"
 """Environment variable: the folder for `runs` (a line `do n pid` per run of an input, at its start)
@@ -167,6 +168,9 @@ def _cyclic() -> list[Any]:
 ACTS: dict[str, Callable[[Any], None]] = {
     "answer": lambda item: time.sleep(item.seconds),
     "exit": lambda _: os._exit(7),
+    "exit 3": lambda _: os._exit(NOT_LOADED),
+    "exit 70": lambda _: os._exit(BROKEN),
+    "exit 3 later": lambda _: threading.Timer(0.5, os._exit, [NOT_LOADED]).start(),
     "segfault": lambda _: os.kill(os.getpid(), signal.SIGSEGV),
     "kill": lambda _: os.kill(os.getpid(), signal.SIGKILL),
     "stop": lambda _: os.kill(os.getpid(), signal.SIGSTOP),

@@ -89,9 +89,11 @@ def test_preparing_without_end_is_bounded(do: str, running: Misbehaving) -> None
     assert "it prepared inputs for longer than 3 s" in running.worker_log()
 
 
-def test_preparing_that_kills_its_process(running: Misbehaving) -> None:
-    """It fails as crashed after its last attempt; its mates are answered."""
-    asks: list[dict[str, Any]] = [{"do": "exit"}, *({"n": n} for n in range(2, 6))]
+@pytest.mark.parametrize("do", ["exit", "exit 3"])
+def test_preparing_that_kills_its_process(do: str, running: Misbehaving) -> None:
+    """It fails as crashed after its last attempt; its mates are answered. Its exit code is not
+    taken for the worker's own word."""
+    asks: list[dict[str, Any]] = [{"do": do}, *({"n": n} for n in range(2, 6))]
     running.ask(*asks, of=TYPE)
     answers = [running.answer(of=TYPE, **ask) for ask in asks]
     assert answers[0]["error"]["code"] == "crashed", answers[0]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
 from tests.helpers import wait_until
 from worker.process.__main__ import _Control
 from worker.process.batch_queue import BatchQueue
+from worker.status_board import StatusBoard, make_board_file
 
 
 @pytest.fixture
@@ -17,6 +19,16 @@ def pipe() -> tuple[int, int]:
     """Read and write end; the write end may be closed by the test."""
     reader, writer = os.pipe()
     return reader, writer
+
+
+@pytest.fixture
+def board() -> Iterator[StatusBoard]:
+    """Nobody reads it."""
+    fd = make_board_file(1)
+    made = StatusBoard(fd)
+    yield made
+    made.close()
+    os.close(fd)
 
 
 @pytest.fixture
@@ -28,11 +40,13 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return set_to
 
 
-def test_serve_names_the_owner(pipe: tuple[int, int], timers: list[float]) -> None:
+def test_serve_names_the_owner(
+    pipe: tuple[int, int], timers: list[float], board: StatusBoard
+) -> None:
     """Nothing is claimed before that."""
     reader, writer = pipe
     os.write(writer, b"serve host-1-a 0.5\n")
-    control = _Control(reader, grace_s=3)
+    control = _Control(reader, 3, board)
     assert control.told_to_serve() == ("host-1-a", 0.5)
     control.on_drain(BatchQueue())
     os.close(writer)
@@ -40,24 +54,24 @@ def test_serve_names_the_owner(pipe: tuple[int, int], timers: list[float]) -> No
 
 
 def test_a_supervisor_that_is_gone_ends_the_process(
-    pipe: tuple[int, int], timers: list[float]
+    pipe: tuple[int, int], timers: list[float], board: StatusBoard
 ) -> None:
     """Nothing more begins, and what runs has the grace time left."""
     reader, writer = pipe
     queue = BatchQueue()
-    _Control(reader, grace_s=3).on_drain(queue)
+    _Control(reader, 3, board).on_drain(queue)
     os.close(writer)
     wait_until(lambda: timers == [3], description="the timer is set")
     assert queue.stopping
 
 
 def test_a_supervisor_that_is_killed_in_a_drain_ends_it_too(
-    pipe: tuple[int, int], timers: list[float]
+    pipe: tuple[int, int], timers: list[float], board: StatusBoard
 ) -> None:
     """Else a process that drains while Redis is away would try to store results for ever."""
     reader, writer = pipe
     queue = BatchQueue()
-    _Control(reader, grace_s=3).on_drain(queue)
+    _Control(reader, 3, board).on_drain(queue)
     os.write(writer, b"drain\n")
     wait_until(lambda: queue.stopping, description="it drains")
     assert timers == []

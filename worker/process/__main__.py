@@ -39,18 +39,16 @@ SWITCH_INTERVAL_S = 0.001
 """While a handler computes in Python, the other thread gets its turn after this long."""
 
 
-def main(argv: list[str]) -> int:
+def main(control_fd: int, board: StatusBoard) -> int:
     """Loads the models, then works until the supervisor says stop or is gone."""
-    control_fd, board_fd = int(argv[0]), int(argv[1])
     ignore_signals(signal.SIGINT, signal.SIGTERM)  # the supervisor decides, and uses the pipe
     settings = Settings.from_environment()
     set_up_logs(settings, beside_handlers=True)
-    board = StatusBoard(board_fd)
     registry = served_registry(settings).run_by_processes
     if settings.load_models == "at-start":
         load_all(registry.types.values())
     board.set_ready()
-    control = _Control(control_fd, settings.grace_s)
+    control = _Control(control_fd, settings.grace_s, board)
     if (told := control.told_to_serve()) is None:
         return 0
     owner, suspects_in_s = told
@@ -97,7 +95,7 @@ def _work(
     )
     lock = DeviceLock(manager, settings.lock, settings.lease_s) if settings.lock else None
     control.on_drain(queue)
-    _start_thread("claim-loop", claim_loop.run)
+    _start_thread("claim-loop", claim_loop.run, board)
     host = Host(progress, recaller(manager))
     Runner(queue, board, owner=owner, host=host, lock=lock).run()
 
@@ -105,9 +103,9 @@ def _work(
 class _Control:
     """What the supervisor says: `serve OWNER SUSPECTS_IN_S`, `drain`; the pipe's end is its own."""
 
-    def __init__(self, fd: int, grace_s: float) -> None:
+    def __init__(self, fd: int, grace_s: float, board: StatusBoard) -> None:
         self._lines = os.fdopen(fd, "r")
-        self._grace_s = grace_s
+        self._grace_s, self._board = grace_s, board
         self._killer: subprocess.Popen[bytes] | None = None
 
     def told_to_serve(self) -> tuple[str, float] | None:
@@ -133,7 +131,7 @@ class _Control:
             self._killer = kill_own_group_after(max(0.1, self._grace_s))
             signal.setitimer(signal.ITIMER_REAL, max(0.1, self._grace_s))
 
-        _start_thread("control", listen)
+        _start_thread("control", listen, self._board)
 
     def end(self) -> None:
         """Nothing runs any more: where the supervisor is gone, what was started here ends, too."""
@@ -142,7 +140,7 @@ class _Control:
             kill_own_remains()
 
 
-def _start_thread(name: str, target: Callable[[], None]) -> None:
+def _start_thread(name: str, target: Callable[[], None], board: StatusBoard) -> None:
     """A thread without which the process is of no use: if it fails, the process ends."""
 
     def guarded() -> None:
@@ -150,14 +148,17 @@ def _start_thread(name: str, target: Callable[[], None]) -> None:
             target()
         except BaseException:
             log.exception("the %s thread failed; this worker process ends", name)
+            board.tell_end(exit_codes.BROKEN)
             os._exit(exit_codes.BROKEN)
 
     threading.Thread(target=guarded, name=name, daemon=True).start()
 
 
 if __name__ == "__main__":
+    own_board = StatusBoard(int(sys.argv[2]))
     try:
-        end_process(main(sys.argv[1:]))
+        end_process(main(int(sys.argv[1]), own_board))
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
+        own_board.tell_end(exit_codes.NOT_LOADED)
         end_process(exit_codes.NOT_LOADED)

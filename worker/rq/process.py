@@ -1,4 +1,4 @@
-"""One stock RQ worker: `python -m worker.rq.process NAME`; `worker.rq.supervisor` starts it.
+"""One stock RQ worker, which `worker.rq.supervisor` starts: `python -m worker.rq.process NAME FD`.
 
 It ends after the job that it runs when told to (SIGTERM), or when its standard input closes, since
 then its supervisor is gone.
@@ -25,6 +25,7 @@ from worker import exit_codes
 from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.rq.job import task_runner
+from worker.status_board import StatusBoard
 
 log = logging.getLogger(__name__)
 
@@ -58,4 +59,5 @@ if __name__ == "__main__":
         end_process(0)
     except (TaskTypeError, NotLoadedError) as error:
         log.error("%s", error)
+        StatusBoard(int(sys.argv[2])).tell_end(exit_codes.NOT_LOADED)
         end_process(exit_codes.NOT_LOADED)

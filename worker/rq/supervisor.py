@@ -14,24 +14,35 @@ from task_manager.owners import new_owner
 from task_manager.redis.modes.rq import RqManager
 from worker import exit_codes
 from worker.jobs.coordinator import open_coordinator
+from worker.status_board import StatusBoard, make_board_file
 from worker.supervisor.supervision import Place, Supervision
 
 log = logging.getLogger(__name__)
 
 
 class RqProcess(OwnProcess):
-    """One RQ worker; its standard input closes when this process ends, however that happens."""
+    """One RQ worker; its standard input closes when this process ends, however that happens.
+
+    On its board it says no more than why it ends itself.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.name = new_owner(os.getpid())
-        super().__init__(
-            settings,
-            "worker.rq.process",
-            self.name,
-            grace_s=settings.grace_s,
-            held=(signal.SIGINT,),
-            stdin=subprocess.PIPE,
-        )
+        board_fd = make_board_file(0)
+        try:
+            super().__init__(
+                settings,
+                "worker.rq.process",
+                self.name,
+                str(board_fd),
+                grace_s=settings.grace_s,
+                held=(signal.SIGINT,),
+                stdin=subprocess.PIPE,
+                pass_fds=(board_fd,),
+            )
+            self.board = StatusBoard(board_fd)
+        finally:
+            os.close(board_fd)
 
     def drain(self) -> None:
         """Lets it end after the job that it runs."""
@@ -41,6 +52,7 @@ class RqProcess(OwnProcess):
         """Lets go of what an ended process had."""
         assert self._process.stdin is not None
         self._process.stdin.close()
+        self.board.close()
 
 
 class RqSupervisor(Supervision[RqProcess, Place[RqProcess]]):
@@ -83,13 +95,14 @@ class RqSupervisor(Supervision[RqProcess, Place[RqProcess]]):
         child.drain()
 
     def _on_exit(self, slot: Place[RqProcess], child: RqProcess, code: int) -> None:
+        cannot_load = child.board.told_end == exit_codes.NOT_LOADED
         child.close()
         draining = self._stop_signals > 0
         self._ended.append((child.name, not draining))
         slot.vacate(started_well=False, at_once=False)
         if draining:
             return
-        if code == exit_codes.NOT_LOADED:  # it has said why, in one line
+        if cannot_load:  # it has said why, in one line
             self._code_when_drained = 1
             self.stop()
         else:

@@ -89,14 +89,14 @@ class Supervisor(Supervision[Child, Slot]):
         run = child.board.read()
         preparation = child.board.read_preparing()
         if child.serving:
-            self._recoveries.add(self._recovery(child, run, code))
+            self._recoveries.add(self._recovery(child, run))
             if self._lock_keeper is not None:
                 self._lock_keeper.end(child)
         if child.killed is None and not self._stop_signals:
             doing = f" while it ran {self._watchdog.named(run)}" if run else ""
             if preparation:
                 doing += f" while it prepared {self._watchdog.named(preparation)}"
-            cannot_load = code == exit_codes.NOT_LOADED
+            cannot_load = child.board.told_end == exit_codes.NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
             ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
             if ends:
@@ -112,7 +112,7 @@ class Supervisor(Supervision[Child, Slot]):
         slot.vacate(started_well=started_well, at_once=child.killed is not None)
         child.close()
 
-    def _recovery(self, child: Child, run: Run | None, code: int) -> Recovery:
+    def _recovery(self, child: Child, run: Run | None) -> Recovery:
         """How the claims of an ended worker process go back.
 
         What it ran or prepared when it died by itself, or over its time, is suspect and retried
@@ -120,7 +120,7 @@ class Supervisor(Supervision[Child, Slot]):
         """
         prepared = child.board.read_preparing()
         if child.killed is None:
-            if code == exit_codes.BROKEN:
+            if child.board.told_end == exit_codes.BROKEN:
                 return Recovery(child.owner, None)
             return Recovery(child.owner, _ids(run) | _ids(prepared))
         why, meant = child.killed
