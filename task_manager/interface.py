@@ -252,11 +252,13 @@ class TaskClaimer(ABC):
         leave: int = 0,
         *,
         suspects: bool = True,
+        unless: Callable[[], bool] = lambda: False,
     ) -> list[Claim]:
         """Up to `limit` waiting tasks of `types`, now running and held by `owner`.
 
         One round trip when tasks wait; else blocks up to `wait_s` seconds for one to come, and may
-        return earlier with nothing. `leave` tasks are left waiting (for idle workers). A task to
+        return earlier with nothing. `unless` is asked after that wait: where it is true, nothing is
+        claimed any more. `leave` tasks are left waiting (for idle workers). A task to
         be retried alone comes alone, and first; not at all without `suspects`. A task that nobody
         wants any more never comes. Atomic.
         """

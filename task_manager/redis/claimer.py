@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import TypeVar
 
@@ -32,6 +32,7 @@ class RedisClaimer(Queues, TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
+        unless: Callable[[], bool] = lambda: False,
     ) -> list[Claim]:
         call = self._claim_call(owner, types, limit, leave, suspects=suspects)
         with self._connection.claiming_client() as client:
@@ -39,7 +40,7 @@ class RedisClaimer(Queues, TaskClaimer):
             if claims or wait_s <= 0:
                 return claims
             keys = self._wake_keys(types)
-            if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None:
+            if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None or unless():
                 return []
             return read_claims(run_scripts(client, [call])[0])
 

@@ -72,6 +72,18 @@ def test_a_deployment(jobs: Jobs) -> None:
     assert_resumed(jobs)
 
 
+def test_a_worker_that_stops_begins_no_job(jobs: Jobs) -> None:
+    """Not even the one that it gives back, for which its other threads wait."""
+    worker = jobs.system.worker
+    assert worker is not None
+    os.kill(worker.pid, signal.SIGTERM)
+    wait_until(lambda: not worker.running, description="it ends")
+    log = worker.log_tail()
+    assert log.count("is stopped") == 1
+    assert log.count("type=batch begins") == 1
+    assert requests.get(f"{jobs.system.url}/load/batch", timeout=10).json()["waiting"] == 1
+
+
 def test_the_http_server_is_killed(jobs: Jobs) -> None:
     """It has no part in a job."""
     assert jobs.system.http_server is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Renewal, Result, TaskClaimer
@@ -47,12 +47,15 @@ class FakeManager(TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
+        unless: Callable[[], bool] = lambda: False,
     ) -> list[Claim]:
         self._called("claim", limit, leave)
         with self._changed:
             give_up_s = time.monotonic() + wait_s
             while not self.waiting and (left_s := give_up_s - time.monotonic()) > 0:
                 self._changed.wait(left_s)
+                if unless():
+                    return []
             return self._claim(types, limit, leave, suspects)
 
     def finish(

@@ -420,3 +420,16 @@ def test_what_fails_for_ever_ends_the_process(
         assert not process.claim_loop.run_once()
     with pytest.raises(ValueError, match="nobody foresaw"):
         process.claim_loop.run_once()
+
+
+def test_what_comes_while_it_drains_is_not_claimed(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Also where it had begun to wait for a task before that."""
+    process = start()
+    wait_until(lambda: len(manager.calls) > 1, description="it waits for a task")
+    process.drain()
+    manager.add("controlled", "a")
+    wait_until(lambda: process.over, description="it ends")
+    assert (kind.batches, len(manager.waiting)) == ([], 1)
+    assert not manager.called("release")

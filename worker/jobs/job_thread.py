@@ -93,8 +93,14 @@ class Slot:
         Raises:
             UnavailableError: Redis was away at the claim, which may have happened.
         """
-        for claim in self._manager.claim(self.owner, self.names, 1, wait_s=IDLE_WAIT_S):
-            self._handle(claim)
+        stopping = self._stopping.is_set
+        for claim in self._manager.claim(
+            self.owner, self.names, 1, wait_s=IDLE_WAIT_S, unless=stopping
+        ):
+            if stopping():  # since it was on its way; what begins would only be stopped again
+                self._release(claim)
+            else:
+                self._handle(claim)
 
     def _handle(self, claim: Claim) -> None:
         kind = self._served[claim.type]
@@ -119,7 +125,7 @@ class Slot:
             if job.cancelled:
                 self._give_back_the_unknown()  # nothing of the claim is left then
             else:
-                self._until_stored(lambda: self._manager.release(self.owner, [claim]))
+                self._release(claim)
             return
         finally:
             self._job = None
@@ -127,6 +133,9 @@ class Slot:
         say("%s %s", named(claim.type, [claim.id]), "is done" if answer.done else "failed")
         result = result_of(kind, claim.id, *answer)
         self._until_stored(lambda: self._manager.finish(self.owner, [result]))
+
+    def _release(self, claim: Claim) -> None:
+        self._until_stored(lambda: self._manager.release(self.owner, [claim]))
 
     def _until_stored(self, store: Callable[[], object]) -> None:
         """Calls `store` until Redis is there; a worker that stops tries for one more second."""

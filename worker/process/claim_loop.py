@@ -186,12 +186,16 @@ class ClaimLoop:
     def _claim(self, limit: int) -> list[Claim]:
         """Waits a little for tasks; suspects come in their time."""
         claim = partial(self._manager.claim, self._owner, self._names, limit)
+
+        def stopping() -> bool:
+            return self._queue.stopping
+
         with self._unclear_until_answered():
             if not self._board.takes_suspects:
-                return claim(wait_s=IDLE_WAIT_S, suspects=False)
+                return claim(wait_s=IDLE_WAIT_S, suspects=False, unless=stopping)
             if not self._suspects_first and (claims := claim(suspects=False)):
                 return claims
-            return claim(wait_s=IDLE_WAIT_S)
+            return claim(wait_s=IDLE_WAIT_S, unless=stopping)
 
     @property
     def _suspects_first(self) -> bool:

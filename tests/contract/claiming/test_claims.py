@@ -154,6 +154,22 @@ def test_idle_claim_wakes_at_once(harness: RedisHarness) -> None:
     assert claimed_at[0] - submitted_at < 0.25
 
 
+def test_who_need_not_claim_any_more_does_not(harness: RedisHarness) -> None:
+    """`unless` is asked once the wait is over; the task goes on waiting."""
+    claims: list[Claim] = []
+
+    def idle() -> None:
+        claims.extend(harness.manager.claim("a", TYPES, limit=1, wait_s=8, unless=lambda: True))
+
+    thread = threading.Thread(target=idle)
+    thread.start()
+    wait_until(lambda: blocked_clients(harness) == 1, description="the claim blocks")
+    harness.manager.submit([task(7)])
+    thread.join()
+    assert claims == []
+    assert state(harness, 7) is State.WAITING
+
+
 def blocked_clients(harness: RedisHarness) -> int:
     """How many connections block in the server."""
     connection = harness.manager._connection  # type: ignore[attr-defined]
