@@ -48,7 +48,7 @@ def run(settings: Settings) -> int:
 
 def _ended(exit_code: int) -> int:
     """`exit_code`, which one more signal does not change while Python takes itself down."""
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     return exit_code
 

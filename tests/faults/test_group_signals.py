@@ -169,9 +169,12 @@ def test_what_runs_may_finish(start: Start) -> None:
     ("queue_mode", "number", "times"),
     [
         ("random", signal.SIGTERM, 2),
+        ("random", signal.SIGHUP, 2),
         ("distributed", signal.SIGINT, 1),
+        ("ordered", signal.SIGHUP, 1),
         ("rq", signal.SIGTERM, 1),
         ("rq", signal.SIGINT, 2),
+        ("rq", signal.SIGHUP, 2),
     ],
 )
 def test_a_worker(
@@ -208,7 +211,7 @@ def test_a_server_that_is_just_starting(start: Start, tmp_path: Path, number: in
 
 
 @pytest.mark.parametrize("queue_mode", ["random", "rq"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_worker_that_is_just_starting(
     start: Start, redis_server: EmbeddedRedis, tmp_path: Path, queue_mode: str, number: int
 ) -> None:

@@ -90,8 +90,9 @@ def told_to_end(client: redis.Redis) -> bool:
     return any(client.hexists(worker, "shutdown_requested_date") for worker in workers)
 
 
-def test_sigterm_ends_after_the_running_task(
-    asker: RqAsker, start: Start, tmp_path: Path, client: redis.Redis
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_after_the_running_task(
+    asker: RqAsker, start: Start, tmp_path: Path, client: redis.Redis, number: signal.Signals
 ) -> None:
     """It is answered, the next one is left to others, and RQ knows of no worker any more."""
     program = start(WORKER)
@@ -100,7 +101,7 @@ def test_sigterm_ends_after_the_running_task(
     asker.ask(task)
     wait_until(lambda: begun(log), description="it runs", timeout_s=30)
     asker.ask(behind)
-    program.terminate()
+    program.send_signal(number)
     wait_until(lambda: told_to_end(client), description="the RQ worker is told to end")
     log.with_suffix(".open").touch()
     assert program.wait(timeout=20) == 0

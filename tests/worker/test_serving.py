@@ -156,13 +156,38 @@ def test_a_second_signal_stops_at_once(asker: Asker, start_worker: StartWorker) 
     assert asker.state("sleep", "long-20") is State.WAITING
 
 
+def test_a_closed_terminal_drains(asker: Asker, start_worker: StartWorker) -> None:
+    """SIGHUP, however often: what runs may finish."""
+    worker = start_worker()
+    asker.ask("sleep", "k-2")
+    asker.wait_for_state("sleep", "k-2", State.RUNNING)
+    worker.signal(signal.SIGHUP)
+    wait_until(lambda: "stopping" in worker.log(), description="it drains")
+    worker.signal(signal.SIGHUP)
+    assert worker.program.wait(20) == 0
+    assert asker.state("sleep", "k-2") is State.DONE
+
+
+def test_nohup_keeps_a_worker(asker: Asker, start_worker: StartWorker) -> None:
+    """Who starts it so wants it to outlive the terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as programs inherit it
+    try:
+        worker = start_worker()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    worker.signal(signal.SIGHUP)
+    assert asker.answers("noop", "a") == [{"key": "a", "answer": "A"}]
+    assert "stopping" not in worker.log()
+    assert worker.stop() == 0
+
+
 def test_a_signal_to_a_worker_process_changes_nothing(
     asker: Asker, start_worker: StartWorker
 ) -> None:
     """A terminal sends its signals to all; the supervisor alone decides."""
     worker = start_worker()
     (pid,) = worker.processes()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         os.kill(pid, number)
     assert asker.answers("noop", "a") == [{"key": "a", "answer": "A"}]
     assert worker.processes() == [pid]

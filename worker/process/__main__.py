@@ -41,7 +41,8 @@ SWITCH_INTERVAL_S = 0.001
 
 def main(control_fd: int, board: StatusBoard) -> int:
     """Loads the models, then works until the supervisor says stop or is gone."""
-    ignore_signals(signal.SIGINT, signal.SIGTERM)  # the supervisor decides, and uses the pipe
+    # The supervisor decides, and uses the pipe.
+    ignore_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     settings = Settings.from_environment()
     set_up_logs(settings, beside_handlers=True)
     registry = served_registry(settings).run_by_processes

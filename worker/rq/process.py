@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 def main(name: str) -> None:
     """Loads the task types once, then works until told to stop."""
-    ignore_signals(signal.SIGINT)  # the supervisor decides when it ends
+    ignore_signals(signal.SIGINT, signal.SIGHUP)  # the supervisor decides when it ends
     settings = Settings.from_environment()
     set_up_logs(settings)
     logging.getLogger("rq.worker").setLevel(logging.WARNING)  # it says every job twice

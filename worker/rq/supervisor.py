@@ -36,7 +36,7 @@ class RqProcess(OwnProcess):
                 self.name,
                 str(board_fd),
                 grace_s=settings.grace_s,
-                held=(signal.SIGINT,),
+                held=(signal.SIGINT, signal.SIGHUP),
                 stdin=subprocess.PIPE,
                 pass_fds=(board_fd,),
             )

@@ -38,7 +38,7 @@ class Child(OwnProcess):
                 "worker.process",
                 *map(str, fds),
                 grace_s=settings.grace_s,
-                held=(signal.SIGINT, signal.SIGTERM),
+                held=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
                 pass_fds=fds,
             )
             self.board = StatusBoard(board_fd)

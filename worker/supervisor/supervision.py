@@ -101,13 +101,15 @@ class Supervision(ABC, Generic[P, S]):
     # The loop
 
     def run(self) -> int:
-        """Works until SIGTERM or SIGINT, or until a process cannot be started.
+        """Works until SIGTERM, SIGINT or SIGHUP, or until a process cannot be started.
 
         Returns:
             The exit code.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # what `nohup` asks for
+            signal.signal(signal.SIGHUP, lambda *_: self._hang_up())
         if self._coordinator is not None:
             self._coordinator.start()
         try:
@@ -142,6 +144,12 @@ class Supervision(ABC, Generic[P, S]):
     def stop(self) -> None:
         """Drains; called again, stops at once."""
         self._stop_signals += 1
+
+    def _hang_up(self) -> None:
+        """Drains, and never hurries that: a closed terminal sends SIGHUP twice, others after
+        SIGTERM."""
+        if not self._stop_signals:
+            self.stop()
 
     @property
     def children(self) -> list[P]:
