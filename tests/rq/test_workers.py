@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import redis
+from rq import Worker
+from rq.serializers import JSONSerializer
 
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import load_registry
@@ -127,6 +129,30 @@ def test_what_takes_longer_than_the_grace_waits_again(
 def test_a_type_that_cannot_be_loaded_ends_the_worker(start: Start) -> None:
     """With 1, as in the other queue modes."""
     assert start(WORKER, SAMPLE_NOT_THERE="1").wait(timeout=40) == 1
+
+
+def test_workers_are_known_again_after_redis_lost_everything(
+    asker: RqAsker, start: Start, client: redis.Redis
+) -> None:
+    """`/load` and RQ's own tools tell of the worker, and forget it when it is gone."""
+
+    def workers() -> int:
+        return asker.manager.load(["sample"])[0].workers
+
+    program = start(WORKER, DONEYET_LEASE_S="1")
+    first = told(asker.answer(asker.task("sample", "a")))["pid"]
+    client.flushall()
+    wait_until(lambda: workers() == 1, description="it is known again")
+    (known,) = Worker.all(connection=client, serializer=JSONSerializer)
+    assert known.pid == first
+    assert "sample" in known.queue_names()
+    assert told(asker.answer(asker.task("sample", "b")))["pid"] == first
+    os.kill(first, signal.SIGKILL)
+    assert told(asker.answer(asker.task("sample", "c")))["pid"] != first
+    assert workers() == 1
+    program.terminate()
+    assert program.wait(timeout=20) == 0
+    assert workers() == 0
 
 
 def test_lock_is_refused(settings: Settings) -> None:

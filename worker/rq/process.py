@@ -25,6 +25,7 @@ from worker import exit_codes
 from worker.end_process import end_process
 from worker.logs import set_up_logs
 from worker.rq.job import task_runner
+from worker.rq.registration import Registration
 from worker.status_board import StatusBoard
 
 log = logging.getLogger(__name__)
@@ -40,12 +41,16 @@ def main(name: str) -> None:
     runner = task_runner()
     if settings.load_models == "at-start":
         load_all(runner.types.values())
-    SimpleWorker(
+    worker = SimpleWorker(
         list(runner.types),
         name=name,
         connection=redis.Redis.from_url(settings.redis_url, protocol=2),
         serializer=JSONSerializer,
-    ).work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+    )
+    registration = Registration(worker, every_s=settings.lease_s / 3)
+    registration.start()
+    worker.work(logging_level="WARNING", dequeue_strategy=DequeueStrategy.ROUND_ROBIN)
+    registration.end()
 
 
 def _end_with_supervisor() -> None:
