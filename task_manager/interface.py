@@ -16,7 +16,7 @@ from __future__ import annotations
 import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import OverloadedError
@@ -57,6 +57,9 @@ class Task:
     id: str
     type: str
     input: bytes
+    awaited: bool = field(default=False, kw_only=True)
+    """Whoever submits it has submitted it before and still waits for it. If it was cancelled
+    meanwhile, that is the answer, instead of a reason to run it anew."""
 
 
 @dataclass(slots=True)
@@ -184,9 +187,9 @@ class TaskSubmitter(ABC):
         """Keeps each task alive for its type's `input_ttl_s` and returns its status.
 
         A finished task is answered from its result; a waiting or running one is kept alive;
-        any other (also a cancelled one) begins to wait. Never makes a duplicate. One round trip,
-        atomic per task type. `discard` first drops a done or failed result, so that the task
-        runs again.
+        any other begins to wait, also a cancelled one unless it is `awaited`. Never makes a
+        duplicate. One round trip, atomic per task type and for those that are `awaited`. `discard`
+        first drops a result, so that the task runs again.
 
         Returns:
             One item per task, in order; an `OverloadedError` where a new task met `max_load`.
@@ -200,7 +203,8 @@ class TaskSubmitter(ABC):
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         """Cancels a waiting or running task, for all clients; None when unknown.
 
-        It is `cancelled` from now on; the process that runs it is stopped within seconds.
+        It is `cancelled` until somebody submits it anew; the process that runs it is stopped within
+        seconds.
 
         Raises:
             AlreadyTerminalError: it is finished already.

@@ -36,9 +36,12 @@ class RedisSubmitter(Queues, TaskSubmitter):
         self, tasks: Sequence[Task], *, discard: bool
     ) -> list[Status | OverloadedError | None]:
         """As `submit`; None where there is a result that cannot be read."""
-        places: dict[str, list[int]] = {}
+        awaited: dict[str, list[int]] = {}
+        others: dict[str, list[int]] = {}
         for place, task in enumerate(tasks):
-            places.setdefault(task.type, []).append(place)
+            (awaited if task.awaited else others).setdefault(task.type, []).append(place)
+        # Who waits comes first: a submit in the same round trip may run a cancelled task anew.
+        groups = [*awaited.items(), *others.items()]
         calls = [
             self._call(
                 "submit",
@@ -46,13 +49,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
                 ids=[tasks[place].id for place in group],
                 texts=[tasks[place].input for place in group],
                 discard=discard,
+                awaited=number < len(awaited),
             )
-            for name, group in places.items()
+            for number, (name, group) in enumerate(groups)
         ]
         statuses: list[Status | OverloadedError | None] = [None] * len(tasks)
         with self._connection.client() as client:
             replies = run_scripts(client, calls)
-            for group, (load, *records) in zip(places.values(), replies, strict=True):
+            for (_, group), (load, *records) in zip(groups, replies, strict=True):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
                     if record == OVERLOADED:

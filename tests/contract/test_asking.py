@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -234,6 +235,53 @@ def test_asking_after_a_cancel_starts_anew(harness: Harness) -> None:
     harness.manager.submit([task(7)])
     harness.manager.cancel(ONE, task(7).id)
     assert ask_until_done(harness, 7).body == answer(7)
+
+
+@where_tasks_wait
+def test_who_waits_for_a_task_is_told_of_its_cancelling(harness: Harness) -> None:
+    """To whoever has asked before and waits, it is the answer: each hears it, and it never runs."""
+    awaited = replace(task(7), awaited=True)
+    harness.manager.submit([task(7)])
+    assert only(harness.manager.submit([awaited])).state is State.WAITING
+    harness.manager.cancel(ONE, task(7).id)
+    for _ in range(2):
+        status = only(harness.manager.submit([awaited]))
+        assert (status.state, status.load, status.body) == (State.CANCELLED, 0, None)
+    assert harness.work_once() == []
+
+
+@where_tasks_wait
+def test_waiting_for_a_task_is_asking_for_it(harness: Harness) -> None:
+    """One that nobody cancelled is kept alive, and begins to wait where it was lost."""
+    assert only(harness.manager.submit([replace(task(7), awaited=True)])).state is State.WAITING
+    assert harness.work_once() == [7]
+    assert only(harness.manager.submit([replace(task(7), awaited=True)])).body == answer(7)
+
+
+@where_tasks_wait
+def test_who_waits_and_who_asks_anew_in_one_submit(harness: Harness) -> None:
+    """Each task is answered at its index, whichever of both it is."""
+    harness.manager.submit([task(1), task(2), task(3, OTHER)])
+    for n, name in ((1, ONE), (2, ONE), (3, OTHER)):
+        harness.manager.cancel(name, task(n, name).id)
+    one, two, three = task(1), task(2), task(3, OTHER)
+    tasks = [replace(one, awaited=True), two, replace(three, awaited=True), task(4)]
+    statuses = harness.manager.submit(tasks)
+    told = [(status.id, status.state) for status in statuses if isinstance(status, Status)]
+    states = [State.CANCELLED, State.WAITING, State.CANCELLED, State.WAITING]
+    assert told == list(zip([each.id for each in tasks], states, strict=True))
+
+
+@where_tasks_wait
+def test_who_waits_hears_before_who_asks_anew(harness: Harness) -> None:
+    """Where both ask for the same task in one submit, in whichever order."""
+    awaited = replace(task(7), awaited=True)
+    for tasks in ([task(7), awaited], [awaited, task(7)]):
+        harness.manager.submit([task(7)])
+        harness.manager.cancel(ONE, task(7).id)
+        told = zip(tasks, harness.manager.submit(tasks), strict=True)
+        states = {each.awaited: status.state for each, status in told if isinstance(status, Status)}
+        assert states == {True: State.CANCELLED, False: State.WAITING}
 
 
 def test_cancelling_an_unknown_task(harness: Harness) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -69,10 +70,11 @@ class AskingMachine(RuleBasedStateMachine):
         first = sorted(waiting, key=self.turns.__getitem__)[: len(numbers)]
         return numbers == first or not self.manager.promises.ordered
 
-    @rule(numbers=st.lists(NUMBERS, max_size=4))
-    def ask(self, numbers: list[int]) -> None:
-        self.submitted(numbers)
-        statuses = self.manager.submit([task(n) for n in numbers])
+    @rule(numbers=st.lists(NUMBERS, max_size=4), awaited=st.booleans())
+    def ask(self, numbers: list[int], awaited: bool) -> None:
+        cancelled = {n for n, state in self.model.items() if state is State.CANCELLED}
+        self.submitted([n for n in numbers if not (awaited and n in cancelled)])
+        statuses = self.manager.submit([replace(task(n), awaited=awaited) for n in numbers])
         assert [s.state for s in statuses] == [self.model[n] for n in numbers]
 
     @rule(n=NUMBERS)

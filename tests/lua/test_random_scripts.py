@@ -22,10 +22,10 @@ def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
 
 
 def submit(
-    run: RunScript, *ids: str, max_load: int = 10, discard: bool = False
+    run: RunScript, *ids: str, max_load: int = 10, discard: bool = False, awaited: bool = False
 ) -> list[bytes | int]:
     """Runs random/submit for tasks whose input is `{}`."""
-    more = {"max_load": max_load, "discard": discard}
+    more = {"max_load": max_load, "discard": discard, "awaited": awaited}
     reply: list[bytes | int] = run(
         "random/submit",
         **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
@@ -113,6 +113,15 @@ def test_submit_discards(run: RunScript, client: redis.Redis) -> None:
     client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
     assert submit(run, "c") == [2, b"waiting"]
     assert client.exists("result:d", "result:c") == 0
+
+
+def test_submit_leaves_a_cancelled_result_to_who_waits(run: RunScript, client: redis.Redis) -> None:
+    """It is told, and stays; a done one is told as ever."""
+    client.set("result:c", "cancelled 1 2 3 1 9\n", ex=9)
+    client.set("result:d", "done 1 2 3 1 9\n{}", ex=9)
+    told = [0, b"cancelled 1 2 3 1 9\n", b"done 1 2 3 1 9\n{}"]
+    assert submit(run, "c", "d", awaited=True) == told
+    assert submit(run, "c", "d", awaited=True, discard=True) == [2, b"waiting", b"waiting"]
 
 
 def test_claim_moves_to_running(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:

@@ -4,7 +4,8 @@
 -- KEYS  results[]      string  result record
 -- ARGV  channel        string  of finished tasks
 -- ARGV  claims_prefix  string  what the keys of claims begin with, before the owner
--- ARGV  discard        flag    drop done and failed results first
+-- ARGV  discard        flag    drop results first
+-- ARGV  awaited        flag    whoever submits these waits for them: where one is cancelled, that is the answer
 -- ARGV  ids[]          string
 -- include running_record
 -- include result_in
@@ -35,7 +36,7 @@ end
 -- How the i-th task is told where it is terminal or runs; false elsewhere.
 local function known(i, kept_until_ms)
   local record = result_in(results[i])
-  if record and (discard or record:sub(1, 9) == 'cancelled') then
+  if record and (discard or not awaited and record:sub(1, 9) == 'cancelled') then
     redis.call('DEL', results[i])
     redis.call('PUBLISH', channel, ids[i])
     record = false

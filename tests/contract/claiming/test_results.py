@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,6 +98,17 @@ def test_result_of_a_cancelled_task_is_dropped(harness: RedisHarness) -> None:
     assert cancelled.load == 0
     harness.manager.finish("a", [done(7)])
     assert state(harness, 7) is State.CANCELLED
+
+
+def test_who_waits_for_a_running_task_is_told_of_its_cancelling(harness: RedisHarness) -> None:
+    """It is the answer of whoever waits; whoever asks anew has it run again."""
+    harness.manager.submit([task(7)])
+    harness.manager.claim("a", TYPES, limit=1)
+    harness.manager.cancel(ONE, task(7).id)
+    assert only(harness.manager.submit([replace(task(7), awaited=True)])).state is State.CANCELLED
+    assert harness.manager.claim("a", TYPES, limit=1) == []
+    assert only(harness.manager.submit([task(7)])).state is State.WAITING
+    assert only(harness.manager.submit([replace(task(7), awaited=True)])).state is State.WAITING
 
 
 def test_late_answer_after_everything_was_lost(harness: RedisHarness) -> None:
