@@ -11,7 +11,7 @@ docs/explanation/decisions.md says what each brings.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from doneyet.task_types import TaskType
@@ -36,6 +36,10 @@ class ParsedTask(Task):
     def size(self) -> int:
         """Bytes that it takes."""
         return len(self.input) + len(self.echo) + _OVERHEAD_BYTES
+
+    def as_awaited(self) -> ParsedTask:
+        """What somebody submits again who waits for it: a copy, since requests share tasks."""
+        return replace(self, awaited=True)
 
 
 class Layer(Protocol):

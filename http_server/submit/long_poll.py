@@ -4,6 +4,10 @@ When news comes, one of those whose tasks have finished fetches the answers of a
 trip, and wakes the others, each once; what they submit again is known by then. So no thread is kept
 for it, and who waits alone fetches its own answer. Now and then each submits again, which keeps its
 tasks alive.
+
+What is submitted again is `awaited`, so that a task which somebody cancels stays cancelled, and all
+who are held for it are told so. Only where others submit it anew between the cancellation and
+that moment, it runs again, and those that have not looked yet wait on for its answer.
 """
 
 from __future__ import annotations
@@ -54,13 +58,14 @@ class LongPoll:
     ) -> Submitted:
         """`outcomes`, once all are final or the time is up."""
         pending = [place for place, outcome in enumerate(outcomes) if not is_final(outcome)]
+        awaited = {place: tasks[place].as_awaited() for place in pending}
         waited, slept = self._keeps(held, outcomes), False
         while pending and waited:
             left_s = give_up_s - time.monotonic()
             if left_s <= 0 or self.room.draining:
                 waited = not self.room.draining
                 break
-            asked = [tasks[place] for place in pending]
+            asked = [awaited[place] for place in pending]
             self.room.wait(held, asked, min(left_s, self._refresh_s(asked)))
             if held.leads:
                 self._lead(held)
@@ -71,7 +76,7 @@ class LongPoll:
             waited = self._keeps(held, [outcomes[place] for place in pending])
             pending = [place for place in pending if not is_final(outcomes[place])]
         if pending and slept:  # as they are by now
-            last = self._inner.submit([tasks[place] for place in pending])
+            last = self._inner.submit([awaited[place] for place in pending])
             for place, outcome in zip(pending, last, strict=True):
                 outcomes[place] = outcome
         return Submitted(outcomes, waited)

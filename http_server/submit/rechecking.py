@@ -61,8 +61,8 @@ class Rechecking:
             job = task.task_type
             if not isinstance(job, Job) or job.rechecked_by is None:
                 continue
-            if isinstance(outcome, OverloadedError) or not outcome.state.terminal:
-                continue
+            if isinstance(outcome, OverloadedError) or outcome.body is None:
+                continue  # there is no answer that could hold or not, also where it was cancelled
             with self._lock:
                 if task.id in self._restarted:
                     del self._restarted[task.id]

@@ -121,8 +121,9 @@ class SharedRoundTrips:
         return calls
 
     def _submit_for(self, calls: Sequence[_Call]) -> None:
-        """Each task once, however many submit it."""
-        tasks = {task.id: task for call in calls for task in call.tasks}
+        """Each task once, however many submit it; but who waits for it and who submits it anew
+        may be told different things."""
+        tasks = {(task.id, task.awaited): task for call in calls for task in call.tasks}
         outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
         for call in calls:
-            call.outcomes = [outcomes[task.id] for task in call.tasks]
+            call.outcomes = [outcomes[task.id, task.awaited] for task in call.tasks]

@@ -17,7 +17,7 @@ from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import Layer, Outcome, ParsedTask
 from http_server.submit.completions import News
 from task_manager.errors import OverloadedError
-from task_manager.interface import Status
+from task_manager.interface import State, Status
 
 REPEAT_S = 0.25
 """How old the load in an answer may be."""
@@ -110,7 +110,8 @@ class StatusCache:
     def _learn(
         self, tasks: Sequence[ParsedTask], outcomes: Sequence[Outcome], epoch: int, doubts: int
     ) -> None:
-        """Keeps what is finished, unless there was news about it since `doubts`."""
+        """Keeps what is finished, unless there was news about it since `doubts`. Not that a task
+        is cancelled, which is told only to those who waited for it."""
         now_s = time.monotonic()
         with self._lock:
             for task, outcome in zip(tasks, outcomes, strict=True):
@@ -119,6 +120,7 @@ class StatusCache:
                 self._loads[task.type] = (outcome.load, now_s)
                 if (
                     outcome.state.terminal
+                    and outcome.state is not State.CANCELLED
                     and self._doubted.get(task.id, 0) <= doubts > self._doubts - MOST_RECENT
                 ):
                     expires_ms = outcome.expires_ms

@@ -62,7 +62,9 @@ class FakeManager(TaskSubmitter):
         if status.state.terminal:
             raise AlreadyTerminalError(f"task {task_id} is finished already")
         status.state = State.CANCELLED
-        return status
+        for call in self._on_finished:
+            call([task_id])
+        return replace(status)
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
@@ -105,6 +107,8 @@ class FakeManager(TaskSubmitter):
         status = self.tasks.get(task.id)
         if discard and status is not None and status.state.terminal:
             self.discarded.append(task.id)
+            status = None
+        if status is not None and status.state is State.CANCELLED and not task.awaited:
             status = None
         if status is None:
             if self.full:

@@ -16,7 +16,7 @@ from doneyet.task_types import TaskType
 from http_server.submit.chain import ParsedTask
 from http_server.submit.shared_round_trips import MOST_PER_ROUND, SharedRoundTrips
 from task_manager.errors import UnavailableError
-from task_manager.interface import Status
+from task_manager.interface import State, Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 
@@ -70,6 +70,28 @@ def test_requests_during_a_round_trip_share_the_next() -> None:
             assert ids([*other.result()]) == [task(number).id, task(0).id]
     assert len(manager.rounds) == 2
     assert len(manager.rounds[1]) == 21
+
+
+def test_who_waits_and_who_asks_anew_share_it_too() -> None:
+    """One round trip, and each is told what it is to be told of the same task."""
+    manager = FakeManager()
+    shared = SharedRoundTrips(manager)
+    shared.submit([task(1)])
+    manager.cancel("t", task(1).id)
+    manager.gate.clear()
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(shared.submit, [task(0)])
+        wait_until(lambda: len(manager.rounds) == 2, description="the first is on its way")
+        waits = pool.submit(shared.submit, [task(1).as_awaited()])
+        wait_until(lambda: len(shared._queue) == 1, description="who waits queues")
+        asks = pool.submit(shared.submit, [task(1)])
+        wait_until(lambda: len(shared._queue) == 2, description="both queue")
+        manager.gate.set()
+        first.result()
+        outcomes = [*waits.result(), *asks.result()]
+    states = [outcome.state for outcome in outcomes if isinstance(outcome, Status)]
+    assert states == [State.CANCELLED, State.WAITING]
+    assert len(manager.rounds) == 3
 
 
 def test_many_threads_many_times() -> None:

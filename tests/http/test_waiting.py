@@ -240,6 +240,47 @@ def test_news_of_what_is_not_finished_changes_nothing(held: Held, manager: FakeM
     assert first.result(2) == (200, True)
 
 
+@pytest.mark.parametrize("holders", [1, 3])
+def test_a_cancelled_task_is_told_to_all_who_are_held(
+    app: Flask, held: Held, manager: FakeManager, holders: int
+) -> None:
+    """Nobody among them has it run again."""
+    waiting = [held.ask(6) for _ in range(holders)]
+    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
+    (task_id,) = manager.tasks
+    assert app.test_client().delete(f"/tasks/{task_id}").status_code == 200
+    assert [future.result(2) for future in waiting] == [(200, True)] * holders
+    assert manager.tasks[task_id].state is State.CANCELLED
+
+
+def test_a_cancelled_task_is_told_when_the_time_is_up(
+    app: Flask, held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the news of it was lost; nothing is looked for before that."""
+    monkeypatch.setattr("http_server.submit.long_poll.LOOK_AGAIN_S", 60)
+    manager.connect(connected=False)
+    first = held.ask(6, wait=1)
+    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
+    (status,) = manager.tasks.values()
+    status.state = State.CANCELLED
+    assert first.result(5) == (200, True)
+
+
+def test_submitting_a_cancelled_task_runs_it_anew(
+    app: Flask, held: Held, manager: FakeManager
+) -> None:
+    """That others waited for it, and were told, does not matter to a new request."""
+    first = held.ask(6)
+    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
+    (task_id,) = manager.tasks
+    app.test_client().delete(f"/tasks/{task_id}")
+    assert first.result(2) == (200, True)
+    again = held.ask(6)
+    assert manager.tasks[task_id].state is State.WAITING
+    manager.finish_all()
+    assert again.result(2) == (200, True)
+
+
 def test_news_before_a_submit_is_answered_is_not_lost(registry: Registry) -> None:
     """A task that ends before its request hears that it waits is fetched at once."""
 
