@@ -35,7 +35,8 @@ class JobContext(Protocol):
     def ask(self, tasks: Sequence[AskedTask]) -> list[Answer | None]:
         """The answer of each, in order; None while it is unfinished. Keeps all of them alive.
 
-        A task that meets its type's `max_load` is unfinished, too: try again later. Waits while
+        A task that meets its type's `max_load` is unfinished, too: try again later. One that
+        somebody cancels after it was asked has failed, with the code `cancelled`. Waits while
         Redis is away.
 
         Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,6 +36,7 @@ class Asked:
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
         self.finished: set[str] = set()
+        self.cancelled: set[str] = set()
         self.overloaded: set[str] = set()
         self.tell: Callable[[Sequence[str]], None] = lambda _: None
         self.connect: Callable[[bool], None] = lambda _: None
@@ -46,6 +48,10 @@ class Asked:
     def _status(self, task: Task) -> Status | OverloadedError:
         if task.id in self.overloaded:
             return OverloadedError(task.type, 1)
+        if task.id in self.cancelled:
+            if task.awaited:
+                return Status(task.id, task.type, State.CANCELLED, 1)
+            self.cancelled.remove(task.id)
         if task.id in self.finished:
             return Status(task.id, task.type, State.DONE, 1, b"{}")
         return Status(task.id, task.type, State.WAITING, 1)
@@ -123,6 +129,28 @@ def test_a_queue_that_was_full_is_asked_again(job: RunningJob, asked: Asked) -> 
     asked.overloaded = set()
     job.ask(items("ab"))
     assert asked.rounds == [["a", "b"], ["a"]]
+
+
+def test_an_item_that_somebody_cancels_has_failed(job: RunningJob, asked: Asked) -> None:
+    """However often it is asked for; the job does not have it run again."""
+    job.ask(items("ab"))
+    asked.cancelled = {"a"}
+    asked.tell(["a"])
+    for _ in range(2):
+        answer, nothing = job.ask(items("ab"))
+        assert nothing is None
+        assert answer is not None
+        assert not answer.done
+        assert json.loads(answer.body)["error"]["code"] == "cancelled"
+
+
+def test_an_item_that_was_cancelled_before_runs(job: RunningJob, asked: Asked) -> None:
+    """Also where its type had no room for it at first: nobody waited for it here."""
+    asked.cancelled = asked.overloaded = {"a"}
+    assert job.ask(items("a")) == [None]
+    asked.overloaded = set()
+    assert job.ask(items("a")) == [None]
+    assert asked.cancelled == set()
 
 
 def test_equal_items_are_asked_once(job: RunningJob, asked: Asked) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 
 from doneyet.task_types import Registry
-from doneyet.task_types.answer import Answer
+from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
 from task_manager.interface import Claim, State, Status, Task, TaskClaimer, TaskSubmitter
@@ -38,7 +38,9 @@ class RunningJob:
         self.cancelled = False
         self._type, self._owner, self._manager = claim.type, owner, manager
         self._submitter, self._registry, self._completions = submitter, registry, completions
-        self._next_s: dict[str, float] = {}  # when an unfinished task is to be asked again
+        self._next_s: dict[str, float] = {}
+        """When a task that was asked is to be asked again: it is unfinished, or was cancelled
+        meanwhile, which stays its answer."""
         self._ended = threading.Event()
         self._next_progress_s = 0.0
 
@@ -62,10 +64,13 @@ class RunningJob:
                 self._next_s[task.id] = time.monotonic() + self._asked_again_after_s(task)
             for task, status in zip(part, self._submit(part), strict=True):
                 if isinstance(status, OverloadedError):
-                    self._next_s[task.id] = 0.0
+                    self._next_s.pop(task.id, None)
                 elif (answer := _answer(status)) is not None:
                     answers[task.id] = answer
-                    self._next_s.pop(task.id, None)
+                    if status.state is State.CANCELLED:
+                        self._next_s[task.id] = 0.0
+                    else:
+                        self._next_s.pop(task.id, None)
         return [answers.get(task.id) for task in tasks]
 
     def heard(self, ids: Sequence[str]) -> None:
@@ -103,7 +108,7 @@ class RunningJob:
         now_s, relied_on = time.monotonic(), self._completions.connected
         for each in {task.id: task for task in tasks}.values():
             if not relied_on or self._next_s.get(each.id, 0.0) <= now_s:
-                yield Task(each.id, each.type, each.input)
+                yield Task(each.id, each.type, each.input, awaited=each.id in self._next_s)
 
     def _asked_again_after_s(self, task: Task) -> float:
         """Submitting is what keeps a task alive."""
@@ -134,9 +139,9 @@ def _in_parts(tasks: Iterable[Task]) -> Iterator[list[Task]]:
 
 
 def _answer(status: Status | OverloadedError) -> Answer | None:
-    """What came of a task; None while there is nothing, also where it was cancelled meanwhile."""
-    if isinstance(status, OverloadedError) or status.body is None:
+    """What came of a task; None while there is nothing."""
+    if isinstance(status, OverloadedError) or not status.state.terminal:
         return None
-    if status.state not in (State.DONE, State.FAILED):
-        return None
+    if status.body is None:
+        return failure("cancelled", "somebody cancelled this task")
     return Answer(status.state is State.DONE, status.body)
