@@ -253,17 +253,21 @@ def test_a_cancelled_task_is_told_to_all_who_are_held(
     assert manager.tasks[task_id].state is State.CANCELLED
 
 
-def test_a_cancelled_task_is_told_when_the_time_is_up(
-    app: Flask, held: Held, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Also where the news of it was lost; nothing is looked for before that."""
-    monkeypatch.setattr("http_server.submit.long_poll.LOOK_AGAIN_S", 60)
-    manager.connect(connected=False)
-    first = held.ask(6, wait=1)
-    wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
-    (status,) = manager.tasks.values()
-    status.state = State.CANCELLED
-    assert first.result(5) == (200, True)
+def test_a_cancelled_task_is_told_when_the_time_is_up(registry: Registry) -> None:
+    """Also where it is cancelled just before a request is let go, which looks once more."""
+
+    class CancelledLate(FakeManager):
+        def submit(
+            self, tasks: Sequence[Task], *, discard: bool = False
+        ) -> list[Status | OverloadedError]:
+            outcomes = super().submit(tasks, discard=discard)
+            if len(self.rounds) == 2:  # the time is up
+                self.tasks[tasks[0].id].state = State.CANCELLED
+            return outcomes
+
+    app = create_app(SETTINGS, CancelledLate(), registry)
+    assert Held(app).ask(6, wait=1).result(5) == (200, True)
+    app.extensions["doneyet"].close()
 
 
 def test_submitting_a_cancelled_task_runs_it_anew(
