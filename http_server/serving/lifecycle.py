@@ -16,8 +16,8 @@ DRAIN_SIGNAL = signal.SIGUSR1
 """The parent says with it that the end is near; readiness ends, service goes on."""
 
 STOP_SIGNAL = signal.SIGUSR2
-"""With it the parent ends this process. SIGTERM and SIGINT are the parent's business: whoever sends
-them to every process of a service or terminal at once wants one drain, not two ends."""
+"""With it the parent ends this process. SIGTERM, SIGINT and SIGHUP are the parent's business:
+who sends them to all processes of a service or terminal at once wants one drain, not two ends."""
 
 _ENDING = frozenset({DRAIN_SIGNAL, STOP_SIGNAL})
 _ORPHAN_CHECK_S = 0.25
@@ -29,7 +29,7 @@ def drain_on_signal(room: WaitingRoom) -> None:
     granian sets its own handlers after the application was made, so this listens beneath them, at
     the file descriptor that Python writes signal numbers to.
     """
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     vars(granian._signals)["_get_signals"] = lambda: [STOP_SIGNAL]  # what ends this process
     listening, telling = socket.socketpair()

@@ -47,6 +47,12 @@ class DrainingServer(MPServer):
     """
 
     _drains = False
+    _hears_hang_up = True
+
+    def startup(self, *args: Any, **kwargs: Any) -> None:
+        """Begins to listen; a SIGHUP that `nohup` has ignored stays so."""
+        self._hears_hang_up = signal.getsignal(signal.SIGHUP) != signal.SIG_IGN
+        super().startup(*args, **kwargs)  # type: ignore[no-untyped-call]
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         """The first signal begins the drain, which a timer ends; another one ends it at once."""
@@ -61,12 +67,18 @@ class DrainingServer(MPServer):
         timer.daemon = True
         timer.start()
 
+    def signal_handler_reload(self, *args: Any, **kwargs: Any) -> None:
+        """A closed terminal: drains, and never hurries that, since it comes twice or after SIGTERM.
+        granian would start another process with the same code."""
+        if self._hears_hang_up and not self._drains:
+            self.signal_handler_interrupt()
+
     def shutdown(self, exit_code: int = 0) -> None:
         """Ends the server process; one more signal changes nothing while Python ends itself."""
         try:
             super().shutdown(exit_code)  # type: ignore[no-untyped-call]
         finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_IGN)
 
     def _stop_workers(self) -> None:

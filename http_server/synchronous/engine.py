@@ -109,7 +109,7 @@ class _Process(OwnProcess):
                 "http_server.synchronous.engine_process",
                 str(its.fileno()),
                 grace_s=0,
-                held=(signal.SIGINT, signal.SIGTERM),
+                held=(signal.SIGINT, signal.SIGTERM, signal.SIGHUP),
                 pass_fds=[its.fileno()],
             )
         self._link = Link(ours, is_there=lambda: self.exit_code is None)

@@ -26,7 +26,7 @@ _PR_SET_PDEATHSIG = 1
 def main(fd: int) -> None:
     """Loads all types, then answers one task after another until the server is gone."""
     _end_with_parent()
-    ignore_signals(signal.SIGINT, signal.SIGTERM)  # the server decides
+    ignore_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the server decides
     settings = Settings.from_environment()
     stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # a handler may close its own
     logging.basicConfig(stream=stream, format=LOG_FORMAT, level=settings.log_level.upper())

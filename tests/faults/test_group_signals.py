@@ -75,6 +75,8 @@ def signal_everyone(process: subprocess.Popen[str], number: int, *, last_first: 
         ("random", signal.SIGINT, 2, False),
         ("synchronous", signal.SIGTERM, 2, True),
         ("synchronous", signal.SIGINT, 1, False),
+        ("random", signal.SIGHUP, 2, False),
+        ("synchronous", signal.SIGHUP, 1, True),
     ],
 )
 def test_a_server(
@@ -119,6 +121,25 @@ def test_a_server_process_leaves_signals_to_its_parent(start: Start) -> None:
     while time.monotonic() < ends_s:
         assert requests.get(f"{url}/readyz", timeout=5).ok
     assert serving in children_of(process.pid)
+    process.terminate()
+    assert process.wait(20) == 0
+
+
+def test_nohup_keeps_a_server(start: Start) -> None:
+    """Who starts it so wants it to outlive the terminal."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as programs inherit it
+    try:
+        process = start("http_server", "--synchronous", "--port", str(port))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    wait_until(lambda: is_live(url), description="it is live", timeout_s=30)
+    pids = everyone(process.pid)
+    signal_everyone(process, signal.SIGHUP, last_first=False)
+    assert requests.post(f"{url}/factorize", json={"number": 6}, timeout=10).ok
+    assert requests.get(f"{url}/readyz", timeout=5).ok
+    assert everyone(process.pid) == pids
     process.terminate()
     assert process.wait(20) == 0
 
@@ -199,7 +220,7 @@ def test_a_worker(
     assert "Traceback" not in log.read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_server_that_is_just_starting(start: Start, tmp_path: Path, number: int) -> None:
     """As soon as its process is forked, which has not loaded the application yet."""
     port = free_port()
