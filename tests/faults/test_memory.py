@@ -137,21 +137,15 @@ def test_held_arrays(target: Target) -> None:
 
 def test_answers_that_nobody_reads(target: Target) -> None:
     """Clients that ask for megabytes and read none of them, one request after the other."""
-    # Larger than what a connection's buffers in the kernel hold.
-    body = json.dumps([{"text": f"{n}" + "x" * 8_000} for n in range(1_000)]).encode()
+    body = json.dumps([{"text": "x" * 400, "extra": n} for n in range(9_000)]).encode()
     head = b"POST /upper HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     request = head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     with contextlib.ExitStack() as opened:
-        connections = [
-            opened.enter_context(socket.create_connection(("127.0.0.1", target.port), timeout=60))
-            for _ in range(60)
-        ]
-        for connection in connections:
-            connection.sendall(request)
-        assert {connection.recv(1) for connection in connections} == {b"H"}, "all are answered"
-        for connection in connections:
-            connection.settimeout(0.1)
+        for _ in range(30):
+            connection = opened.enter_context(socket.create_connection(("127.0.0.1", target.port)))
+            connection.settimeout(2)
             with contextlib.suppress(OSError):
+                connection.sendall(request)
                 connection.sendall(request)
         target.assert_as_before("answers that nobody reads, while they wait")
     target.assert_as_before("answers that nobody read, afterwards")

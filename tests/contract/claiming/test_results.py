@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -28,9 +29,11 @@ def test_finish_and_claim_are_one_round_trip(
     claims = harness.manager.claim("a", TYPES, limit=2)
     harness.manager.submit([task(n) for n in range(10, 20)])
     trips: list[int] = []
+    this = threading.current_thread()
 
     def counted(client: Any, calls: Any) -> Any:
-        trips.append(len(calls))
+        if threading.current_thread() is this:  # other tests' systems may be up beside
+            trips.append(len(calls))
         return run_scripts(client, calls)
 
     for module in ("claimer", "queues"):
