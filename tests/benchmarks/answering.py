@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
-class Handler(BaseHTTPRequestHandler):
+class Handler(ABC, BaseHTTPRequestHandler):
     """Keeps connections, and writes no log."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
+    @abstractmethod
     def reply(self, asked: bytes) -> None:
         """What a test makes of the body of a request: it ends in `answer`."""
-        raise NotImplementedError
 
     def do_POST(self) -> None:
         self.reply(self.rfile.read(int(self.headers["Content-Length"])))
