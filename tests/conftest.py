@@ -40,7 +40,9 @@ os.environ["HF_HUB_OFFLINE"] = (
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells have what they run in the background ignore it, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # and `nohup` has this one ignored
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    # `nohup` asks for that. A handler goes on ignoring it here, and programs that are started do not.
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("suite")
