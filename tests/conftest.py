@@ -41,7 +41,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Shells have what they run in the background ignore it, and so would all that tests start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-    # `nohup` asks for that. A handler goes on ignoring it here, and programs that are started do not.
+    # `nohup` asks for that. A handler ignores it here, and programs that are started do not.
     signal.signal(signal.SIGHUP, lambda *_: None)
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
