@@ -27,7 +27,7 @@ class Outage:
         self._since_s = self._latest_s = 0.0
         self._lock = threading.Lock()
 
-    def failed(self, what: str, error: Exception | str) -> None:
+    def failed(self, what: str, error: Exception) -> None:
         """Something failed; says so unless that is known."""
         with self._lock:
             self._latest_s = time.monotonic()

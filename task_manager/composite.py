@@ -52,9 +52,12 @@ class Routed(TaskSubmitter):
         return [loads[name] for name in type_names]
 
     def watch(
-        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+        self,
+        on_finished: Callable[[Sequence[str]], None],
+        on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None] = lambda _error: None,
     ) -> Watch:
-        return self._main.watch(on_finished, on_connected)
+        return self._main.watch(on_finished, on_connected, on_failed)
 
     def ping(self) -> None:
         self._main.ping()

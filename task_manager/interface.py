@@ -216,11 +216,15 @@ class TaskSubmitter(ABC):
 
     @abstractmethod
     def watch(
-        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+        self,
+        on_finished: Callable[[Sequence[str]], None],
+        on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None] = lambda _error: None,
     ) -> Watch:
         """Calls `on_finished` with the ids of tasks that became terminal or whose result was
         discarded, from one thread, a few ms after the fact. `on_connected(False)` says that
-        such news may be missing until `on_connected(True)`."""
+        such news may be missing until `on_connected(True)`; `on_failed` hears why each attempt
+        to connect failed, of which a connection that broke is none."""
 
     @abstractmethod
     def ping(self) -> None:

@@ -147,7 +147,10 @@ class Synchronous(TaskSubmitter):
             return [Load(name, *self._counts(name), workers) for name in type_names]
 
     def watch(
-        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+        self,
+        on_finished: Callable[[Sequence[str]], None],
+        on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None] = lambda _error: None,
     ) -> Watch:
         watch = _CallWatch(self._watches, on_finished)
         with self._lock:

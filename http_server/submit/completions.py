@@ -34,9 +34,9 @@ class News:
         self._on_finished.append(on_finished)
         self._on_doubt.append(on_doubt)
 
-    def start(self, manager: TaskSubmitter) -> None:
-        """Begins to listen."""
-        self._watch = manager.watch(self._finished, self._connected)
+    def start(self, manager: TaskSubmitter, on_failed: Callable[[Exception], None]) -> None:
+        """Begins to listen; `on_failed` hears why no connection could be made."""
+        self._watch = manager.watch(self._finished, self._connected, on_failed)
 
     def close(self) -> None:
         """Stops listening."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
@@ -38,7 +39,7 @@ class SubmitService:
 
     def start(self) -> None:
         """Begins to hear news."""
-        self.news.start(self.manager)
+        self.news.start(self.manager, partial(self.outage.failed, Outage.NEWS))
 
     def close(self) -> None:
         """Sends waiting requests off and lets go of the manager."""
@@ -49,8 +50,6 @@ class SubmitService:
     def _news_changed(self) -> None:
         if self.news.connected:
             self.outage.worked(Outage.NEWS)
-        else:
-            self.outage.failed(Outage.NEWS, "Redis is away: no notifications of finished tasks")
 
 
 class _Noting:

@@ -36,11 +36,14 @@ class FinishedWatch:
         channel: str,
         on_finished: Callable[[Sequence[str]], None],
         on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None],
     ) -> None:
         self._connection = connection
         self._channel = channel
         self._on_finished = on_finished
         self._on_connected = on_connected
+        self._on_failed = on_failed
+        self._connected = False
         self._closed = threading.Event()
         self._heard_s = self._next_ping_s = 0.0
         self._thread = threading.Thread(target=self.run, name="finished-watch", daemon=True)
@@ -72,7 +75,10 @@ class FinishedWatch:
                 else:
                     log.exception("listening for finished tasks failed; trying again")
                 with contextlib.suppress(Exception):  # which may be what failed
+                    connected, self._connected = self._connected, False
                     self._on_connected(False)
+                    if not connected:
+                        self._on_failed(error)
                 self._closed.wait(backoff.next_s())
 
     def run_once(self, pubsub: PubSub) -> None:
@@ -92,6 +98,7 @@ class FinishedWatch:
             return
         self._heard_s = now_s
         if message["type"] == "subscribe":
+            self._connected = True
             self._on_connected(True)
         elif message["type"] == "message" and message["data"]:
             self._on_finished(message["data"].decode().split(","))

@@ -111,9 +111,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
             return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
 
     def watch(
-        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+        self,
+        on_finished: Callable[[Sequence[str]], None],
+        on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None] = lambda _error: None,
     ) -> Watch:
-        return FinishedWatch(self._connection, self._keys.finished(), on_finished, on_connected)
+        return FinishedWatch(
+            self._connection, self._keys.finished(), on_finished, on_connected, on_failed
+        )
 
     def ping(self) -> None:
         self._run([self._probe_call()])

@@ -71,7 +71,10 @@ class FakeManager(TaskSubmitter):
         return [Load(name, self._load(name), 0, 1) for name in type_names]
 
     def watch(
-        self, on_finished: Callable[[Sequence[str]], None], on_connected: Callable[[bool], None]
+        self,
+        on_finished: Callable[[Sequence[str]], None],
+        on_connected: Callable[[bool], None],
+        on_failed: Callable[[Exception], None] = lambda _error: None,
     ) -> FakeManager:
         self._on_finished.append(on_finished)
         self._on_connected.append(on_connected)
