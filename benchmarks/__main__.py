@@ -15,9 +15,9 @@ from inspect import getdoc
 from pathlib import Path
 
 from benchmarks.bench import Bench, bench
-from benchmarks.figures import Figure, Missing
-from benchmarks.machine import busy, machine
-from benchmarks.report import broken, markdown, table, with_section
+from benchmarks.report.document import broken, markdown, table, with_section
+from benchmarks.report.figures import Figure, Missing
+from benchmarks.report.machine import busy, machine
 
 TITLES = {
     "drain": "Draining no-op tasks",
@@ -88,7 +88,7 @@ def main() -> int:
 def measure(shared: Bench, name: str) -> tuple[str, list[Figure | Missing]]:
     """How it is measured (its module's docstring), and what was found."""
     print(f"{TITLES[name]} ...", file=sys.stderr, flush=True)
-    module = import_module(f"benchmarks.{name}")
+    module = import_module(f"benchmarks.measures.{name}")
     return getdoc(module) or "", module.run(shared)
 
 

@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.closed_loop import ANSWER, Ask, Client, Send, held, is_done, polled, posting
-from benchmarks.load import WrongAnswerError
+from benchmarks.clients.closed_loop import ANSWER, Ask, Client, Send, held, is_done, polled, posting
+from benchmarks.clients.load import WrongAnswerError
 
 POLL_PAUSE_MS = 10
 """Between polls where no request waits: short, so that the pauses do not set the rate."""
@@ -65,8 +65,8 @@ SEED = HttpPeer(
     label="the seed's example",
     how=f"Flask on waitress, polled every {POLL_PAUSE_MS} ms",
     programs=(
-        ("benchmarks.seed_server", "{port}"),
-        ("benchmarks.seed_worker",),
+        ("benchmarks.servers.seed_server", "{port}"),
+        ("benchmarks.servers.seed_worker",),
     ),
     ask=polled(posting(SEED_PATH), POLL_PAUSE_MS / 1000),
 )

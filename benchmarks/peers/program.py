@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks import environments
 from benchmarks.peers.catalog import RESULT_DB, Peer
+from benchmarks.setup import environments
 
 SCRIPTS = environments.HERE / "peers"
 

@@ -9,10 +9,10 @@ from itertools import count, islice
 
 import pytest
 
-from benchmarks import asking
-from benchmarks.asking import Answered, Question, ask, texts_per_s, waits_ms
-from benchmarks.load import WrongAnswerError, post
-from benchmarks.model_texts import BLOCK, texts, words_of
+from benchmarks.clients import asking
+from benchmarks.clients.asking import Answered, Question, ask, texts_per_s, waits_ms
+from benchmarks.clients.load import WrongAnswerError, post
+from benchmarks.model.texts import BLOCK, texts, words_of
 from tests.benchmarks.answering import Handler, answering
 
 WORDS = [f"word{number}" for number in range(1000)]

@@ -10,8 +10,8 @@ from itertools import count
 
 import pytest
 
-from benchmarks import closed_loop
-from benchmarks.closed_loop import (
+from benchmarks.clients import closed_loop
+from benchmarks.clients.closed_loop import (
     ANSWER,
     SET_SIZE,
     Answered,
@@ -25,8 +25,8 @@ from benchmarks.closed_loop import (
     posting,
     wait_ms,
 )
+from benchmarks.clients.load import WrongAnswerError
 from benchmarks.http_peers.catalog import HTTP_PEERS
-from benchmarks.load import WrongAnswerError
 from tests.benchmarks.answering import Handler, answering
 
 PENDING, LATE, REFUSED = 2, 3, 5

@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-from benchmarks.budgets import held
-from benchmarks.end_to_end import BARE, CONSTANT, MAIN, QUEUE_MODES, Runs, figures_of
-from benchmarks.figures import Figure, Missing
 from benchmarks.http_peers.catalog import HTTP_PEERS
-from benchmarks.processor_time import used_s
+from benchmarks.measures.end_to_end import BARE, CONSTANT, MAIN, QUEUE_MODES, Runs, figures_of
+from benchmarks.report.budgets import held
+from benchmarks.report.figures import Figure, Missing
+from benchmarks.servers.processor_time import used_s
 
 SPIN = "sum(range(10**7)); print('done', flush=True); input()"
 CHILD = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {SPIN!r}])"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.budgets import BUDGETS, held
-from benchmarks.drain_clock import StalledError, tasks_per_s
-from benchmarks.figures import TIMES, Figure, percentile, ratios, shown
+from benchmarks.queues.drain_clock import StalledError, tasks_per_s
+from benchmarks.report.budgets import BUDGETS, held
+from benchmarks.report.figures import TIMES, Figure, percentile, ratios, shown
 
 
 def test_a_figure_is_the_median_of_its_runs() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.load import Connection, WrongAnswerError, answer_end, answers_per_s, post
+from benchmarks.clients.load import Connection, WrongAnswerError, answer_end, answers_per_s, post
 from tests.benchmarks.answering import Handler, answering
 from tests.helpers import wait_until
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from benchmarks.model_loop import Batcher
+from benchmarks.model.loop import Batcher
+from benchmarks.model.servers import ARRIVAL, GROUPED, settings_of_doneyet
 from benchmarks.model_peers.minilm import MiniLM
-from benchmarks.model_servers import ARRIVAL, GROUPED, settings_of_doneyet
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.loading import load

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.figures import Figure, Missing
-from benchmarks.report import broken, markdown, table, with_section
+from benchmarks.report.document import broken, markdown, table, with_section
+from benchmarks.report.figures import Figure, Missing
 
 GOOD = Figure("doneyet", [41_000, 45_000, 43_000], "tasks/s", "drain")
 BAD = Figure("doneyet", [30_000], "tasks/s", "drain")

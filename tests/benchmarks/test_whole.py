@@ -7,18 +7,18 @@ from importlib import import_module
 import pytest
 
 from benchmarks.__main__ import TITLES
-from benchmarks.drain_tasks import Noop, Number
-from benchmarks.environments import REQUIREMENTS, SEED, node_version_of, version_of
 from benchmarks.http_peers.catalog import HTTP_PEERS, HttpPeer
 from benchmarks.model_peers.catalog import ENVIRONMENT, MODEL_PEERS, ModelPeer
 from benchmarks.peers.catalog import PEERS, Peer
-from benchmarks.stock import numbered
+from benchmarks.queues.drain_tasks import Noop, Number
+from benchmarks.queues.stock import numbered
+from benchmarks.setup.environments import REQUIREMENTS, SEED, node_version_of, version_of
 
 
 @pytest.mark.parametrize("name", TITLES)
 def test_every_benchmark_says_how_it_measures(name: str) -> None:
     """Its docstring is what the document prints."""
-    module = import_module(f"benchmarks.{name}")
+    module = import_module(f"benchmarks.measures.{name}")
     assert callable(module.run)
     assert len((module.__doc__ or "").splitlines()) > 1
 

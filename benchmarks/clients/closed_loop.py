@@ -14,8 +14,8 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from itertools import count, islice
 from typing import NamedTuple
 
-from benchmarks.figures import percentile
-from benchmarks.load import Connection, WrongAnswerError
+from benchmarks.clients.load import Connection, WrongAnswerError
+from benchmarks.report.figures import percentile
 
 STALLED_S = 60.0
 DONE = b'"done":true'

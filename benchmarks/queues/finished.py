@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.parts import start_worker, wait_for
-from benchmarks.stock import fill, left, manager_for, numbered
+from benchmarks.queues.stock import fill, left, manager_for, numbered
+from benchmarks.servers.start import start_worker, wait_for
 from doneyet.settings import Settings
 
 

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.bare_server PORT`: answers everything alike, from a socket.
+"""`python -m benchmarks.servers.bare_server PORT`: answers everything alike, from a socket.
 
 It costs about as much as the client program, which can do more than it reaches with this one.
 """
@@ -9,7 +9,7 @@ import selectors
 import socket
 import sys
 
-from benchmarks.load import READ_BYTES, answer_end
+from benchmarks.clients.load import READ_BYTES, answer_end
 
 ANSWER = (
     b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 13\r\n\r\n{"done":true}'

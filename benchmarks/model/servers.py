@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import environments
-from benchmarks.asking import Question
-from benchmarks.load import Connection, post
+from benchmarks.clients.asking import Question
+from benchmarks.clients.load import Connection, post
 from benchmarks.model_peers.catalog import ENVIRONMENT, ModelPeer
-from benchmarks.parts import ready, settings_for, start, start_http_server, start_worker
+from benchmarks.servers.start import ready, settings_for, start, start_http_server, start_worker
+from benchmarks.setup import environments
 from doneyet.local.managed_process import Part, free_port
 from doneyet.settings import Settings
 
@@ -75,7 +75,7 @@ def settings_of_doneyet(redis_url: str, folder: Path, device: str, max_batch_siz
         "distributed",
         port=free_port(),
         models=str(table),
-        tasks="benchmarks.model_tasks",
+        tasks="benchmarks.model.tasks",
     )
 
 

@@ -1,11 +1,14 @@
-"""`python -m benchmarks.lock_peers`: pins the newest versions of the peers, each in its own file,
-since no one version of redis-py suits them all. Needs `make lock` to have been run once, for uv."""
+"""`python -m benchmarks.setup.lock_peers`: pins the newest versions of the peers.
+
+Each has a file of its own, since no one version of redis-py suits them all. Needs `make lock` to
+have been run once, for uv.
+"""
 
 from __future__ import annotations
 
 import subprocess
 
-from benchmarks.environments import HERE, REQUIREMENTS
+from benchmarks.setup.environments import HERE, REQUIREMENTS
 
 UV = HERE.parent / ".venv-lock" / "bin" / "uv"
 
@@ -16,7 +19,7 @@ def main() -> None:
         options = [
             *("--quiet", "--upgrade", "--universal", "--python-version", "3.11"),
             *("--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
-            *("--custom-compile-command", "python -m benchmarks.lock_peers"),
+            *("--custom-compile-command", "python -m benchmarks.setup.lock_peers"),
         ]
         pinned = wanted.with_suffix(".txt")
         subprocess.run([UV, "pip", "compile", *options, wanted, "-o", pinned], check=True)

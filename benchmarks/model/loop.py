@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
+from benchmarks.model.texts import texts, words_of
 from benchmarks.model_peers.minilm import MiniLM
-from benchmarks.model_texts import texts, words_of
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.loading import load

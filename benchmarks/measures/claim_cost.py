@@ -11,9 +11,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 
 from benchmarks.bench import Bench
-from benchmarks.figures import TIMES, Figure, Missing, ratios
-from benchmarks.parts import settings_for
-from benchmarks.stock import fill, manager_for
+from benchmarks.queues.stock import fill, manager_for
+from benchmarks.report.figures import TIMES, Figure, Missing, ratios
+from benchmarks.servers.start import settings_for
 from task_manager.interface import TaskManager
 
 LENGTHS = (1_000, 10_000, 100_000, 1_000_000)

@@ -14,13 +14,13 @@ import subprocess
 import sys
 
 from benchmarks.bench import Bench
-from benchmarks.drain_clock import StalledError, looks, tasks_per_s
-from benchmarks.environments import HERE, NotInstalledError
-from benchmarks.figures import TIMES, Figure, Missing, ratios
-from benchmarks.parts import settings_for, start, start_worker
 from benchmarks.peers.catalog import PEERS, Peer
 from benchmarks.peers.program import Program, environ, program
-from benchmarks.stock import fill, left, manager_for
+from benchmarks.queues.drain_clock import StalledError, looks, tasks_per_s
+from benchmarks.queues.stock import fill, left, manager_for
+from benchmarks.report.figures import TIMES, Figure, Missing, ratios
+from benchmarks.servers.start import settings_for, start, start_worker
+from benchmarks.setup.environments import HERE, NotInstalledError
 from doneyet.local.managed_process import PartError
 
 TASKS = 80_000

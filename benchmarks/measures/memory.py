@@ -7,9 +7,9 @@ the bytes of their inputs. Ids, times and all of Redis' own records count as ove
 from __future__ import annotations
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, Missing
-from benchmarks.parts import settings_for
-from benchmarks.stock import fill, manager_for, numbered
+from benchmarks.queues.stock import fill, manager_for, numbered
+from benchmarks.report.figures import Figure, Missing
+from benchmarks.servers.start import settings_for
 
 TASKS = 100_000
 ROUNDS = 3

@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, Missing, percentile
-from benchmarks.load import Connection, WrongAnswerError, post
-from benchmarks.parts import settings_for, start_http_server, start_worker
+from benchmarks.clients.load import Connection, WrongAnswerError, post
+from benchmarks.report.figures import Figure, Missing, percentile
+from benchmarks.servers.start import settings_for, start_http_server, start_worker
 from doneyet.local.managed_process import free_port
 
 QUESTIONS = 500

@@ -11,10 +11,10 @@ import random
 from collections.abc import Sequence
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, Missing
-from benchmarks.finished import finish
-from benchmarks.load import answers_per_s, post
-from benchmarks.parts import settings_for, start_http_server
+from benchmarks.clients.load import answers_per_s, post
+from benchmarks.queues.finished import finish
+from benchmarks.report.figures import Figure, Missing
+from benchmarks.servers.start import settings_for, start_http_server
 from doneyet.local.managed_process import free_port
 
 INPUTS = 1000

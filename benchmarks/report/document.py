@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from benchmarks.budgets import BUDGETS, held
-from benchmarks.figures import Figure, Missing, shown
+from benchmarks.report.budgets import BUDGETS, held
+from benchmarks.report.figures import Figure, Missing, shown
 
 INTRODUCTION = """\
 Written by `{command}`: measured, not edited. A figure is the median of its runs, which stand beside

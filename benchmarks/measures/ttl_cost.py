@@ -11,10 +11,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from benchmarks.bench import Bench
-from benchmarks.claim_cost import scripts_us
-from benchmarks.figures import TIMES, Figure, Missing, ratios
-from benchmarks.parts import settings_for
-from benchmarks.stock import manager_for, numbered
+from benchmarks.measures.claim_cost import scripts_us
+from benchmarks.queues.stock import manager_for, numbered
+from benchmarks.report.figures import TIMES, Figure, Missing, ratios
+from benchmarks.servers.start import settings_for
 
 TTLS_S = (60, 3_600, 86_400)
 TASKS = 20_000

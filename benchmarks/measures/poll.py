@@ -20,13 +20,13 @@ from functools import partial
 
 import redis
 
-from benchmarks import environments
 from benchmarks.bench import Bench
-from benchmarks.environments import NotInstalledError
-from benchmarks.figures import TIMES, Figure, Missing, ratios
-from benchmarks.finished import finish
-from benchmarks.load import answers_per_s, post
-from benchmarks.parts import ready, settings_for, start, start_http_server
+from benchmarks.clients.load import answers_per_s, post
+from benchmarks.queues.finished import finish
+from benchmarks.report.figures import TIMES, Figure, Missing, ratios
+from benchmarks.servers.start import ready, settings_for, start, start_http_server
+from benchmarks.setup import environments
+from benchmarks.setup.environments import NotInstalledError
 from doneyet.local.managed_process import Part, free_port
 from doneyet.settings import Settings
 
@@ -119,7 +119,7 @@ class _FirstTime:
 def start_constant(bench: Bench) -> tuple[int, Part]:
     """Where a constant is served, and by what."""
     settings = settings_for(bench.redis_url, "random", port=free_port())
-    command = [sys.executable, "-m", "benchmarks.constant_server"]
+    command = [sys.executable, "-m", "benchmarks.servers.constant_server"]
     part = start("the constant's server", command, settings.to_environment())
     return settings.port, ready(part, settings.port, "/ready")
 
@@ -131,7 +131,7 @@ def start_seed(bench: Bench, body: bytes) -> tuple[int, Part]:
     python = environments.python_of(environments.SEED)
     part = start(
         "the seed's server",
-        [python, "-m", "benchmarks.seed_server", str(port)],
+        [python, "-m", "benchmarks.servers.seed_server", str(port)],
         seed_environ(bench),
     )
     return port, ready(part, port, "/ready")

@@ -21,9 +21,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from benchmarks import environments
 from benchmarks.bench import Bench
-from benchmarks.closed_loop import (
+from benchmarks.clients.closed_loop import (
     ANSWER,
     DONE,
     Ask,
@@ -35,14 +34,15 @@ from benchmarks.closed_loop import (
     posting,
     wait_ms,
 )
-from benchmarks.environments import NotInstalledError
-from benchmarks.figures import TIMES, Figure, Missing, ratios
+from benchmarks.clients.load import WrongAnswerError
 from benchmarks.http_peers.catalog import HTTP_PEERS, SEED, SEED_PATH, HttpPeer
-from benchmarks.load import WrongAnswerError
-from benchmarks.parts import ready, settings_for, start, start_http_server, start_worker
+from benchmarks.measures.poll import seed_environ, start_constant
 from benchmarks.peers.program import environ as peers_environ
-from benchmarks.poll import seed_environ, start_constant
-from benchmarks.processor_time import used_s
+from benchmarks.report.figures import TIMES, Figure, Missing, ratios
+from benchmarks.servers.processor_time import used_s
+from benchmarks.servers.start import ready, settings_for, start, start_http_server, start_worker
+from benchmarks.setup import environments
+from benchmarks.setup.environments import NotInstalledError
 from doneyet.local.managed_process import Part, PartError, free_port
 
 CLIENTS = 64
@@ -220,7 +220,7 @@ def _polled(name: str, runs: Runs) -> list[Figure | Missing]:
 def _limits(bench: Bench) -> list[Contestant]:
     def bare() -> Programs:
         port = free_port()
-        command = [sys.executable, "-m", "benchmarks.bare_server", str(port)]
+        command = [sys.executable, "-m", "benchmarks.servers.bare_server", str(port)]
         return port, [ready(start("the bare server", command, {}), port, "/")]
 
     def constant() -> Programs:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from benchmarks.load import Connection, WrongAnswerError
+from benchmarks.clients.load import Connection, WrongAnswerError
 
 STALLED_S = 60.0
 LONGEST_WARM_UP_S = 20.0

@@ -21,7 +21,7 @@ Value = TypeVar("Value")
 def settings_for(redis_url: str, queue_mode: str, **more: object) -> Settings:
     """Settings of a system that may be asked a million tasks at once, for an hour."""
     values: dict[str, object] = {
-        "tasks": "factorization,benchmarks.drain_tasks",
+        "tasks": "factorization,benchmarks.queues.drain_tasks",
         "max_load": 10_000_000,
         "input_ttl_s": 3600.0,
         "log_level": "warning",

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.bench import Bench
-from benchmarks.figures import Figure, Missing
-from benchmarks.parts import settings_for, start_worker, wait_for
-from benchmarks.recovery_tasks import Trace
-from benchmarks.stock import manager_for
+from benchmarks.queues.recovery_tasks import Trace
+from benchmarks.queues.stock import manager_for
+from benchmarks.report.figures import Figure, Missing
+from benchmarks.servers.start import settings_for, start_worker, wait_for
 from doneyet.local.managed_process import Part
 from doneyet.settings import Settings
 from task_manager.interface import Task
@@ -78,7 +78,7 @@ def _machine_killed(bench: Bench) -> float:
 
 
 def _settings(bench: Bench, **more: object) -> Settings:
-    values = {"tasks": "benchmarks.recovery_tasks", "log_level": "error", **more}
+    values = {"tasks": "benchmarks.queues.recovery_tasks", "log_level": "error", **more}
     return settings_for(bench.redis_url, "random", **values)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.figures import TIMES, Figure, shown
+from benchmarks.report.figures import TIMES, Figure, shown
 
 
 @dataclass(frozen=True, slots=True)

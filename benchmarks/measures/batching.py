@@ -27,15 +27,11 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from benchmarks.asking import Question, ask, texts_per_s, waits_ms
 from benchmarks.bench import Bench
-from benchmarks.environments import NotInstalledError
-from benchmarks.figures import TIMES, Figure, Missing, percentile, ratios
-from benchmarks.load import WrongAnswerError
-from benchmarks.model_loop import Batcher, ModelLoop
-from benchmarks.model_peers.catalog import MODEL_PEERS
-from benchmarks.model_peers.minilm import best_device, name_of
-from benchmarks.model_servers import (
+from benchmarks.clients.asking import Question, ask, texts_per_s, waits_ms
+from benchmarks.clients.load import WrongAnswerError
+from benchmarks.model.loop import Batcher, ModelLoop
+from benchmarks.model.servers import (
     GROUPED,
     Server,
     label_of,
@@ -43,6 +39,10 @@ from benchmarks.model_servers import (
     start_doneyet,
     start_peer,
 )
+from benchmarks.model_peers.catalog import MODEL_PEERS
+from benchmarks.model_peers.minilm import best_device, name_of
+from benchmarks.report.figures import TIMES, Figure, Missing, percentile, ratios
+from benchmarks.setup.environments import NotInstalledError
 from doneyet.local.managed_process import PartError
 
 WORDS = 16

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).parents[1]
 REQUIREMENTS = HERE / "requirements"
 NODE_FOLDER = HERE
 ROOT = HERE.parent / ".venv-bench"

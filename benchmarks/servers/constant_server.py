@@ -1,6 +1,6 @@
 """A Flask route that returns a constant, on granian exactly as http_server sets it up.
 
-`python -m benchmarks.constant_server`, with the settings in the environment.
+`python -m benchmarks.servers.constant_server`, with the settings in the environment.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The clients that load a server, and what they note."""

@@ -1,0 +1,1 @@
+"""Filling doneyet's queues with tasks, and watching them drain."""

@@ -1,0 +1,1 @@
+"""Figures, their budgets, and the document that they are written to."""

@@ -1,0 +1,1 @@
+"""Servers to compare with, and how each program is started."""

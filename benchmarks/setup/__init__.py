@@ -1,0 +1,1 @@
+"""The peers' environments, and what is pinned in them."""
