@@ -146,7 +146,7 @@ def test_make_takes_the_first_python_that_is_new_enough(tmp_path: Path) -> None:
     first = make(f"VENV={tmp_path}/venv", "demo", PATH=path)
     assert first.stdout.splitlines() == [
         f"Creating {tmp_path}/venv with Python 3.12.9 ...",
-        f"Installing requirements/local.txt into {tmp_path}/venv (about 30 s) ...",
+        f"Installing requirements/local.txt into {tmp_path}/venv (about 20 s) ...",
         "the demo",
     ], first.stderr
     second = make(f"VENV={tmp_path}/venv", "demo", PATH=path)

@@ -79,6 +79,11 @@ class FaultSystem:
         """The process that began `n` last."""
         return next(int(p) for m, p in reversed([x.split() for x in self._lines()]) if int(m) == n)
 
+    @property
+    def latest_pid(self) -> int:
+        """The process that began something last."""
+        return int(self._lines()[-1].split()[1])
+
     def poll(self, endpoint: str, numbers: list[int]) -> Polling:
         """Begins to ask for `numbers`."""
         return Polling(self.system.url, endpoint, numbers)

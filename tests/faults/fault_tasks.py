@@ -42,11 +42,19 @@ class Slow(_Fault):
 
     name, endpoint = "slow", "/slow"
     max_batch_size = 4
+    takes_s = 0.2
 
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
         self.begin(inputs)
-        time.sleep(0.2)
+        time.sleep(self.takes_s)
         return self.outputs(inputs)
+
+
+class Slower(Slow):
+    """Takes 0.6 s for a batch of four, so that one can be met while it runs."""
+
+    name, endpoint = "slower", "/slower"
+    takes_s = 0.6
 
 
 class Long(_Fault):

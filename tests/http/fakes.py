@@ -21,6 +21,7 @@ class FakeManager(TaskSubmitter):
         self.tasks: dict[str, Status] = {}
         self.inputs: dict[str, bytes] = {}
         self.rounds: list[list[Task]] = []
+        self.submits = 0  # those that have done what they were to do
         self.rounds_at_s: list[float] = []
         self.discarded: list[str] = []
         self.down = False
@@ -41,6 +42,7 @@ class FakeManager(TaskSubmitter):
         assert self.gate.wait(10)
         with self._lock:
             outcomes = [self._submit_one(task, discard=discard) for task in tasks]
+            self.submits += 1
             loads = {name: self._load(name) for name in {task.type for task in tasks}}
         for outcome in outcomes:
             if isinstance(outcome, Status):

@@ -22,6 +22,9 @@ from tests.helpers import ceiling_s, wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
 
+SOON_S = 4.0
+"""In which whoever is woken is answered; whoever is not waits for 5 s."""
+
 
 class Held:
     """Requests in threads of their own."""
@@ -30,9 +33,11 @@ class Held:
         self._app = app
         self._pool = ThreadPoolExecutor(20)
         self.room: WaitingRoom = app.extensions["doneyet"].room
+        self._manager: FakeManager = app.extensions["doneyet"].manager
 
     def ask(self, number: int, wait: int = 5) -> Future[tuple[int, bool]]:
-        """The status, and whether the wish to wait was respected; held from now on."""
+        """The status, and whether the wish to wait was respected; held from now on, and submitted
+        unless the manager's gate is closed."""
 
         def call() -> tuple[int, bool]:
             response = self._app.test_client().post(
@@ -40,11 +45,14 @@ class Held:
             )
             return response.status_code, "Preference-Applied" in response.headers
 
-        count = len(self.room)
+        manager, count, submits = self._manager, len(self.room), self._manager.submits
         future = self._pool.submit(call)
-        wait_until(
-            lambda: len(self.room) > count or future.done(), description="the request is held"
-        )
+
+        def is_held() -> bool:
+            submitted = manager.submits > submits or not manager.gate.is_set()
+            return submitted and len(self.room) > count
+
+        wait_until(lambda: is_held() or future.done(), description="the request is held")
         return future
 
 
@@ -60,10 +68,10 @@ def test_news_wakes_only_whom_it_concerns(held: Held, manager: FakeManager) -> N
     wait_until(lambda: len(manager.tasks) == 2, description="both are asked")
     ended = next(iter(manager.tasks))
     manager.finish(ended, b"{}")
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
     assert not second.done()
     manager.finish_all()
-    assert second.result(2) == (200, True)
+    assert second.result(SOON_S) == (200, True)
     assert len(held.room) == 0
     assert held.room._by_id == {}
 
@@ -72,19 +80,19 @@ def test_as_many_wait_as_may(held: Held, manager: FakeManager) -> None:
     """One more than `max_waiting` is answered at once, without `Preference-Applied`."""
     waiting = [held.ask(number) for number in range(2, 2 + SETTINGS.max_waiting)]
     began = time.monotonic()
-    assert held.ask(100).result(2) == (202, False)
+    assert held.ask(100).result(SOON_S) == (202, False)
     assert time.monotonic() - began < ceiling_s(2)
     manager.finish_all()
-    assert held.ask(2).result(2) == (200, True)
-    assert [future.result(2)[0] for future in waiting] == [200] * SETTINGS.max_waiting
+    assert held.ask(2).result(SOON_S) == (200, True)
+    assert [future.result(SOON_S)[0] for future in waiting] == [200] * SETTINGS.max_waiting
 
 
 def test_drain_sends_all_off(held: Held) -> None:
     """A draining server answers those who wait at once, and holds nobody new."""
     first = held.ask(6)
     held.room.drain()
-    assert first.result(2) == (202, False)
-    assert held.ask(7).result(2) == (202, False)
+    assert first.result(SOON_S) == (202, False)
+    assert held.ask(7).result(SOON_S) == (202, False)
 
 
 def test_lost_news_is_looked_for(
@@ -97,7 +105,7 @@ def test_lost_news_is_looked_for(
     wait_until(lambda: len(manager.rounds) > 3, description="it was looked again")
     (status,) = manager.tasks.values()
     status.state = State.DONE
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
 
 
 def app_with_input_ttl(input_ttl_s: float, manager: FakeManager) -> Flask:
@@ -113,7 +121,7 @@ def test_interest_is_kept_up(manager: FakeManager) -> None:
     first = Held(app).ask(6)
     wait_until(lambda: len(manager.rounds) >= 4, description="interest was refreshed")
     manager.finish_all()
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
     apart_s = [later - sooner for sooner, later in pairwise(manager.rounds_at_s)]
     assert max(apart_s[:3]) < ttl_s
     app.extensions["doneyet"].close()
@@ -154,7 +162,7 @@ def test_places_come_back(held: Held, manager: FakeManager) -> None:
     for _ in range(3):
         waiting = [held.ask(number) for number in range(2, 2 + SETTINGS.max_waiting)]
         manager.finish_all()
-        assert [future.result(2) for future in waiting] == [(200, True)] * SETTINGS.max_waiting
+        assert [future.result(SOON_S) for future in waiting] == [(200, True)] * SETTINGS.max_waiting
         held._app.extensions["doneyet"].cache.doubt(manager.tasks)
         manager.tasks.clear()
     assert held.room._taken == 0
@@ -165,7 +173,7 @@ def test_redis_goes_while_waiting(held: Held, manager: FakeManager) -> None:
     first = held.ask(6)
     manager.down = True
     manager.connect(connected=False)
-    assert first.result(2) == (503, False)
+    assert first.result(SOON_S) == (503, False)
 
 
 def test_waiting_for_what_is_known_takes_no_time(client: FlaskClient, manager: FakeManager) -> None:
@@ -194,7 +202,7 @@ def test_news_between_asking_and_sleeping_is_not_lost(app: Flask, manager: FakeM
     threading.Timer(0.05, manager.gate.set).start()
     wait_until(lambda: len(manager.tasks) == 1, description="the task is there")
     manager.finish_all()
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
 
 
 def test_a_held_request_is_two_submits(held: Held, manager: FakeManager) -> None:
@@ -210,7 +218,7 @@ def test_a_held_request_is_two_submits(held: Held, manager: FakeManager) -> None
     manager.finish_all()
     wait_until(lambda: len(manager.rounds) > before, description="answers are fetched")
     manager.gate.set()
-    assert [future.result(2) for future in (first, *others)] == [(200, True)] * 4
+    assert [future.result(SOON_S) for future in (first, *others)] == [(200, True)] * 4
     assert sum(map(len, manager.rounds[before:])) == 4
     assert len(manager.rounds) <= before + 2
 
@@ -221,9 +229,9 @@ def test_answers_that_cannot_be_fetched_are_looked_for(held: Held, manager: Fake
     wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
     manager.down = True
     manager.finish_all()
-    assert first.result(2) == (503, False)
+    assert first.result(SOON_S) == (503, False)
     manager.down = False
-    assert held.ask(6).result(2) == (200, True)
+    assert held.ask(6).result(SOON_S) == (200, True)
 
 
 def test_news_of_what_is_not_finished_changes_nothing(held: Held, manager: FakeManager) -> None:
@@ -237,7 +245,7 @@ def test_news_of_what_is_not_finished_changes_nothing(held: Held, manager: FakeM
     wait_until(lambda: len(manager.rounds) > before, description="it was looked for")
     assert not first.done()
     manager.finish_all()
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
 
 
 @pytest.mark.parametrize("holders", [1, 3])
@@ -249,7 +257,7 @@ def test_a_cancelled_task_is_told_to_all_who_are_held(
     wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
     (task_id,) = manager.tasks
     assert app.test_client().delete(f"/tasks/{task_id}").status_code == 200
-    assert [future.result(2) for future in waiting] == [(200, True)] * holders
+    assert [future.result(SOON_S) for future in waiting] == [(200, True)] * holders
     assert manager.tasks[task_id].state is State.CANCELLED
 
 
@@ -278,11 +286,11 @@ def test_submitting_a_cancelled_task_runs_it_anew(
     wait_until(lambda: len(manager.tasks) == 1, description="it is submitted")
     (task_id,) = manager.tasks
     app.test_client().delete(f"/tasks/{task_id}")
-    assert first.result(2) == (200, True)
+    assert first.result(SOON_S) == (200, True)
     again = held.ask(6)
     assert manager.tasks[task_id].state is State.WAITING
     manager.finish_all()
-    assert again.result(2) == (200, True)
+    assert again.result(SOON_S) == (200, True)
 
 
 def test_news_before_a_submit_is_answered_is_not_lost(registry: Registry) -> None:
@@ -297,5 +305,5 @@ def test_news_before_a_submit_is_answered_is_not_lost(registry: Registry) -> Non
             return outcomes
 
     app = create_app(SETTINGS, Quick(), registry)
-    assert Held(app).ask(6).result(2) == (200, True)
+    assert Held(app).ask(6).result(SOON_S) == (200, True)
     app.extensions["doneyet"].close()
