@@ -10,7 +10,7 @@ import pytest
 
 from doneyet.own_process import OwnProcess, describe_exit
 from doneyet.settings import Settings
-from tests.faults.test_misbehaving import is_alive, wait_until_ended
+from tests.faults.handlers.test_misbehaving import is_alive, wait_until_ended
 from tests.helpers import wait_until
 
 MODULE = """

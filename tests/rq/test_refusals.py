@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.fault_tasks import RUNS
-from tests.faults.refused_system import Running
-from tests.faults.refusing_redis import REFUSALS
+from tests.faults.redis.refused_system import Running
+from tests.faults.redis.refusing_redis import REFUSALS
 
 
 @pytest.fixture(scope="module")

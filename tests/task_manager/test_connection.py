@@ -11,7 +11,7 @@ from task_manager.errors import UnavailableError, UnsupportedServerError
 from task_manager.redis.connection import Connection, check_version
 from task_manager.redis.scripts.lua_script import script
 from task_manager.redis.scripts.run import run_scripts
-from tests.faults.refusing_redis import RefusingRedis
+from tests.faults.redis.refusing_redis import RefusingRedis
 
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
 RENEW = script("random", "renew").call(

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from tests.faults.conftest import children_of
-from tests.faults.test_misbehaving import Misbehaving, Start, start_one, wait_until_ended
+from tests.faults.handlers.test_misbehaving import Misbehaving, Start, start_one, wait_until_ended
 
 __all__ = ["start_one"]
 

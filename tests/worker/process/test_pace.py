@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.worker.test_batcher import claim, kind
+from tests.worker.process.test_batcher import claim, kind
 from worker.process.batcher import Batch
 from worker.process.throughput import Pace
 

@@ -19,9 +19,9 @@ import redis
 import requests
 
 from tests.faults.fault_tasks import RUNS
-from tests.faults.muting_proxy import ASKING, BLOCKING, SUBSCRIBING
-from tests.faults.refused_system import HARMLESS, NUMBERS, Log, Running
-from tests.faults.refusing_redis import REFUSALS
+from tests.faults.redis.muting_proxy import ASKING, BLOCKING, SUBSCRIBING
+from tests.faults.redis.refused_system import HARMLESS, NUMBERS, Log, Running
+from tests.faults.redis.refusing_redis import REFUSALS
 from tests.helpers import wait_until
 
 QUEUE_MODES = ("random", "distributed", "ordered")

@@ -16,8 +16,8 @@ import requests
 
 from doneyet.local.system import System
 from tests.faults.conftest import children_of
-from tests.faults.misbehaving_tasks import FOLDER
-from tests.faults.test_misbehaving import Misbehaving, is_alive, wait_until_ended
+from tests.faults.handlers.misbehaving_tasks import FOLDER
+from tests.faults.handlers.test_misbehaving import Misbehaving, is_alive, wait_until_ended
 from tests.helpers import ceiling_s
 
 
@@ -25,7 +25,7 @@ from tests.helpers import ceiling_s
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
     """A server that runs tasks itself."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    settings = {"DONEYET_TASKS": "factorization,regression,tests.faults.misbehaving_tasks"}
+    settings = {"DONEYET_TASKS": "factorization,regression,tests.faults.handlers.misbehaving_tasks"}
     with System(queue_mode="synchronous", settings=settings, grace_s=1) as system:
         yield Misbehaving(system, tmp_path)
 
@@ -122,8 +122,8 @@ def test_a_killed_server_leaves_no_process_behind(running: Misbehaving) -> None:
 
 def running_ids(do: str) -> list[str]:
     """The ids of what runs, as clients compute them: of the one input that `begin` asked."""
-    from tests.faults.misbehaving_tasks import Input
-    from tests.faults.misbehaving_tasks import Misbehaving as Kind
+    from tests.faults.handlers.misbehaving_tasks import Input
+    from tests.faults.handlers.misbehaving_tasks import Misbehaving as Kind
 
     kind = Kind()
     return [kind.task_id(kind.canonical(Input(do=do, seconds=60)))]

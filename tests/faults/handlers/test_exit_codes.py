@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.test_misbehaving import Misbehaving, Start, start_one
+from tests.faults.handlers.test_misbehaving import Misbehaving, Start, start_one
 from tests.helpers import wait_until
 
 __all__ = ["start_one"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.misbehaving_tasks import COSTS, PREPARED
-from tests.faults.test_misbehaving import Misbehaving, Start, start_one
+from tests.faults.handlers.misbehaving_tasks import COSTS, PREPARED
+from tests.faults.handlers.test_misbehaving import Misbehaving, Start, start_one
 from tests.helpers import wait_until
 
 __all__ = ["start_one"]

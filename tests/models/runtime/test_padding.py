@@ -15,7 +15,7 @@ from doneyet.task_types.models.model_type import ModelEntry, ModelType
 from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import answers
-from tests.models.test_batching import rounded
+from tests.models.runtime.test_batching import rounded
 
 TEXTS = ["fish", "the cat sat on the mat", "who likes the blue sky? i do not", "a"]
 CLASSIFIER = transformers.AutoModelForSequenceClassification

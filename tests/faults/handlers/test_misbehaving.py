@@ -14,7 +14,8 @@ import pytest
 import requests
 
 from doneyet.local.system import System
-from tests.faults.misbehaving_tasks import FOLDER
+from tests.faults.handlers import misbehaving_tasks
+from tests.faults.handlers.misbehaving_tasks import FOLDER
 from tests.helpers import ceiling_s, wait_until
 
 SOON_S = 5.0
@@ -134,7 +135,7 @@ def start_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Start
                 queue_mode=mode,
                 processes=processes,
                 settings={
-                    "DONEYET_TASKS": "factorization,regression,tests.faults.misbehaving_tasks",
+                    "DONEYET_TASKS": f"factorization,regression,{misbehaving_tasks.__name__}",
                     "DONEYET_LEASE_S": "2",
                     "DONEYET_LOG_LEVEL": "info",
                     **settings,

@@ -14,11 +14,11 @@ import redis
 import requests
 
 from doneyet.local.embedded_redis import EmbeddedRedis
-from tests.faults.refusing_redis import RefusingRedis
+from tests.faults.redis.refusing_redis import RefusingRedis
 from tests.helpers import wait_until
 from tests.http.servers import ServerProcess
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SECRET = "rSECRET"
 PROGRAMS = {"http_server": ["--port", "0"], "worker": []}
 

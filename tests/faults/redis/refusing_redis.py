@@ -21,7 +21,7 @@ import select
 import socket
 import threading
 
-from tests.faults.muting_proxy import connect
+from tests.faults.redis.muting_proxy import connect
 
 WRITES = ("EVALSHA", "EVAL", "BLPOP", "SET", "DEL", "ZREM", "RPUSH")
 EVERYTHING: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.faults.misbehaving_tasks import OUTPUTS, REPORTS, WHOLES
-from tests.faults.test_misbehaving import (
+from tests.faults.handlers.misbehaving_tasks import OUTPUTS, REPORTS, WHOLES
+from tests.faults.handlers.test_misbehaving import (
     Misbehaving,
     Start,
     is_alive,

@@ -16,7 +16,7 @@ from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.parse import Body, BodyCache, InputParser, Parsed
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
-from tests.http.test_asking import DONE, ask
+from tests.http.submit.test_asking import DONE, ask
 
 
 class Clock:

@@ -13,7 +13,7 @@ from doneyet.task_types import Registry
 from http_server.app import create_app
 from task_manager.interface import State
 from tests.http.fakes import FakeManager
-from tests.http.test_bodies import assert_problem
+from tests.http.wire.test_bodies import assert_problem
 
 DONE = b'{"number":6,"factorization":[[2,1],[3,1]],"factorization_str":"2^1 3^1"}'
 

@@ -12,7 +12,7 @@ import torch
 from doneyet.task_types.models.engines.runtime import device
 from doneyet.task_types.run_batch import run_batch
 from tests.models.conftest import MakeModel
-from tests.models.test_batching import pretrained_of
+from tests.models.runtime.test_batching import pretrained_of
 
 ASSERTION = RuntimeError("CUDA error: device-side assert triggered\nCompile with ...")
 

@@ -25,7 +25,7 @@ from doneyet.task_types.models.model_type import ModelEntry
 from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 OWNER = os.geteuid()
 NOBODY = 65534 if OWNER == 0 else OWNER
 """Whose rights are tried; who is not root cannot become another user, and shuts itself out."""

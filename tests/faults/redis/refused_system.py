@@ -21,8 +21,8 @@ from doneyet.local.managed_process import Part
 from doneyet.local.system import System
 from tests.conftest import wait_until_all_keys_expire
 from tests.faults.conftest import SETTINGS
-from tests.faults.muting_proxy import MutingProxy
-from tests.faults.refusing_redis import RefusingRedis
+from tests.faults.redis.muting_proxy import MutingProxy
+from tests.faults.redis.refusing_redis import RefusingRedis
 from tests.helpers import ceiling_s, wait_until
 
 HARMLESS = ("UNBLOCKED", "NOSCRIPT")

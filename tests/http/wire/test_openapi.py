@@ -15,7 +15,7 @@ from doneyet.task_types import Registry
 from http_server.openapi.document import document
 from tests.http.conftest import SETTINGS
 
-STATIC = Path(__file__).parents[2] / "http_server" / "static"
+STATIC = Path(__file__).parents[3] / "http_server" / "static"
 
 
 def test_it_is_openapi(registry: Registry) -> None:

@@ -18,7 +18,7 @@ from doneyet.task_types.models.models_table import TASKS
 from tests.models import tiny
 from tests.models.conftest import MINILM, MakeModel, answers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 TEXTS = ["i like you", "the sky is not blue!", "bad fish " * 9, "very good"]
 
 

@@ -27,7 +27,7 @@ from tests.helpers import wait_until
 from tests.models import tiny
 from tests.models.conftest import MakeModel, answers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def why_not(task: str, folder: Path, **fields: Any) -> str:

@@ -1,0 +1,1 @@
+"""A Redis that refuses, falls silent or is odd."""

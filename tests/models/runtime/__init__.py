@@ -1,0 +1,1 @@
+"""How models are loaded, and what they are given to compute."""

@@ -1,0 +1,1 @@
+"""What a worker process claims, in which order, and in which batches."""
