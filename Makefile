@@ -136,8 +136,9 @@ $(BIN)/pip:
 	  echo "No Python 3.11 or newer found (tried: $(PYTHONS)); install one, or name it: make PYTHON=/path/to/python3"; \
 	fi >&2; exit 1
 
-# Modules are compiled when they are first imported, which nearly all of torch's never are.
+# pip compiles one module after the other, and takes as long for that as for all the rest.
 define install
 	echo "Installing $(1) into $(VENV) (about $(2) s) ..."; \
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -r $(1)
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -r $(1) && \
+	{ $(BIN)/python -m compileall -q -j 0 $(VENV)/lib >/dev/null || true; }
 endef

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from pathlib import Path
 from doneyet.local import orphan_guard
 
 LOG_TAIL_BYTES = 4_000
+FIRST_PORT, PAST_LAST_PORT = 10_000, 32_768
 STOP_TIMEOUT_S = 5.0
 """How much longer than the grace time the end of a program may take."""
 
@@ -133,7 +135,16 @@ class Part:
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now."""
+    """A loopback port that nobody uses now.
+
+    Where there is one, below those that systems give to outgoing connections: one of these could
+    take it before whoever asked listens there.
+    """
+    for _ in range(100):
+        port = FIRST_PORT + secrets.randbelow(PAST_LAST_PORT - FIRST_PORT)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -67,13 +67,13 @@ class Polling:
 class Log:
     """What a program writes to its log from now on."""
 
-    def __init__(self, part: Part) -> None:
-        self._part, self._before = part, len(part.log_tail())
+    def __init__(self, part: Part, *, from_start: bool = False) -> None:
+        self._part, self._before = part, 0 if from_start else len(part.log_tail())
 
     def new_lines(self) -> list[str]:
         """What it wrote of Redis."""
         lines = self._part.log_tail()[self._before :].splitlines()
-        return [line for line in lines if "Redis" in line]
+        return [line for line in lines if "Redis" in line and "queue mode, Redis at" not in line]
 
     def says(self, text: str, running: Running) -> bool:
         """Whether it wrote `text` by now; the server knows when somebody asks."""
@@ -120,6 +120,16 @@ class Running:
         self.muting.close()
         self.refusing.close()
         self.redis.stop()
+
+    def wait_until_nothing_is_amiss(self) -> None:
+        """Returns when neither program counts Redis as away, for which a busy machine is enough."""
+
+        def is_calm() -> bool:
+            requests.post(f"{self.system.url}/slow", json={"n": next(NUMBERS)}, timeout=10)
+            latest = [Log(part, from_start=True).new_lines() for part in (self.worker, self.server)]
+            return all("is back" in lines[-1] for lines in latest if lines)
+
+        wait_until(is_calm, description="Redis is back for all")
 
     def poll_until_it_runs(self) -> Polling:
         """Eight tasks, one batch of which runs now."""

@@ -45,6 +45,7 @@ def running(
 def test_refusals(running: Running, error: str) -> None:
     """503 and not ready meanwhile, one log line at the start and one at the end, then all is
     answered, what ran meanwhile too."""
+    running.wait_until_nothing_is_amiss()
     logs = [Log(running.worker), Log(running.server)]
     with running.refusing_with(error):
         running.assert_noticed(error)
