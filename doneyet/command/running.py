@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
     Unlike click's own `main` it leaves closed pipes and Ctrl-C to the commands.
     """
     open_standard_streams()
+    keep_no_errors_back()
     try:
         os.getcwd()  # noqa: PTH109
     except OSError:
@@ -55,3 +57,17 @@ def open_standard_streams() -> None:
             os.set_inheritable(number, True)
         if getattr(sys, name) is None:
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
+
+
+def keep_no_errors_back() -> None:
+    """What this program, and those that it starts, write to stderr is written at once, or lost.
+
+    Where the disk is full, a buffer would keep it, and fail again whenever anything flushes the
+    stream; starting a process does.
+    """
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    if sys.stderr is sys.__stderr__ and not isinstance(sys.stderr.buffer, io.FileIO):
+        raw = open(sys.stderr.fileno(), "wb", buffering=0, closefd=False)  # noqa: PTH123, SIM115
+        sys.stderr = io.TextIOWrapper(
+            raw, encoding=sys.stderr.encoding, errors=sys.stderr.errors, write_through=True
+        )

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from task_manager import open_submitter
 from tests.helpers import wait_until
 from tests.http.servers import ROOT, free_port, is_live
 
@@ -47,8 +50,12 @@ def test_few_open_files(program: str) -> None:
     assert "panic" not in ended.stderr
 
 
+FULL_DISK = 'unset PYTHONUNBUFFERED; exec "$@" >/dev/full 2>&1'
+ODD_STREAMS = ['exec "$@" <&- >&- 2>&-', FULL_DISK]
+
+
 @pytest.mark.parametrize(
-    "script", ['exec "$@" <&- >&- 2>&-', 'ulimit -n 128; exec "$@"', 'ulimit -Sn 20; exec "$@"']
+    "script", [*ODD_STREAMS, 'ulimit -n 128; exec "$@"', 'ulimit -Sn 20; exec "$@"']
 )
 def test_a_server_that_can_work(script: str) -> None:
     """Without standard streams, and with files enough, it serves and ends in order."""
@@ -62,6 +69,26 @@ def test_a_server_that_can_work(script: str) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
     finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait(10)
+
+
+@pytest.mark.parametrize("script", ODD_STREAMS)
+def test_a_worker_that_can_work(script: str, redis_url: str) -> None:
+    """Likewise: it says nothing, serves, and ends in order."""
+    settings = Settings(redis_url=redis_url, tasks="factorization")
+    submitter = open_submitter(settings, load_registry(settings).types)
+    words = ["-m", "worker", "--tasks", "factorization", "--redis-url", redis_url]
+    process = subprocess.Popen(["bash", "-c", script, "sh", sys.executable, *words], cwd=ROOT)
+    try:
+        wait_until(
+            lambda: submitter.load(["factorization"])[0].workers == 1, description="it serves"
+        )
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+    finally:
+        submitter.close()
         if process.poll() is None:
             process.kill()
             process.wait(10)
