@@ -66,8 +66,8 @@ def keep_no_errors_back() -> None:
     stream; starting a process does.
     """
     os.environ["PYTHONUNBUFFERED"] = "1"
-    if sys.stderr is sys.__stderr__ and not isinstance(sys.stderr.buffer, io.FileIO):
-        raw = open(sys.stderr.fileno(), "wb", buffering=0, closefd=False)  # noqa: PTH123, SIM115
-        sys.stderr = io.TextIOWrapper(
-            raw, encoding=sys.stderr.encoding, errors=sys.stderr.errors, write_through=True
-        )
+    stream = sys.stderr
+    if stream is not sys.__stderr__ or not isinstance(stream, io.TextIOWrapper):
+        return  # somebody catches what is written
+    raw = open(stream.fileno(), "wb", buffering=0, closefd=False)  # noqa: SIM115
+    sys.stderr = io.TextIOWrapper(raw, stream.encoding, stream.errors, write_through=True)

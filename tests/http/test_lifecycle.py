@@ -240,7 +240,7 @@ def is_alive(pid: int) -> bool:
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_ends_no_server(unbuffered: str) -> None:
-    """What it says at its start goes nowhere then, as its log does; whatever Python's buffers do."""
+    """What it says at its start goes nowhere then, as its log does; with Python's buffers too."""
     port = free_port()
     with Path("/dev/full").open("w") as full:
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
+from task_manager.errors import UnavailableError
 from task_manager.interface import State, Status
 from task_manager.redis.keys import Keys, version_marks
 from tests.contract.harness import ONE, OTHER, TypeLimits, only, task
@@ -133,6 +134,30 @@ def test_a_task_of_a_machine_that_is_gone_runs_again(
         assert queue_of(client).job_ids == ([ID] if attempt == 1 else [])
     failed = only(harness.manager.submit([task(7)]))
     assert (failed.state, failed.attempts) == (State.FAILED, 2)
+
+
+@pytest.mark.parametrize("lost", ["begin", "recover"])
+def test_a_lost_reply_leaves_nothing_running(
+    harness: RqHarness, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """Redis did what it was told, and its reply came too late: the task runs when it is asked for
+    again, and not only when its lease is over."""
+    real, replies = getattr(harness.manager, lost), iter([False])
+
+    def call(*arguments: Any) -> Any:
+        reply = real(*arguments)
+        if next(replies, True):
+            return reply
+        raise UnavailableError("Redis is away: Timeout reading from socket")
+
+    monkeypatch.setattr(harness.manager, lost, call)
+    harness.manager.submit([task(7)])
+    harness.work_once()
+    harness.manager.submit([task(7)])
+    harness.work_once()
+    (status,) = harness.manager.submit([task(7)])
+    assert isinstance(status, Status)
+    assert status.state is State.DONE
 
 
 def test_what_an_ended_worker_held_waits_again(harness: RqHarness, client: redis.Redis) -> None:

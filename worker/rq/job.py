@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 
@@ -59,7 +59,11 @@ class TaskRunner:
             raise LookupError(f"there is no task type {type_name!r}; see DONEYET_TASKS and _MODELS")
         kind = self.types[type_name]
         owner = owner_of_run(worker_name)
-        text = self._manager.begin(owner, type_name, task_id)
+        try:
+            text = self._manager.begin(owner, type_name, task_id)
+        except UnavailableError:
+            self._end(owner, type_name)  # it may have begun, and only the reply was lost
+            raise
         if text is None:
             return False
         try:
@@ -67,7 +71,7 @@ class TaskRunner:
                 answer = self._answer(kind, text, owner, task_id)
             self._store(owner, result_of(kind, task_id, *answer))
         finally:
-            self._manager.recover(owner, [type_name])  # what is not finished waits again
+            self._end(owner, type_name)  # what is not finished waits again
         return True
 
     def _answer(self, kind: TaskType, text: bytes, owner: str, task_id: str) -> Answer:
@@ -97,10 +101,16 @@ class TaskRunner:
         return answer
 
     def _store(self, owner: str, result: Result) -> None:
+        self._insist(lambda: self._manager.finish(owner, [result]))
+
+    def _end(self, owner: str, type_name: str) -> None:
+        self._insist(lambda: self._manager.recover(owner, [type_name]))
+
+    def _insist(self, call: Callable[[], object]) -> None:
         """Waits while Redis is away; RQ's time limit, if there is one, bounds that."""
         while True:
             try:
-                self._manager.finish(owner, [result])
+                call()
             except UnavailableError as error:
                 time.sleep(self._outage.began(error))
             else:
