@@ -27,6 +27,7 @@ TITLES = {
     "end_to_end": "End to end, 64 clients",
     "claim_cost": "What a claim costs as the queue grows",
     "ttl_cost": "What calls cost as the input ttl grows",
+    "newcomer": "A newcomer behind another client's tasks",
     "memory": "Redis memory per waiting task",
     "batching": "A batching model, saturated",
     "recovery": "After SIGKILL",

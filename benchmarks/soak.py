@@ -27,6 +27,7 @@ from pathlib import Path
 import redis
 import requests
 
+from benchmarks.report.plot import plot
 from doneyet.local.system import System
 
 MOST_MORE_MIB = 64
@@ -40,7 +41,6 @@ SETTINGS = {
     "DONEYET_LOG_LEVEL": "warning",
 }
 SERIES = ("HTTP server", "worker", "Redis")
-COLOURS = ("#1f6feb", "#d97706", "#dc2626")
 
 
 class Traffic:
@@ -180,7 +180,7 @@ def main() -> None:
     for at, (name, mib) in enumerate(grew.items()):
         print(f"{name}: {samples[-1][1][at]:.0f} MiB at the end, {mib:+.0f} MiB after the warm-up")
     if seconds >= PLOT_FROM_S:
-        PLOT.write_text(plot(samples))
+        PLOT.write_text(plot(samples, SERIES, "s", "MiB", warm_up=WARM_UP))
         print(f"wrote {PLOT.name}")
     sys.exit(max(grew.values()) > MOST_MORE_MIB)
 
@@ -205,44 +205,6 @@ def resident_mib(pids: list[int]) -> float:
         with contextlib.suppress(OSError):
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * 4096 / 2**20
-
-
-def plot(samples: list[tuple[float, list[float]]]) -> str:
-    """The samples as SVG: MiB over seconds, the warm-up shaded."""
-    width, height, left, top = 720, 300, 60, 20
-    last_s = samples[-1][0]
-    most = max(max(each) for _, each in samples) * 1.1
-
-    def x(at_s: float) -> float:
-        return left + at_s / last_s * (width - left - 20)
-
-    def y(mib: float) -> float:
-        return top + (1 - mib / most) * (height - top - 40)
-
-    shaded = f'width="{x(last_s * WARM_UP) - left:.0f}" height="{y(0) - top:.0f}"'
-    size = f'viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12"'
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size}>',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<rect x="{left}" y="{top}" {shaded} fill="#f3f4f6"/>',
-        f'<text x="{left + 6}" y="{top + 14}" fill="#6b7280">warm-up</text>',
-    ]
-    for part in range(5):
-        mib = most * part / 4
-        lines.append(
-            f'<line x1="{left}" x2="{width - 20}" y1="{y(mib):.1f}" y2="{y(mib):.1f}" '
-            f'stroke="#e5e7eb"/><text x="{left - 6}" y="{y(mib) + 4:.1f}" '
-            f'text-anchor="end">{mib:.0f}</text>'
-        )
-    for at, (name, colour) in enumerate(zip(SERIES, COLOURS, strict=True)):
-        points = " ".join(f"{x(at_s):.1f},{y(each[at]):.1f}" for at_s, each in samples)
-        line = f'stroke="{colour}" stroke-width="1.5" points="{points}"'
-        lines.append(f'<polyline fill="none" {line}/>')
-        label = f'x="{left + 100 + 130 * at}" y="{height - 8}" fill="{colour}"'
-        lines.append(f"<text {label}>{name}</text>")
-    end = f'x="{width - 20}" y="{height - 8}" text-anchor="end"'
-    lines.append(f'<text x="6" y="14">MiB</text><text {end}>{last_s:.0f} s</text>')
-    return "\n".join([*lines, "</svg>", ""])
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 
 from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
 
+PICKS = ("fair", "oldest", "random")
 QUEUE_MODES = ("random", "distributed", "ordered", "rq", "synchronous")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
@@ -92,6 +93,12 @@ class Settings:
     queue_mode: str = _setting(
         "random", "how waiting tasks are stored and picked", choices=QUEUE_MODES
     )
+    pick: str = _setting(
+        "fair",
+        "which waiting task is next in the distributed queue mode: fair between clients, the "
+        "oldest of all, or one at random",
+        choices=PICKS,
+    )
     tasks: str = _setting(
         "",
         "task types to serve, comma separated: files such as iris.py, modules, or the built-in "
@@ -165,6 +172,17 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=0,
     )
+    trusted_proxies: str = _setting(
+        "",
+        "addresses and networks of proxies whose X-Forwarded-For names the client, comma separated",
+        programs=(HTTP_SERVER,),
+    )
+    client_weights: str = _setting(
+        "",
+        "shares of clients where the pick is fair, comma separated, such as 10.0.0.7=4 for four "
+        "times the share of others",
+        programs=(HTTP_SERVER,),
+    )
     threads: int = _setting(
         64,
         "threads for requests that are not held",
@@ -214,6 +232,10 @@ class Settings:
             check_redis_url(self.redis_url)
         except RedisUrlError as error:
             raise SettingError(f"{env_name('redis_url')} {error}") from error
+        if self.pick != "fair" and self.queue_mode != "distributed":
+            raise SettingError(
+                f"{env_name('pick')} is for the distributed queue mode, not for {self.queue_mode}"
+            )
         if not self.key_prefix or any(c in "{}" or c.isspace() for c in self.key_prefix):
             raise SettingError(
                 f"{env_name('key_prefix')} must be non-empty without braces or spaces, "

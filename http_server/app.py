@@ -13,6 +13,7 @@ from doneyet.task_types import Registry, load_registry
 from http_server.manager_factory import open_manager
 from http_server.middleware import with_check
 from http_server.middleware.access import Access
+from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.health import add_health_routes
@@ -56,7 +57,9 @@ def create_app(
     responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
-    checks = [RateLimit(settings.client_rate).problem] if settings.client_rate > 0 else []
+    address_of = ClientAddress(settings).of
+    rate = settings.client_rate
+    checks = [RateLimit(rate, address_of).problem] if rate > 0 else []
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]

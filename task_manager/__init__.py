@@ -69,9 +69,13 @@ def open_for_coordinator(settings: Settings, limits: Mapping[str, Limits]) -> Ta
 
 def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
     """In a sorted set per type, which any type can be in, whatever the queue mode of the rest."""
-    from task_manager.redis.modes.distributed import DistributedManager
+    from task_manager.redis.modes.distributed import DistributedManager, DistributedRandomManager
     from task_manager.redis.modes.ordered import OrderedManager
 
-    if settings.queue_mode == "ordered":
-        return OrderedManager(settings.redis_url, limits, settings.key_prefix)
-    return DistributedManager(settings.redis_url, limits, settings.key_prefix)
+    by_pick = {
+        "fair": DistributedManager,
+        "oldest": OrderedManager,
+        "random": DistributedRandomManager,
+    }
+    pick = {"ordered": "oldest", "distributed": settings.pick}.get(settings.queue_mode, "fair")
+    return by_pick[pick](settings.redis_url, limits, settings.key_prefix)

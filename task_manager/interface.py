@@ -21,6 +21,10 @@ from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import OverloadedError
 
+PRIORITIES = range(1, 6)
+USUAL_PRIORITY = 3
+MOST_WEIGHT = 100
+
 
 class State(enum.StrEnum):
     """Where a task is; `done`, `failed`, `cancelled` are terminal. An expired task is unknown."""
@@ -60,6 +64,12 @@ class Task:
     awaited: bool = field(default=False, kw_only=True)
     """Whoever submits it has submitted it before and still waits for it. If it was cancelled
     meanwhile, that is the answer, instead of a reason to run it anew."""
+    client: str = field(default="", kw_only=True)
+    """Who asks; the turns of waiting tasks are shared between clients."""
+    priority: int = field(default=USUAL_PRIORITY, kw_only=True)
+    """From 1, which is first, to 5; a task of a lower number is claimed before all others."""
+    weight: int = field(default=1, kw_only=True)
+    """How many turns its client has to one of a client of weight 1; up to `MOST_WEIGHT`."""
 
 
 @dataclass(slots=True)
@@ -151,6 +161,8 @@ class Promises:
     uses_redis: bool = True
     ordered: bool = False
     """First come, first served."""
+    fair: bool = False
+    """No client delays another by more than its share, and priorities hold strictly."""
     claims: bool = True
     """Implements `TaskClaimer`; else its own worker does the work."""
     answers_at_once: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 from pydantic import BaseModel
@@ -30,6 +31,16 @@ class Noop(TaskType):
     def run(self, inputs: Sequence[Number]) -> list[Answer]:
         """The numbers themselves."""
         return [Answer(answer=item.number) for item in inputs]
+
+
+class Brief(Noop):
+    """Takes a millisecond."""
+
+    name, endpoint = "brief", "/brief"
+
+    def run(self, inputs: Sequence[Number]) -> list[Answer]:
+        time.sleep(0.001)
+        return super().run(inputs)
 
 
 class NoopBatch(Noop):

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from doneyet.settings import Settings
+from http_server.middleware.client_address import ClientAddress
 from http_server.wire.problem import Problem, rate_limited
 
 if TYPE_CHECKING:
@@ -28,7 +31,12 @@ class RateLimit:
     evenly. A request is too early while that is more than a burst ahead of now.
     """
 
-    def __init__(self, requests_per_s: float) -> None:
+    def __init__(
+        self,
+        requests_per_s: float,
+        address_of: Callable[[WSGIEnvironment], str] | None = None,
+    ) -> None:
+        self._address_of = address_of or ClientAddress(Settings()).of
         self._interval_s = 1.0 / requests_per_s
         self._burst_s = max(BURST_S, self._interval_s)
         self._due_s: dict[str, float] = {}
@@ -38,7 +46,7 @@ class RateLimit:
         """Why this request is refused, if it is."""
         if environ["PATH_INFO"] in NOT_COUNTED:
             return None
-        early_s = self.too_early_s(environ.get("REMOTE_ADDR") or "", time.monotonic())
+        early_s = self.too_early_s(self._address_of(environ), time.monotonic())
         return rate_limited(math.ceil(early_s)) if early_s else None
 
     def too_early_s(self, address: str, now_s: float) -> float:

@@ -11,6 +11,7 @@ from doneyet.task_types.schemas.field_names import written_names
 from doneyet.task_types.schemas.parse_input import MODEL, models, takes_model
 from http_server.openapi.parts import (
     PREFER,
+    PRIORITY,
     PROBLEM_SCHEMAS,
     fixed_paths,
     json_content,
@@ -100,12 +101,14 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
             },
             **json_content(answer),
         }
+    fair = settings.queue_mode == "distributed" and settings.pick == "fair"
+    parameters = [PREFER] * (not at_once) + [PRIORITY] * fair
     return {
         "tags": ["submit"],
         "operationId": f"submit-{name}",
         "summary": types[0].description or types[0].name,
         "description": "\n\n".join(f"**{kind.name}**: {kind.description}" for kind in types),
-        "parameters": [] if at_once else [PREFER],
+        "parameters": parameters,
         "requestBody": {
             "required": True,
             "description": _body(types, settings),

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from http_server.wire.problem import MEDIA_TYPE
+from task_manager.interface import PRIORITIES, USUAL_PRIORITY
 
 Json = dict[str, Any]
 
@@ -45,6 +46,14 @@ PREFER: Json = {
     "description": "`wait=20` holds the request until its answer is done, at most 20 s (RFC 7240).",
     "schema": {"type": "string", "pattern": "^wait=[0-9]{1,3}$"},
     "example": "wait=20",
+}
+
+PRIORITY: Json = {
+    "name": "Priority",
+    "in": "header",
+    "description": "Whose turn it is: 1 comes first, 5 last.",
+    "schema": {"type": "integer", "minimum": PRIORITIES[0], "maximum": PRIORITIES[-1]},
+    "example": USUAL_PRIORITY,
 }
 
 PROBLEM_SCHEMAS: Json = {

@@ -9,6 +9,7 @@ from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import ParsedTask
+from http_server.wire.asker import NOBODY, Asker
 from http_server.wire.body import meaning
 from http_server.wire.problem import Problem, invalid_input
 
@@ -28,6 +29,7 @@ class Body(NamedTuple):
     content_type: str
     query: str
     raw: bytes
+    asker: Asker = NOBODY
 
 
 class Parsed(NamedTuple):
@@ -53,7 +55,7 @@ class InputParser:
         """
         value = meaning(body.raw, body.content_type, body.query, self._types)
         if not isinstance(value, list):
-            return Parsed([self._task(value)], {}, is_array=False)
+            return Parsed([self._task(value, body.asker)], {}, is_array=False)
         if len(value) > MOST_ITEMS:
             raise Problem(
                 413,
@@ -66,13 +68,13 @@ class InputParser:
         errors = 0
         for place, item in enumerate(value):
             try:
-                tasks.append(self._task(item))
+                tasks.append(self._task(item, body.asker))
             except Problem as problem:
                 errors += len(problem.errors)
                 problems[place] = problem.as_json(brief=errors > MOST_ERRORS_OF_ARRAY)
         return Parsed(tasks, problems, is_array=True)
 
-    def _task(self, value: Any) -> ParsedTask:
+    def _task(self, value: Any, asker: Asker) -> ParsedTask:
         try:
             task_type, _, canonical, task_id, echo = asked(self._types, value)
         except InvalidInputError as error:
@@ -81,7 +83,10 @@ class InputParser:
             ) from None
         except FaultyTypeError as error:
             raise Problem(500, "internal-error", str(error)) from None
-        return ParsedTask(task_id, task_type.name, canonical, task_type, echo)
+        task = ParsedTask(task_id, task_type.name, canonical, task_type, echo)
+        if asker is not NOBODY:
+            task.client, task.priority, task.weight = asker
+        return task
 
 
 class BodyCache:
@@ -96,6 +101,6 @@ class BodyCache:
         if parsed is None:
             parsed = self._inner.parse(body)
             if not parsed.problems:
-                size = sum(map(len, body)) + sum([task.size for task in parsed.tasks])
+                size = sum(map(len, body[:4])) + sum([task.size for task in parsed.tasks])
                 self._kept.put(body, parsed, size + _OVERHEAD_BYTES)
         return parsed

@@ -69,17 +69,19 @@ class Rechecking:
                     continue
             given = job.recheck(json.loads(answer(job, outcome, task.echo)))
             if given is not None:
-                checks[place] = _check(job.rechecked_by, given)
+                checks[place] = _check(job.rechecked_by, given, task)
         if not checks:
             return []
         told = self._inner.submit(list(checks.values()), wait_s=RECHECK_WAIT_S).outcomes
         return [place for place, one in zip(checks, told, strict=True) if _refutes(one)]
 
 
-def _check(job: Job, given: dict[str, object]) -> ParsedTask:
+def _check(job: Job, given: dict[str, object], of: ParsedTask) -> ParsedTask:
     """A task that nobody has submitted before, so that its answer is of now."""
     canonical = json.dumps({**given, "asked": secrets.token_hex(8)}).encode()
-    return ParsedTask(job.task_id(canonical), job.name, canonical, job, b"{}")
+    check = ParsedTask(job.task_id(canonical), job.name, canonical, job, b"{}")
+    check.client, check.priority, check.weight = of.client, of.priority, of.weight
+    return check
 
 
 def _refutes(outcome: Outcome) -> bool:

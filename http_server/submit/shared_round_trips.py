@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Sequence
+from operator import attrgetter
 
 from doneyet.task_types.ready import let_go
 from http_server.submit.chain import Layer, Outcome, ParsedTask
@@ -23,6 +24,10 @@ MOST_PER_ROUND = 5000
 
 PATIENCE_S = 1.8
 """How long a request queues for others' round trips; answers are promised within 2 s."""
+
+
+_ASKED = attrgetter("id", "awaited", "client", "priority")
+"""What makes two submits of one round trip one."""
 
 
 class _Call:
@@ -121,9 +126,9 @@ class SharedRoundTrips:
         return calls
 
     def _submit_for(self, calls: Sequence[_Call]) -> None:
-        """Each task once, however many submit it; but who waits for it and who submits it anew
-        may be told different things."""
-        tasks = {(task.id, task.awaited): task for call in calls for task in call.tasks}
+        """Each task once for each client, however often it submits it; but who waits for it and who
+        submits it anew may be told different things."""
+        tasks = {_ASKED(task): task for call in calls for task in call.tasks}
         outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
         for call in calls:
-            call.outcomes = [outcomes[task.id, task.awaited] for task in call.tasks]
+            call.outcomes = [outcomes[_ASKED(task)] for task in call.tasks]

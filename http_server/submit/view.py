@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from http_server.middleware.client_address import ClientAddress
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
 from http_server.submit.bounded_cache import BoundedCache
@@ -17,6 +18,7 @@ from http_server.submit.parse import Body, BodyCache, InputParser, Parsed
 from http_server.submit.render import render
 from http_server.submit.service import SubmitService
 from http_server.wire import prefer
+from http_server.wire.asker import AskerOf, asker_by, nobody
 from http_server.wire.body_reader import BodyReader
 from http_server.wire.error_handlers import ErrorResponses
 from http_server.wire.problem import Problem
@@ -34,10 +36,11 @@ class SubmitView:
         parser: InputParser | BodyCache,
         service: SubmitService,
         bodies: BodyReader,
+        asker_of: AskerOf,
         max_wait_s: float,
     ) -> None:
         self._parser, self._service = parser, service
-        self._bodies, self._max_wait_s = bodies, max_wait_s
+        self._bodies, self._asker_of, self._max_wait_s = bodies, asker_of, max_wait_s
 
     def __call__(self, environ: WSGIEnvironment) -> PlainResponse:
         """The response.
@@ -59,26 +62,36 @@ class SubmitView:
         """What is asked for. The body itself is let go of: the request may be held for long."""
         if encoding := environ.get("HTTP_CONTENT_ENCODING"):
             _check_encoding(encoding)
+        asker = self._asker_of(environ)
         return self._parser.parse(
             Body(
                 environ["PATH_INFO"],
                 environ.get("CONTENT_TYPE") or "",
                 environ.get("QUERY_STRING") or "",
                 self._bodies.read(environ),
+                asker,
             )
         )
 
 
 def add_submit_routes(
-    app: Flask, registry: Registry, service: SubmitService, bodies: BodyReader, settings: Settings
+    app: Flask,
+    registry: Registry,
+    service: SubmitService,
+    bodies: BodyReader,
+    settings: Settings,
 ) -> Mapping[str, SubmitView]:
     """One route per endpoint, also at the root where that is set; returns the views by path.
 
     The routes are for Flask's part: which methods there are.
     """
+    fair = service.manager.promises.fair
+    asker_of = asker_by(ClientAddress(settings).of, settings) if fair else nobody
     kept: BoundedCache[Body, Parsed] = BoundedCache()
     views = {
-        path: SubmitView(BodyCache(InputParser(types), kept), service, bodies, settings.max_wait_s)
+        path: SubmitView(
+            BodyCache(InputParser(types), kept), service, bodies, asker_of, settings.max_wait_s
+        )
         for path, types in submit_paths(registry, settings).items()
     }
     for path, view in views.items():

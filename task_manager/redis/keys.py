@@ -101,8 +101,14 @@ class Keys:
         return f"{_queue(self, type_name)}:wake"
 
     def turns(self, type_name: str) -> str:
-        """Sorted set: ids of waiting tasks by when they came, µs. TTL: like `waiting`."""
+        """Sorted set: ids of waiting tasks by turn; by when they came, µs, where the oldest is
+        picked. TTL: like `waiting`."""
         return f"{_queue(self, type_name)}:turns"
+
+    def clients(self, type_name: str) -> str:
+        """Sorted set: "priority client" by the turn of its next task, and "priority" by the turn
+        that was claimed last. TTL: like `waiting`."""
+        return f"{_queue(self, type_name)}:clients"
 
 
 def version_marks(limits: Mapping[str, Limits]) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from task_manager.errors import AlreadyTerminalError, OverloadedError
@@ -50,6 +50,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
                 texts=[tasks[place].input for place in group],
                 discard=discard,
                 awaited=number < len(awaited),
+                **self._askers([tasks[place] for place in group]),
             )
             for number, (name, group) in enumerate(groups)
         ]
@@ -68,6 +69,10 @@ class RedisSubmitter(Queues, TaskSubmitter):
                         if discard:  # nothing is left that could be dropped
                             raise
         return statuses
+
+    def _askers(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        """What the script is told of who submits these tasks, in queue modes that ask."""
+        return {}
 
     def status(self, type_name: str, task_id: str) -> Status | None:
         try:

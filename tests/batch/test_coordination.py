@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.job import AskedTask
 from task_manager.errors import OverloadedError
-from task_manager.interface import Claim, State, Status, Task
+from task_manager.interface import USUAL_PRIORITY, Claim, State, Status, Task
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, RunningJob
 
@@ -35,6 +35,7 @@ class Asked:
 
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
+        self.askers: set[tuple[str, int]] = set()
         self.finished: set[str] = set()
         self.cancelled: set[str] = set()
         self.overloaded: set[str] = set()
@@ -43,6 +44,7 @@ class Asked:
 
     def submit(self, tasks: Sequence[Task]) -> list[Status | OverloadedError]:
         self.rounds.append([task.id for task in tasks])
+        self.askers.update((task.client, task.priority) for task in tasks)
         return [self._status(task) for task in tasks]
 
     def _status(self, task: Task) -> Status | OverloadedError:
@@ -97,6 +99,12 @@ def test_a_task_is_asked_once_until_it_is_heard_of(job: RunningJob, asked: Asked
     assert answer is not None
     assert answer.done
     assert asked.rounds == [["a", "b"], ["b"]]
+
+
+def test_items_come_after_what_somebody_waits_for(job: RunningJob, asked: Asked) -> None:
+    """Each job is a client of its own, of less than the usual priority."""
+    job.ask(items("ab"))
+    assert asked.askers == {("j", USUAL_PRIORITY + 1)}
 
 
 def test_asking_keeps_a_task_wanted(

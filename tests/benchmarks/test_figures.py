@@ -54,7 +54,7 @@ def test_a_budget_has_a_direction() -> None:
 
 def test_a_budget_says_its_limit() -> None:
     """As the report prints it."""
-    assert str(BUDGETS["memory"]) == "≤ 350 bytes"
+    assert str(BUDGETS["memory"]) == "≤ 420 bytes"
 
 
 def test_the_first_tenth_of_a_drain_is_not_counted() -> None:

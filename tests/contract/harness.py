@@ -73,7 +73,8 @@ class RedisHarness:
     """A queue mode with both halves, and a worker that is a few lines."""
 
     def __init__(self, url: str, limits: Mapping[str, TypeLimits], queue_mode: str) -> None:
-        settings = Settings(redis_url=url, queue_mode=queue_mode)
+        mode, _, pick = queue_mode.partition("-")
+        settings = Settings(redis_url=url, queue_mode=mode, pick=pick or "fair")
         self.manager: TaskManager = open_task_manager(settings, limits)
         self._types = list(limits)
         self._limits = limits

@@ -19,12 +19,18 @@ from hypothesis.stateful import (
 from task_manager.errors import AlreadyTerminalError
 from task_manager.interface import Claim, State, Status
 from tests.contract.conftest import QUEUE_MODES
+from tests.contract.fair_model import FairModel
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
 from tests.contract.quick import FEWER
 from tests.helpers import FAKE, connect
 
 NUMBERS = st.integers(min_value=-2, max_value=5)
 OWNERS = st.sampled_from(["a", "b"])
+Asker = tuple[str, int, int]
+ASKERS = st.tuples(
+    st.sampled_from("xyz"), st.sampled_from([3, 3, 3, 1, 5]), st.sampled_from([1, 4])
+)
+"""Client, priority and weight."""
 MAX_ATTEMPTS = 2
 
 # No shrinking: picks are random, so that a shorter run of the same steps need not fail again.
@@ -54,27 +60,42 @@ class AskingMachine(RuleBasedStateMachine):
         self.model: dict[int, State] = {}
         self.turns: dict[int, int] = {}
         """When each task began to wait, as a number that only grows."""
+        self.fair = FairModel()
 
     def teardown(self) -> None:
         self.harness.close()
 
-    def submitted(self, numbers: list[int]) -> None:
+    def waiting(self) -> list[int]:
+        return [n for n, state in self.model.items() if state is State.WAITING]
+
+    def submitted(self, numbers: list[int], asker: Asker = ("", 3, 1)) -> None:
+        if not self.waiting():
+            self.fair.nothing_waits()
         for n in numbers:
             if self.model.get(n, State.CANCELLED) is State.CANCELLED:
                 self.model[n] = State.WAITING
                 self.turns[n] = max(self.turns.values(), default=0) + 1
+                self.fair.submit(n, *asker, waits=False)
+            elif self.model[n] is State.WAITING:
+                self.fair.submit(n, *asker, waits=True)
 
     def in_order(self, numbers: list[int]) -> bool:
         """Whether `numbers` are the first that wait, in their order, where that is promised."""
-        waiting = [n for n, state in self.model.items() if state is State.WAITING]
-        first = sorted(waiting, key=self.turns.__getitem__)[: len(numbers)]
-        return numbers == first or not self.manager.promises.ordered
+        first = sorted(self.waiting(), key=self.turns.__getitem__)[: len(numbers)]
+        promises = self.manager.promises
+        is_fair = self.fair.are_first(numbers, self.waiting()) or not promises.fair
+        return is_fair and (numbers == first or not promises.ordered)
 
-    @rule(numbers=st.lists(NUMBERS, max_size=4), awaited=st.booleans())
-    def ask(self, numbers: list[int], awaited: bool) -> None:
+    @rule(numbers=st.lists(NUMBERS, max_size=4), awaited=st.booleans(), asker=ASKERS)
+    def ask(self, numbers: list[int], awaited: bool, asker: Asker) -> None:
         cancelled = {n for n, state in self.model.items() if state is State.CANCELLED}
-        self.submitted([n for n in numbers if not (awaited and n in cancelled)])
-        statuses = self.manager.submit([replace(task(n), awaited=awaited) for n in numbers])
+        self.submitted([n for n in numbers if not (awaited and n in cancelled)], asker)
+        client, priority, weight = asker
+        tasks = [
+            replace(task(n), awaited=awaited, client=client, priority=priority, weight=weight)
+            for n in numbers
+        ]
+        statuses = self.manager.submit(tasks)
         assert [s.state for s in statuses] == [self.model[n] for n in numbers]
 
     @rule(n=NUMBERS)
@@ -101,6 +122,7 @@ class AskingMachine(RuleBasedStateMachine):
     def work(self) -> None:
         ran = self.harness.work_once()
         assert self.in_order(ran)
+        self.fair.claim(ran)
         for n in ran:
             assert self.model[n] is State.WAITING
             self.model[n] = State.DONE if n >= 0 else State.FAILED
@@ -134,11 +156,17 @@ class AnsweringMachine(AskingMachine):
         self.attempts: dict[int, int] = {}
         self.manager.renew({"a": [ONE, OTHER], "b": [ONE, OTHER]}, lease_s=60)
 
-    def submitted(self, numbers: list[int]) -> None:
+    def submitted(self, numbers: list[int], asker: Asker = ("", 3, 1)) -> None:
         for n in numbers:
             if self.model.get(n, State.CANCELLED) is State.CANCELLED:
                 self.attempts[n] = 0
-        super().submitted(numbers)
+        super().submitted(numbers, asker)
+
+    def waits_again(self, n: int) -> None:
+        if not self.waiting():
+            self.fair.nothing_waits()
+        self.fair.come_back(n)
+        self.model[n] = State.WAITING
 
     @rule(owner=OWNERS, limit=st.integers(1, 5))
     def claim(self, owner: str, limit: int) -> None:
@@ -152,6 +180,7 @@ class AnsweringMachine(AskingMachine):
             assert len(numbers) == 1, "a task whose owner died goes first and alone"
         else:
             assert self.in_order(numbers)
+        self.fair.claim(numbers)
         for n, claim in zip(numbers, claims, strict=True):
             self.attempts[n] += 1
             assert (claim.attempts, claim.alone) == (self.attempts[n], self.attempts[n] > 1)
@@ -173,7 +202,7 @@ class AnsweringMachine(AskingMachine):
         self.manager.release(owner, list(self.held[owner].values()))
         for n in list(self.held[owner]):
             if self.model.get(n) is State.RUNNING and self.holder[n] == owner:
-                self.model[n] = State.WAITING
+                self.waits_again(n)
                 self.attempts[n] -= 1
         self.held[owner].clear()
 
@@ -187,7 +216,7 @@ class AnsweringMachine(AskingMachine):
                 if counts and self.attempts[n] >= MAX_ATTEMPTS:
                     self.model[n] = State.FAILED
                 else:
-                    self.model[n] = State.WAITING
+                    self.waits_again(n)
                     self.attempts[n] -= 0 if counts else 1
         if not lost:  # else it was only paused, and goes on believing
             self.held[owner].clear()

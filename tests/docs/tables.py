@@ -27,6 +27,7 @@ BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", 
 PROMISES = {
     "uses_redis": "uses Redis or Valkey",
     "ordered": "first come, first served",
+    "fair": "no client delays another by more than its share",
     "claims": "doneyet's own worker processes run its tasks",
     "answers_at_once": "the answer comes in the same request",
     "progress": "answers show the progress of running tasks",

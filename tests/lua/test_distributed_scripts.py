@@ -10,7 +10,7 @@ from tests.lua.conftest import KEEP_MS, TTL_MS, RunScript, common_slots
 
 def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
     """What all these scripts are told of the one type, and of tasks."""
-    own = {name: name for name in ("waiting", "inputs", "turns")}
+    own = {name: name for name in ("waiting", "inputs", "turns", "clients")}
     return {**common_slots(owner, ids), **own}
 
 
@@ -20,10 +20,12 @@ def submit(
     max_load: int = 10,
     discard: bool = False,
     awaited: bool = False,
-    by_turn: bool = False,
+    pick: str = "random",
+    askers: str = "",
 ) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
-    more = {"max_load": max_load, "discard": discard, "awaited": awaited, "by_turn": by_turn}
+    more: dict[str, Given] = {"max_load": max_load, "discard": discard, "awaited": awaited}
+    more |= {"pick": pick, "askers": askers}
     reply: list[bytes | int] = run(
         "distributed/submit",
         **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
@@ -32,21 +34,37 @@ def submit(
 
 
 def claim(
-    run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, by_turn: bool = False
+    run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, pick: str = "random"
 ) -> list[bytes]:
     """Runs distributed/claim for one type."""
-    lists = ["running", "claims", "owners", "waiting", "inputs", "retry", "wake", "turns"]
+    lists = [
+        "running",
+        "claims",
+        "owners",
+        "waiting",
+        "inputs",
+        "retry",
+        "wake",
+        "turns",
+        "clients",
+    ]
     given: dict[str, Given] = slots(owner)
     given |= {name: [str(given[name])] for name in lists}
-    given |= {"limit": limit, "leave": leave, "by_turn": by_turn, "suspects": True, "queue": ["t"]}
+    given |= {"limit": limit, "leave": leave, "pick": pick, "suspects": True, "queue": ["t"]}
     reply: list[bytes] = run("distributed/claim", **given)
     return reply
 
 
-def give_back(run: RunScript, owner: str, *marks: tuple[str, int], max_attempts: int = 3) -> int:
+def give_back(
+    run: RunScript,
+    owner: str,
+    *marks: tuple[str, int],
+    max_attempts: int = 3,
+    pick: str = "oldest",
+) -> int:
     """Runs distributed/return for (id, counted) pairs."""
     counted = [bool(each) for _, each in marks]
-    given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts}
+    given = {**slots(owner, *(i for i, _ in marks)), "max_attempts": max_attempts, "pick": pick}
     ended: int = run("distributed/requeue", **given, is_counted=counted)
     return ended
 
@@ -146,10 +164,10 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
             client.hset(f"{name}:inputs", i, "0 1\n{}")
         for key in (f"{name}:waiting", f"{name}:inputs"):
             client.expire(key, 60)
-    fields = ("running", "claims", "waiting", "inputs", "retry", "wake", "turns")
+    fields = ("running", "claims", "waiting", "inputs", "retry", "wake", "turns", "clients")
     given: dict[str, Given] = {f: [f"{name}:{f}" for name in ("x", "y")] for f in fields}
     given |= {"owner": "o", "limit": 4, "leave": 0, "keep_ms": KEEP_MS}
-    given |= {"owners": ["owners"] * 2, "by_turn": False, "suspects": True, "queue": ["x", "y"]}
+    given |= {"owners": ["owners"] * 2, "pick": "random", "suspects": True, "queue": ["x", "y"]}
     reply = run("distributed/claim", **given)
     assert sorted(reply[1::4]) == [b"x", b"x", b"y", b"y"]
     assert client.zcard("y:waiting") == 1
@@ -243,72 +261,72 @@ def turns(client: redis.Redis) -> list[str]:
 
 def test_by_turn_submits_line_up(run: RunScript, client: redis.Redis) -> None:
     """In the order of one submit and of submits; submitting again changes no turn; all expires."""
-    submit(run, "c", "a", "c", "b", by_turn=True)
-    submit(run, "z", "a", by_turn=True)
+    submit(run, "c", "a", "c", "b", pick="oldest")
+    submit(run, "z", "a", pick="oldest")
     assert turns(client) == ["c", "a", "b", "z"]
     assert 0 < client.pttl("turns") <= TTL_MS
 
 
 def test_by_turn_a_clock_set_back_changes_no_order(run: RunScript, client: redis.Redis) -> None:
     """Whoever comes later has the later turn, although the clock says otherwise."""
-    submit(run, "a", by_turn=True)
+    submit(run, "a", pick="oldest")
     client.zadd("turns", {"a": 4e15})
-    submit(run, "b", "c", by_turn=True)
+    submit(run, "b", "c", pick="oldest")
     assert turns(client) == ["a", "b", "c"]
 
 
 def test_by_turn_an_expired_task_queues_anew(run: RunScript, client: redis.Redis) -> None:
     """Submitted after it has expired it is a new task."""
-    submit(run, "a", "b", by_turn=True)
+    submit(run, "a", "b", pick="oldest")
     lapse(client, "a")
-    submit(run, "c", "a", by_turn=True)
+    submit(run, "c", "a", pick="oldest")
     assert turns(client) == ["b", "c", "a"]
 
 
 def test_by_turn_claims_come_in_order(run: RunScript, client: redis.Redis) -> None:
     """The first come; what has expired or is known nowhere else is swept on the way."""
-    submit(run, *"cabedf", by_turn=True)
+    submit(run, *"cabedf", pick="oldest")
     register(client)
     lapse(client, "a")
     client.zadd("turns", {"unknown": 1})
-    assert claim(run, limit=3, by_turn=True)[::4] == [b"c", b"b"]
-    assert claim(run, limit=2, by_turn=True)[::4] == [b"e", b"d"]
-    assert claim(run, limit=2, by_turn=True)[::4] == [b"f"]
+    assert claim(run, limit=3, pick="oldest")[::4] == [b"c", b"b"]
+    assert claim(run, limit=2, pick="oldest")[::4] == [b"e", b"d"]
+    assert claim(run, limit=2, pick="oldest")[::4] == [b"f"]
     assert client.exists("turns", "waiting", "inputs") == 0
 
 
 def test_by_turn_a_returned_task_has_its_old_turn(run: RunScript, client: redis.Redis) -> None:
     """What was not begun is before all that came later; a suspect goes first, alone."""
-    submit(run, *"abcd", by_turn=True)
+    submit(run, *"abcd", pick="oldest")
     register(client)
-    assert claim(run, limit=3, by_turn=True)[::4] == [b"a", b"b", b"c"]
-    submit(run, "e", by_turn=True)
+    assert claim(run, limit=3, pick="oldest")[::4] == [b"a", b"b", b"c"]
+    submit(run, "e", pick="oldest")
     give_back(run, "o", ("c", 0), ("b", 1), ("a", 0))
     assert turns(client) == ["a", "b", "c", "d", "e"]
-    assert claim(run, by_turn=True)[::4] == [b"b"]
-    assert claim(run, by_turn=True)[::4] == [b"a", b"c", b"d", b"e"]
+    assert claim(run, pick="oldest")[::4] == [b"b"]
+    assert claim(run, pick="oldest")[::4] == [b"a", b"c", b"d", b"e"]
 
 
 def test_by_turn_lost_turns_lose_no_task(run: RunScript, client: redis.Redis) -> None:
     """Without its sorted set they come in any order; submitting gives them a turn again."""
-    submit(run, "a", "b", by_turn=True)
+    submit(run, "a", "b", pick="oldest")
     client.delete("turns")
-    submit(run, "b", by_turn=True)
+    submit(run, "b", pick="oldest")
     assert turns(client) == ["b"]
     register(client)
     client.delete("turns")
-    assert sorted(claim(run, by_turn=True)[::4]) == [b"a", b"b"]
+    assert sorted(claim(run, pick="oldest")[::4]) == [b"a", b"b"]
     assert give_back(run, "o", ("a", 0), ("b", 0)) == 2
     assert sorted(turns(client)) == ["a", "b"]
 
 
 def test_by_turn_a_round_time_is_a_number(run: RunScript, client: redis.Redis) -> None:
     """Scores with many zeros, which servers may write as 1e+15, are kept as whole numbers."""
-    submit(run, "a", by_turn=True)
+    submit(run, "a", pick="oldest")
     register(client)
     client.zadd("turns", {"a": 2e15})
     client.zadd("waiting", {"a": 3e12})
-    claim(run, by_turn=True)
+    claim(run, pick="oldest")
     held = client.hget("running", "a")
     assert isinstance(held, bytes)
     assert held.split(b" ")[1] == b"3000000000000"
@@ -317,12 +335,12 @@ def test_by_turn_a_round_time_is_a_number(run: RunScript, client: redis.Redis) -
 
 def test_by_turn_cancel_and_forget_leave_no_turn(run: RunScript, client: redis.Redis) -> None:
     """Nor does a finished task keep one."""
-    submit(run, "a", "b", "c", by_turn=True)
+    submit(run, "a", "b", "c", pick="oldest")
     cancel(run, "a")
     run("distributed/forget", **slots("o", "b"))
     assert turns(client) == ["c"]
     register(client)
-    assert claim(run, by_turn=True)[::4] == [b"c"]
+    assert claim(run, pick="oldest")[::4] == [b"c"]
     assert str(cancel(run, "c")).startswith("b'cancelled ")
 
 

@@ -14,9 +14,9 @@ KEEP_S = 60
 
 def begin(run: RunScript, task_id: str, owner: str = "o") -> bytes | None:
     """Runs rq/begin."""
-    names = ("running", "owners", "waiting", "inputs", "turns")
+    names = ("running", "owners", "waiting", "inputs", "turns", "clients")
     given: dict[str, Given] = {name: name for name in names}
-    given |= {"claims": f"claims:{owner}", "owner": owner, "ids": [task_id]}
+    given |= {"claims": f"claims:{owner}", "owner": owner, "ids": [task_id], "pick": "random"}
     found: bytes | None = run("rq/begin", **given, lease_ms=1000, keep_ms=KEEP_S * 1000)
     return found
 

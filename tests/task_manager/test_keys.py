@@ -21,7 +21,9 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
     """In a Redis Cluster every script of the distributed queue mode stays on one node."""
     manager = DistributedManager("redis://localhost:1/0", {NAME: TypeLimits()}, "doneyet")
     calls = [
-        manager._call("submit", NAME, ids=["id"], texts=[b"{}"], discard=False, awaited=False),
+        manager._call(
+            "submit", NAME, ids=["id"], texts=[b"{}"], discard=False, awaited=False, askers=""
+        ),
         manager._call("status", NAME, ids=["id"]),
         manager._call("cancel", NAME, ids=["id"]),
         *manager._load_calls([NAME]),
@@ -59,6 +61,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.retry(NAME),
         keys.wake(NAME),
         keys.turns(NAME),
+        keys.clients(NAME),
     ]
     assert all(key.startswith("mine:") for key in made)
     assert len(set(made)) == len(made) == len(re.findall(r"    def (\w+)", keys_source()))

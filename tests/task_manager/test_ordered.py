@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import redis
@@ -99,10 +100,11 @@ def test_nothing_is_left_in_line(manager: TaskManager, redis_url: str) -> None:
 
 
 def test_jobs_are_in_order_too(manager: TaskManager, redis_url: str) -> None:
-    """What supervisors coordinate waits in the same way."""
-    manager.submit([task(n) for n in (5, 3, 9)])
+    """What supervisors coordinate waits in the same way, whoever submitted it."""
     settings = Settings(redis_url=redis_url, queue_mode="ordered")
     coordinator = open_for_coordinator(settings, {ONE: LIMITS[ONE]})
     coordinator.renew({"c": [ONE]}, lease_s=60)
+    coordinator.submit([replace(task(n), client="a") for n in (5, 3)])
+    coordinator.submit([replace(task(9), client="b", priority=1)])
     assert [number(claim) for claim in coordinator.claim("c", [ONE], 9)] == [5, 3, 9]
     coordinator.close()

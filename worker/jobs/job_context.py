@@ -16,6 +16,9 @@ from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
 AT_ONCE, BYTES_AT_ONCE = 250, 1 << 20
 """Tasks submitted in one round trip: some ms of Redis time, and not too many for slow networks."""
+PRIORITY = 4
+"""Of what jobs submit: whoever waits for one answer comes before who waits for a whole file."""
+
 ASKED_AGAIN_AFTER_S = 10.0
 """For as long news of a task is relied on."""
 AWAY_WAIT_S = 0.5
@@ -108,7 +111,14 @@ class RunningJob:
         now_s, relied_on = time.monotonic(), self._completions.connected
         for each in {task.id: task for task in tasks}.values():
             if not relied_on or self._next_s.get(each.id, 0.0) <= now_s:
-                yield Task(each.id, each.type, each.input, awaited=each.id in self._next_s)
+                yield Task(
+                    each.id,
+                    each.type,
+                    each.input,
+                    awaited=each.id in self._next_s,
+                    client=self.task_id,
+                    priority=PRIORITY,
+                )
 
     def _asked_again_after_s(self, task: Task) -> float:
         """Submitting is what keeps a task alive."""

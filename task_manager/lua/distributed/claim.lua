@@ -1,14 +1,14 @@
--- Moves waiting tasks of some types to running, held by one owner: random ones, or those that came first.
+-- Moves waiting tasks of some types to running, held by one owner: random ones, or those whose turn it is.
 -- KEYS  owners[]   zset    owner by the end of its lease, ms
 -- KEYS  waiting[]  zset    id by when it expires, ms
 -- KEYS  inputs[]   hash    id -> waiting record
 -- KEYS  retry[]    list    ids to be claimed alone, first
 -- KEYS  wake[]     list    a token for each idle worker to wake
--- KEYS  turns[]    zset    id by arrival, µs
+-- KEYS  turns[]    zset    id by its turn
+-- KEYS  clients[]  zset    as in `store`
 -- ARGV  owner      string
 -- ARGV  limit      count
 -- ARGV  leave      count   waiting tasks to leave to others
--- ARGV  by_turn    flag    the first of turns instead of random ones
 -- ARGV  suspects   flag    also those to be claimed alone
 -- The first of the types is served first.
 -- returns  list: per claim: id, type, attempts, input; nothing when the owner is not registered
@@ -17,7 +17,8 @@
 -- include waiting_record
 -- include purge_expired
 -- include pick_random
--- include pick_oldest
+-- include pick_first
+-- include turns
 local MOST_PASSED_OVER = 100 -- suspects that a claim without them passes over
 local call = redis.call
 if not call('ZSCORE', owners[1], owner) then return reply end
@@ -39,15 +40,27 @@ local function list_again(place, id, expires_ms)
   call('PEXPIREAT', retry[place], ('%.0f'):format(expires_ms))
 end
 
--- Claims up to `most` of `found`, ids and when they expire. Tells whether it is one that has to be alone.
-local function take(place, found, most)
+-- Their turns by id, of tasks that stand in line still.
+local function turns_of(place, ids)
+  local found = {}
+  if pick == 'random' then return found end
+  for i, turn in ipairs(call('ZMSCORE', turns[place], unpack(ids))) do found[ids[i]] = turn end
+  return found
+end
+
+-- Claims up to `most` of `found`, ids and when they expire; where they were taken out of the line, `turn_of` has
+-- their turns. Tells whether it is one that has to be alone.
+local function take(place, found, most, turn_of)
   if #found == 0 then return false end
   local ids = {}
   for j = 1, #found, 2 do ids[#ids + 1] = found[j] end
   local records = call('HMGET', inputs[place], unpack(ids))
-  local places = by_turn and call('ZMSCORE', turns[place], unpack(ids))
+  local left = {} -- who are in line again
+  local is_in_line = not turn_of
+  turn_of = turn_of or turns_of(place, ids)
   local gone = {}
   local taken = 0
+  local reached = {}
   local is_alone = false
   local task = { owner = owner, started_ms = tostring(now_ms) }
   local begun = { records = {}, inputs = {} }
@@ -64,14 +77,22 @@ local function take(place, found, most)
       task.kept_until_ms = whole(expires_ms)
       task.submitted_ms = submitted
       task.attempts = is_suspect and tostring(attempts + 1) or '1'
-      task.turn = by_turn and (places[i] or submitted * 1000)
+      task.turn = tonumber(turn_of[id] or pick == 'oldest' and submitted * 1000 or nil)
+      note_reached(reached, task.turn)
       begin(place, begun, id, task, input)
-    elseif is_suspect then
-      list_again(place, id, expires_ms)
+    else
+      left[#left + 1] = turn_of[id]
+      left[#left + 1] = id
+      if is_suspect then list_again(place, id, expires_ms) end
     end
   end
-  remove(waiting[place], inputs[place], turns[place], gone)
+  remove(waiting[place], inputs[place], is_in_line and turns[place], gone)
+  if not is_in_line and #left > 0 then
+    call('ZADD', turns[place], unpack(left))
+    call('PEXPIRE', turns[place], call('PTTL', waiting[place])) -- it may be another key now
+  end
   store(place, begun)
+  if pick == 'fair' then reach(clients[place], reached, keep_ms) end
   return is_alone
 end
 
@@ -83,9 +104,12 @@ for place = 1, #queue do
   if picks > 0 then
     local found = suspects and #reply == 0 and next_suspect(place) or {}
     local spare = suspects and 0 or math.min(call('LLEN', retry[place]), MOST_PASSED_OVER)
-    if #found == 0 and by_turn then found = pick_oldest(turns[place], waiting[place], picks + spare) end
+    local turn_of
+    if #found == 0 and pick ~= 'random' then
+      found, turn_of = pick_first(turns[place], waiting[place], picks + spare)
+    end
     if #found == 0 then found = pick_random(waiting[place], size, picks + spare) end
-    if take(place, found, picks) then break end
+    if take(place, found, picks, turn_of) then break end
     if #reply == 0 and suspects then -- all had expired: look again
       call('RPUSH', wake[place], 1)
       call('PEXPIRE', wake[place], keep_ms)

@@ -2,12 +2,12 @@
 -- include clock
 local MOST_PURGED = 1000 -- luacheck: ignore 211
 
--- Removes tasks of one type, whose keys these are.
+-- Removes tasks of one type, whose keys these are; without `turns_key`, those that are out of the line.
 local function remove(waiting_key, inputs_key, turns_key, gone)
   if #gone == 0 then return end
   redis.call('ZREM', waiting_key, unpack(gone))
   redis.call('HDEL', inputs_key, unpack(gone))
-  redis.call('ZREM', turns_key, unpack(gone))
+  if turns_key then redis.call('ZREM', turns_key, unpack(gone)) end
 end
 
 -- Removes those that have expired.

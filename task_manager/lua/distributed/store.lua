@@ -1,12 +1,14 @@
 -- Waiting tasks of one type: a sorted set by when each expires, and the inputs.
 -- KEYS  waiting  zset    id by when it expires, ms
 -- KEYS  inputs   hash    id -> waiting record
--- KEYS  turns    zset    id by arrival, µs; where claims go by that
+-- KEYS  turns    zset    id by its turn
+-- KEYS  clients  zset    "priority client" by the turn of its next task; "priority" by the turn claimed last
 -- ARGV  ids[]    string
 -- include clock
 -- include waiting_record
 -- include extend
 -- include purge_expired
+-- include turns
 
 -- How many wait that have not expired.
 local function waiting_count()
@@ -15,7 +17,7 @@ end
 
 -- Removes what was left of tasks that were lost.
 local function remove_remains()
-  if redis.call('EXISTS', waiting) == 0 then redis.call('UNLINK', inputs, turns) end
+  if redis.call('EXISTS', waiting) == 0 then redis.call('UNLINK', inputs, turns, clients) end
 end
 
 -- The i-th task; nil where it does not wait.
@@ -35,11 +37,16 @@ local function take_waiting(i)
   return task
 end
 
--- The i-th task, which ran, waits again, in the turn that it had.
+-- The i-th task, which ran, waits again, in the turn that it had, or in that which claims have come to where
+-- turns began anew meanwhile.
 local function put_waiting(i, task, input)
   remove_remains()
   redis.call('ZADD', waiting, 'GT', task.kept_until_ms, ids[i])
   redis.call('HSET', inputs, ids[i], waiting_record(task, input))
+  if task.turn and pick == 'fair' then
+    local reached = turn_reached(clients, math.floor(task.turn / PRIORITY))
+    task.turn = math.min(task.turn, reached)
+  end
   if task.turn then redis.call('ZADD', turns, task.turn, ids[i]) end
   extend({ waiting, inputs, turns }, task.kept_until_ms)
 end

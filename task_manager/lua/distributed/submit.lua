@@ -1,7 +1,7 @@
 -- Keeps tasks of one type alive, and tells how each is.
 -- ARGV  input_ttl_ms  ms
 -- ARGV  max_load      count
--- ARGV  by_turn       flag    tasks are claimed by arrival, so each has its place in turns
+-- ARGV  askers        string  where the pick is fair: who submits, as lines of "tasks priority weight client"
 -- ARGV  texts[]       string  the inputs (canonical JSON)
 -- returns  list: the load, then per task: its result record | "unreadable"
 --          | "running " + record [+ "\n" + progress] | "waiting" | "overloaded"
@@ -19,7 +19,8 @@ for i = 1, #ids do reply[i + 1] = known(i, kept_until_ms) end
 
 local load = redis.call('HLEN', running) + waiting_count()
 local created = 0
-local last_turn = by_turn and redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or 0
+local client_of, clients_here = clients_in(clients, askers)
+local last_turn = pick == 'oldest' and redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or 0
 -- After all that wait, even where the clock was set back.
 local turn = math.max(time[1] * 1000000 + time[2], last_turn)
 local head = '0 ' .. now_ms .. '\n'
@@ -35,14 +36,16 @@ for i, id in ipairs(ids) do
         redis.call('HSET', inputs, id, head .. texts[i])
         created = created + 1
       end
-      if by_turn and is_counted then redis.call('ZADD', turns, 'NX', turn + i, id) end -- in case its place was lost
-      if by_turn and not is_counted then redis.call('ZADD', turns, turn + i, id) end
+      if pick == 'fair' then line_up(turns, client_of[i], id, is_counted) end
+      if pick == 'oldest' and is_counted then redis.call('ZADD', turns, 'NX', turn + i, id) end -- in case it was lost
+      if pick == 'oldest' and not is_counted then redis.call('ZADD', turns, turn + i, id) end
       if not is_counted then load = load + 1 end
       reply[i + 1] = 'waiting'
     end
   end
 end
+if pick == 'fair' then keep_clients(clients, clients_here, load) end
 wake_workers(created)
-extend({ waiting, inputs, turns, wake }, kept_until_ms)
+extend({ waiting, inputs, turns, clients, wake }, kept_until_ms)
 reply[1] = load
 return reply

@@ -1,7 +1,14 @@
-"""The distributed queue mode: per task type a sorted set, scored by when tasks expire.
+"""The distributed queue mode: per task type a sorted set by when tasks expire, and one by turn.
 
-A worker picks, at random, from its own types only: one container per model. All keys of a type
-share its hash tag.
+A worker picks from its own types only: one container per model. All keys of a type share its hash
+tag. Three ways to pick, of which each is a class: `fair` between clients, the `oldest`
+(`ordered.py`), or one at `random`.
+
+Fair is start-time fair queuing (Goyal, Vin and Cheng, SIGCOMM 1996) with tasks of equal cost: the
+tasks of each client stand a step apart on one line, a client's first one where claims have come to.
+So the first task of a newcomer is next, whoever submitted a million before; a client of weight 2
+stands half as far apart; and each of five priorities has a line of its own, of which the first that
+is not empty is served.
 """
 
 from __future__ import annotations
@@ -10,23 +17,30 @@ import itertools
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from task_manager.interface import Limits, Promises
+from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call
 
 
 class DistributedManager(RedisManager):
-    """Waiting tasks of each type in a sorted set of their own."""
+    """Waiting tasks of each type in sorted sets of their own; fair between clients."""
 
-    promises: ClassVar[Promises] = Promises()
+    promises: ClassVar[Promises] = Promises(fair=True)
     mode = "distributed"
+    pick: ClassVar[str] = "fair"
 
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str) -> None:
         super().__init__(url, limits, prefix)
         self._claims = itertools.count()
 
     def _own_slots(self, type_name: str) -> Mapping[str, Argument]:
-        return {"by_turn": int(self.promises.ordered)}
+        return {"pick": self.pick}
+
+    def _askers(self, tasks: Sequence[Task]) -> Mapping[str, str]:
+        if self.pick != "fair":
+            return {"askers": ""}
+        runs = itertools.groupby(tasks, _asker_of)
+        return {"askers": "".join([f"{sum(1 for _ in run)} {asker}\n" for asker, run in runs])}
 
     def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
         return [self._call("load", name) for name in type_names]
@@ -44,3 +58,14 @@ class DistributedManager(RedisManager):
 
     def _wake_keys(self, types: Sequence[str]) -> list[str]:
         return [self._keys.wake(name) for name in types]
+
+
+class DistributedRandomManager(DistributedManager):
+    """As above, but each claim takes random tasks; clients and priorities make no difference."""
+
+    promises: ClassVar[Promises] = Promises()
+    pick: ClassVar[str] = "random"
+
+
+def _asker_of(task: Task) -> str:
+    return f"{task.priority} {task.weight} {task.client}"

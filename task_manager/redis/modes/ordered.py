@@ -22,3 +22,4 @@ class OrderedManager(DistributedManager):
     """Waiting tasks of each type by arrival, too."""
 
     promises: ClassVar[Promises] = Promises(ordered=True)
+    pick: ClassVar[str] = "oldest"

@@ -43,6 +43,7 @@ _DESCRIPTION_LENGTH = 100  # characters of the input that RQ's tools show
 class RqManager(DistributedManager):
     """Waiting tasks as in the distributed queue mode, and an RQ job for each."""
 
+    pick: ClassVar[str] = "random"  # RQ's own queue has the order
     promises: ClassVar[Promises] = Promises(
         claims=False,
         batches=False,

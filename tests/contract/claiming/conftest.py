@@ -14,7 +14,7 @@ from tests.contract.harness import (
 )
 
 
-@pytest.fixture(params=["random", "distributed", "ordered"])
+@pytest.fixture(params=["random", "distributed", "distributed-random", "ordered"])
 def queue_mode(request: pytest.FixtureRequest) -> str:
     """The name of a queue mode whose manager has both halves."""
     return cast("str", request.param)

@@ -105,13 +105,15 @@ def test_unregistered_owner_claims_nothing(harness: RedisHarness) -> None:
     assert state(harness, 7) is State.WAITING
 
 
-where_picks_are_random = pytest.mark.parametrize("queue_mode", ["random", "distributed"])
-"""In ordered, who comes first is served first (tests/task_manager/test_ordered.py)."""
+PICKS_ARE_RANDOM = ["random", "distributed-random"]
+where_picks_are_random = pytest.mark.parametrize("queue_mode", PICKS_ARE_RANDOM)
+"""Elsewhere there is an order: tests/task_manager/test_ordered.py, test_fair.py."""
 
 
 def test_whose_picks_are_random(harness: RedisHarness, queue_mode: str) -> None:
     """Every mode that is not tried for that promises an order."""
-    assert harness.manager.promises.ordered == (queue_mode == "ordered")
+    promises = harness.manager.promises
+    assert (promises.ordered or promises.fair) == (queue_mode not in PICKS_ARE_RANDOM)
 
 
 @where_picks_are_random

@@ -8,6 +8,7 @@ import threading
 import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import NoReturn
 
 import pytest
@@ -92,6 +93,29 @@ def test_who_waits_and_who_asks_anew_share_it_too() -> None:
     states = [outcome.state for outcome in outcomes if isinstance(outcome, Status)]
     assert states == [State.CANCELLED, State.WAITING]
     assert len(manager.rounds) == 3
+
+
+def test_two_clients_ask_for_one_task() -> None:
+    """One round trip, in which both count, since a task has the best of its clients' turns."""
+    manager = FakeManager()
+    shared = SharedRoundTrips(manager)
+    manager.gate.clear()
+    with ThreadPoolExecutor(5) as pool:
+        first = pool.submit(shared.submit, [task(0)])
+        wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
+        others = [
+            pool.submit(shared.submit, [replace(task(1), client=client, priority=priority)])
+            for client, priority in (("a", 3), ("b", 3), ("a", 1), ("a", 3))
+        ]
+        wait_until(lambda: len(shared._queue) == 4, description="all queue")
+        manager.gate.set()
+        first.result()
+        assert ids([outcome for other in others for outcome in other.result()]) == [task(1).id] * 4
+    assert [(each.client, each.priority) for each in manager.rounds[1]] == [
+        ("a", 3),
+        ("b", 3),
+        ("a", 1),
+    ]
 
 
 def test_many_threads_many_times() -> None:

@@ -1,0 +1,82 @@
+"""Who asks, and how urgently: what decides whose turn it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from doneyet.settings import SettingError, Settings, env_name
+from http_server.wire.problem import bad_request
+from task_manager.interface import MOST_WEIGHT, PRIORITIES, USUAL_PRIORITY
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+
+class Asker(NamedTuple):
+    """What tasks are submitted with; see `task_manager.interface.Task`."""
+
+    client: str = ""
+    priority: int = USUAL_PRIORITY
+    weight: int = 1
+
+
+NOBODY = Asker()
+AskerOf = Callable[["WSGIEnvironment"], Asker]
+
+
+def nobody(_environ: WSGIEnvironment) -> Asker:
+    """For queue modes that make no difference between clients."""
+    return NOBODY
+
+
+def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -> AskerOf:
+    """Tells who asks by address.
+
+    Raises:
+        SettingError: `settings.client_weights` is no list of weights.
+    """
+    weights = _weights(settings)
+
+    def asker(environ: WSGIEnvironment) -> Asker:
+        client = address_of(environ)
+        wish = environ.get("HTTP_PRIORITY")
+        priority = USUAL_PRIORITY if wish is None else _priority(wish)
+        return Asker(client, priority, weights.get(client, 1))
+
+    return asker
+
+
+@lru_cache(maxsize=64)
+def _priority(wish: str) -> int:
+    """The task priority that a `Priority` header names.
+
+    The usual one where it has the parameters of RFC 9218, which browsers send, such as `u=1, i`:
+    these are about the order of responses.
+
+    Raises:
+        Problem: it is a number that is no priority.
+    """
+    text = wish.strip()
+    if not text.lstrip("+-").isdecimal():
+        return USUAL_PRIORITY
+    if len(text) > 2 or int(text) not in PRIORITIES:
+        raise bad_request(
+            f"Priority is a number from {PRIORITIES[0]} (first) to {PRIORITIES[-1]} (last), "
+            f"not {text[:20]}"
+        )
+    return int(text)
+
+
+def _weights(settings: Settings) -> Mapping[str, int]:
+    weights = {}
+    for each in filter(None, settings.client_weights.split(",")):
+        client, _, weight = each.strip().rpartition("=")
+        if not client or not weight.isdecimal() or not 1 <= int(weight) <= MOST_WEIGHT:
+            raise SettingError(
+                f"{env_name('client_weights')} takes clients with weights from 1 to {MOST_WEIGHT} "
+                f"such as 10.0.0.7=4, not {each.strip()!r}"
+            )
+        weights[client] = int(weight)
+    return weights

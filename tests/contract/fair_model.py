@@ -1,0 +1,48 @@
+"""Start-time fair queuing in a few lines: what the fair pick has to do, for one task type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+STEP = 1000
+
+
+@dataclass
+class FairModel:
+    """Turns are (priority, tag), lowest first; equal ones in any order."""
+
+    turns: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Of each task that waits or runs."""
+    reached: dict[int, int] = field(default_factory=dict)
+    """The tag that was claimed last, by priority."""
+    next_tags: dict[tuple[int, str], int] = field(default_factory=dict)
+
+    def nothing_waits(self) -> None:
+        """Then turns begin anew."""
+        self.reached.clear()
+        self.next_tags.clear()
+
+    def submit(self, n: int, client: str, priority: int, weight: int, *, waits: bool) -> None:
+        """It begins to wait, or is submitted once more while it `waits`."""
+        tag = max(self.next_tags.get((priority, client), 0), self.reached.get(priority, 0))
+        if waits and self.turns[n] <= (priority, tag):
+            return
+        self.turns[n] = (priority, tag)
+        self.next_tags[priority, client] = tag + STEP // weight
+
+    def claim(self, numbers: Sequence[int]) -> None:
+        """They run."""
+        for n in numbers:
+            priority, tag = self.turns[n]
+            self.reached[priority] = max(tag, self.reached.get(priority, 0))
+
+    def come_back(self, n: int) -> None:
+        """It waits again."""
+        priority, tag = self.turns[n]
+        self.turns[n] = (priority, min(tag, self.reached.get(priority, 0)))
+
+    def are_first(self, numbers: Sequence[int], waiting: Sequence[int]) -> bool:
+        """Whether `numbers` have the lowest turns of all that wait, in their order."""
+        lowest = sorted(self.turns[n] for n in waiting)[: len(numbers)]
+        return [self.turns[n] for n in numbers] == lowest
