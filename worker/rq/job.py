@@ -62,7 +62,7 @@ class TaskRunner:
         try:
             text = self._manager.begin(owner, type_name, task_id)
         except UnavailableError:
-            self._end(owner, type_name)  # it may have begun, and only the reply was lost
+            self._end(owner, type_name, task_id)  # it may have begun, and only the reply was lost
             raise
         if text is None:
             return False
@@ -71,7 +71,7 @@ class TaskRunner:
                 answer = self._answer(kind, text, owner, task_id)
             self._store(owner, result_of(kind, task_id, *answer))
         finally:
-            self._end(owner, type_name)  # what is not finished waits again
+            self._end(owner, type_name, task_id)  # what is not finished waits again
         return True
 
     def _answer(self, kind: TaskType, text: bytes, owner: str, task_id: str) -> Answer:
@@ -103,8 +103,8 @@ class TaskRunner:
     def _store(self, owner: str, result: Result) -> None:
         self._insist(lambda: self._manager.finish(owner, [result]))
 
-    def _end(self, owner: str, type_name: str) -> None:
-        self._insist(lambda: self._manager.recover(owner, [type_name]))
+    def _end(self, owner: str, type_name: str, task_id: str) -> None:
+        self._insist(lambda: self._manager.end_run(owner, type_name, task_id))
 
     def _insist(self, call: Callable[[], object]) -> None:
         """Waits while Redis is away; RQ's time limit, if there is one, bounds that."""

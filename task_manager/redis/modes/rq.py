@@ -110,6 +110,17 @@ class RqManager(DistributedManager):
         found: bytes | None = self._run([call])[0]
         return found
 
+    def end_run(self, owner: str, type_name: str, task_id: str) -> None:
+        """What the owner has not finished waits again, and the task's job is not kept for ever.
+
+        RQ has taken the job's TTL away, and gives it one again only if Redis is there just then.
+        """
+        self.recover(owner, [type_name])
+        key = Job.redis_job_namespace_prefix + task_id
+        with self._connection.client() as client:
+            if client.ttl(key) == -1:
+                client.expire(key, _KEPT_BY_RQ_S)
+
     def end_worker(self, worker_name: str, types: Sequence[str], *, counts: bool) -> None:
         """What a worker of RQ's held that has ended waits again; RQ's tools no longer show it.
 
