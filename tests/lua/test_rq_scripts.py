@@ -17,6 +17,7 @@ def begin(run: RunScript, task_id: str, owner: str = "o") -> bytes | None:
     names = ("running", "owners", "waiting", "inputs", "turns", "clients")
     given: dict[str, Given] = {name: name for name in names}
     given |= {"claims": f"claims:{owner}", "owner": owner, "ids": [task_id], "pick": "random"}
+    given |= {"job_prefix": "job:", "job_keep_s": KEEP_S}
     found: bytes | None = run("rq/begin", **given, lease_ms=1000, keep_ms=KEEP_S * 1000)
     return found
 

@@ -26,7 +26,7 @@ from doneyet.task_types.run_batch import run_batch
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run
-from task_manager.redis.modes.rq import LEASE_S, RqManager
+from task_manager.redis.modes.rq import RqManager
 from task_manager.result_lookup import recaller
 from worker.redis_outage import Outage
 from worker.type_selection import served_registry
@@ -67,7 +67,7 @@ class TaskRunner:
         if text is None:
             return False
         try:
-            with self._lease_kept(owner, type_name):
+            with self._lease_kept(owner, type_name, task_id):
                 answer = self._answer(kind, text, owner, task_id)
             self._store(owner, result_of(kind, task_id, *answer))
         finally:
@@ -118,13 +118,13 @@ class TaskRunner:
                 return
 
     @contextmanager
-    def _lease_kept(self, owner: str, type_name: str) -> Iterator[None]:
+    def _lease_kept(self, owner: str, type_name: str, task_id: str) -> Iterator[None]:
         over = threading.Event()
 
         def keep() -> None:
             while not over.wait(RENEW_EVERY_S):
                 try:
-                    self._manager.renew({owner: [type_name]}, LEASE_S)
+                    self._manager.keep_run(owner, type_name, task_id)
                 except UnavailableError as error:
                     log.debug("the lease is not renewed: %s", error)
 

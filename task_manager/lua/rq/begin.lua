@@ -2,13 +2,16 @@
 -- KEYS  running   hash    id -> running record
 -- KEYS  claims    hash    of the owner: id -> input
 -- KEYS  owners    zset    owner by the end of its lease, ms
--- ARGV  ids[]     string  the one
--- ARGV  owner     string
--- ARGV  lease_ms  ms
--- ARGV  keep_ms   ms      how long records of running tasks are kept without a renewal
+-- ARGV  ids[]       string  the one
+-- ARGV  owner       string
+-- ARGV  lease_ms    ms
+-- ARGV  keep_ms     ms      how long records of running tasks are kept without a renewal
+-- ARGV  job_prefix  string  what the keys of RQ's jobs begin with, before the id
+-- ARGV  job_keep_s  count   how long the job is kept, s; RQ has just taken its TTL away, and may never give it back
 -- returns  any: its input | false: it has its answer, is cancelled or runs already, or has expired
 -- include running_record
 -- include distributed/store
+redis.call('EXPIRE', job_prefix .. ids[1], job_keep_s)
 local task = take_waiting(1)
 if not task then return false end
 task.owner = owner

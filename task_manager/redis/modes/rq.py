@@ -105,21 +105,29 @@ class RqManager(DistributedManager):
         None where it does not wait: it is done, cancelled, expired, or runs already.
         """
         call = self._call(
-            "begin", type_name, mode="rq", owner=owner, ids=[task_id], lease_ms=ms(LEASE_S)
+            "begin",
+            type_name,
+            mode="rq",
+            owner=owner,
+            ids=[task_id],
+            lease_ms=ms(LEASE_S),
+            job_prefix=Job.redis_job_namespace_prefix,
+            job_keep_s=_KEPT_BY_RQ_S,
         )
         found: bytes | None = self._run([call])[0]
         return found
 
-    def end_run(self, owner: str, type_name: str, task_id: str) -> None:
-        """What the owner has not finished waits again, and the task's job is not kept for ever.
-
-        RQ has taken the job's TTL away, and gives it one again only if Redis is there just then.
-        """
-        self.recover(owner, [type_name])
-        key = Job.redis_job_namespace_prefix + task_id
+    def keep_run(self, owner: str, type_name: str, task_id: str) -> None:
+        """The owner keeps the task for `LEASE_S` more, and RQ its job for longer than that."""
+        self.renew({owner: [type_name]}, LEASE_S)
         with self._connection.client() as client:
-            if client.ttl(key) == -1:
-                client.expire(key, _KEPT_BY_RQ_S)
+            client.expire(Job.redis_job_namespace_prefix + task_id, _KEPT_BY_RQ_S)
+
+    def end_run(self, owner: str, type_name: str, task_id: str) -> None:
+        """What the owner has not finished waits again, and the task's job is not kept for ever."""
+        self.recover(owner, [type_name])
+        with self._connection.client() as client:
+            client.expire(Job.redis_job_namespace_prefix + task_id, _KEPT_BY_RQ_S)
 
     def end_worker(self, worker_name: str, types: Sequence[str], *, counts: bool) -> None:
         """What a worker of RQ's held that has ended waits again; RQ's tools no longer show it.
