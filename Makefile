@@ -136,7 +136,8 @@ $(BIN)/pip:
 	  echo "No Python 3.11 or newer found (tried: $(PYTHONS)); install one, or name it: make PYTHON=/path/to/python3"; \
 	fi >&2; exit 1
 
-# pip compiles one module after the other, and takes as long for that as for all the rest.
+# pip compiles one module after the other, and takes as long for that as for all the rest. Some
+# packages have templates that are no Python; what matters is compiled.
 define install
 	echo "Installing $(1) into $(VENV) (about $(2) s) ..."; \
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-input --no-compile -r $(1) && \

@@ -35,9 +35,12 @@ class ClientAddress:
             return address
         forwarded: str = environ.get("HTTP_X_FORWARDED_FOR") or ""
         for named in reversed(forwarded[-_MOST_CHARACTERS:].split(",")):
-            if not self._is_trusted(named := named.strip()):
-                return named if _address(named) else address
-            address = named
+            parsed = _address(named.strip())
+            if parsed is None:
+                return address
+            address = str(parsed)
+            if not self._is_trusted(address):
+                return address
         return address
 
     def _is_trusted(self, address: str) -> bool:

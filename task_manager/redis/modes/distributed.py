@@ -15,11 +15,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import ClassVar
 
 from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call
+
+_ASKER = attrgetter("priority", "weight", "client")
 
 
 class DistributedManager(RedisManager):
@@ -39,8 +42,9 @@ class DistributedManager(RedisManager):
     def _askers(self, tasks: Sequence[Task]) -> Mapping[str, str]:
         if self.pick != "fair":
             return {"askers": ""}
-        runs = itertools.groupby(tasks, _asker_of)
-        return {"askers": "".join([f"{sum(1 for _ in run)} {asker}\n" for asker, run in runs])}
+        runs = itertools.groupby(tasks, _ASKER)
+        lines = [f"{sum(1 for _ in run)} {p} {w} {client}\n" for (p, w, client), run in runs]
+        return {"askers": "".join(lines)}
 
     def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
         return [self._call("load", name) for name in type_names]
@@ -65,7 +69,3 @@ class DistributedRandomManager(DistributedManager):
 
     promises: ClassVar[Promises] = Promises()
     pick: ClassVar[str] = "random"
-
-
-def _asker_of(task: Task) -> str:
-    return f"{task.priority} {task.weight} {task.client}"

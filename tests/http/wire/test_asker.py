@@ -50,6 +50,9 @@ def test_who_is_no_trusted_proxy_names_nobody() -> None:
         ("192.0.2.7, 10.1.1.1", "192.0.2.7"),  # through two proxies of ours
         ("192.0.2.7, fd00::5 , 10.1.1.1", "192.0.2.7"),
         ("2001:db8::1", "2001:db8::1"),
+        ("2001:DB8:0::1", "2001:db8::1"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),  # however it is written
+        ("192.0.2.7, unknown", PROXY),
         ("10.1.1.1", "10.1.1.1"),  # a client of our own network
         ("", PROXY),
         ("unknown", PROXY),
