@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
-from tests.worker.process.test_claim_loop import Controlled, Process, Start, kind, manager, start
+from tests.worker.one_process import Controlled, Process, Start, kind, manager, start
 from worker.status_board import StatusBoard, make_board_file
 from worker.supervisor.suspects import BUSY_S, Slot, choose_who_takes_suspects
 from worker.supervisor.unresponsive import SILENT_S, Silence
