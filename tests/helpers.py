@@ -41,18 +41,3 @@ def connect(url: str, **options: Any) -> redis.Redis:
 
 FAKE = os.environ.get("REDIS_SERVER") == "fakeredis"
 """Whether each test has a server in this process (`make quick`): quick, and no judge."""
-
-SAMPLE_S = 0.1
-
-
-def ceiling_s(quiet_s: float) -> float:
-    """`quiet_s`, or as much more as this machine is busier right now than a quiet one.
-
-    For promises of the form "within a second", which a busy machine can keep for nobody. Where two
-    programs want each processor, a chain of a few processes takes about three times as long.
-    """
-    began_s, used_s = time.monotonic(), time.thread_time()
-    while time.thread_time() - used_s < SAMPLE_S:
-        pass
-    contention = (time.monotonic() - began_s) / SAMPLE_S
-    return quiet_s * max(1.0, 2 * contention - 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import signal
-import time
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from doneyet.settings import Settings
-from tests.helpers import ceiling_s, wait_until
+from tests.helpers import wait_until
+from tests.stopwatch import Stopwatch
 from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, runs_of
 
@@ -76,8 +76,8 @@ def test_the_turn_of_a_dead_process_is_over_at_once(
     wait_until(lambda: runs_of(tmp_path, "k-60"), description="it runs")
     asker.ask("device/one", "a")
     (pid,) = dying.processes()
-    killed_s = time.monotonic()
+    watch = Stopwatch()
     os.kill(pid, signal.SIGKILL)
     dying.signal(signal.SIGTERM)
     asker.answers("device/one", "a")
-    assert time.monotonic() - killed_s < ceiling_s(5)
+    assert watch.within_s(5), watch

@@ -9,7 +9,8 @@ import pytest
 
 from doneyet.task_types.loading import load
 from task_manager.interface import Claim, State
-from tests.helpers import ceiling_s, wait_until
+from tests.helpers import wait_until
+from tests.stopwatch import Stopwatch
 from tests.worker.fake_manager import FakeManager
 from tests.worker.one_process import (
     Controlled,
@@ -166,8 +167,10 @@ def test_an_idle_process_drains_at_once(manager: FakeManager, start: Start) -> N
     """At most as long as it blocks for a task."""
     process = start()
     wait_until(lambda: manager.calls, description="it waits for tasks")
+    watch = Stopwatch()
     process.drain()
-    wait_until(lambda: process.over, description="it has ended", timeout_s=ceiling_s(2))
+    wait_until(lambda: process.over, description="it has ended")
+    assert watch.within_s(2), watch
 
 
 def test_a_result_is_kept_while_redis_is_away(
