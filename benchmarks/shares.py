@@ -14,7 +14,7 @@ from benchmarks.bench import bench
 from benchmarks.queues.stock import manager_for, numbered
 from benchmarks.report.plot import plot
 from benchmarks.servers.start import settings_for
-from task_manager.interface import Result, State
+from task_manager.interface import Asker, Result, State
 
 PLOT = Path(__file__).parents[1] / "docs" / "explanation" / "fairness.svg"
 WEIGHTS = (1, 1, 1, 1, 2, 2, 2, 4, 4, 4)
@@ -33,8 +33,8 @@ def main() -> None:
             clients = {}
             for place, weight in enumerate(WEIGHTS):
                 tasks = numbered(types[TYPE], range(place * TASKS, (place + 1) * TASKS))
-                of = {"client": f"client {place}", "weight": weight}
-                manager.submit([replace(task, **of) for task in tasks])  # type: ignore[arg-type]
+                asker = Asker(f"client {place}", weight=weight)
+                manager.submit([replace(task, asker=asker) for task in tasks])
                 clients.update(dict.fromkeys([task.id for task in tasks], f"weight {weight}"))
             while claims := manager.claim(OWNER, [TYPE], CLAIMS):
                 claimed.update(clients[claim.id] for claim in claims)

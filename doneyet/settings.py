@@ -183,6 +183,13 @@ class Settings:
         "times the share of others",
         programs=(HTTP_SERVER,),
     )
+    client_max_waiting: int = _setting(
+        0,
+        "most waiting tasks of one client per type and priority where the pick is fair; above it, "
+        "new ones get 429; 0: no limit",
+        programs=(HTTP_SERVER,),
+        minimum=0,
+    )
     threads: int = _setting(
         64,
         "threads for requests that are not held",

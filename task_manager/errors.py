@@ -5,6 +5,7 @@ TaskManagerError
 │   └── MisconfiguredError        Redis refuses until somebody changes a setting, its or ours
 │       └── UnsupportedServerError    Redis is too old
 ├── OverloadedError               a task type has as many tasks as it may have
+│   └── ClientOverloadedError         a client has as many waiting tasks as it may have
 └── AlreadyTerminalError          a task that has its answer cannot be cancelled
 
 `task_manager.redis.errors` decides which of Redis' errors is which of these.
@@ -41,7 +42,17 @@ class OverloadedError(TaskManagerError):
             f"{type_name} has {load} waiting and running tasks, the most that is allowed "
             "(DONEYET_MAX_LOAD, or the type's own max_load); try again later"
         )
-        self.type_name, self.load = type_name, load
+
+
+class ClientOverloadedError(OverloadedError):
+    """Raised when a new task would give its client more waiting tasks than it may have."""
+
+    def __init__(self, type_name: str, max_waiting: int) -> None:
+        Exception.__init__(
+            self,
+            f"this client has {max_waiting} waiting tasks of {type_name}, the most that one may "
+            "have (DONEYET_CLIENT_MAX_WAITING); ask for those until some are done",
+        )
 
 
 class AlreadyTerminalError(TaskManagerError):

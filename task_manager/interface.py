@@ -54,6 +54,22 @@ class Limits(Protocol):
     coordinated: bool
 
 
+class Asker(NamedTuple):
+    """Who asks, and how urgently: what decides whose turn it is where the pick is fair."""
+
+    client: str = ""
+    """The turns of waiting tasks are shared between clients."""
+    priority: int = USUAL_PRIORITY
+    """From 1, which is first, to 5; a task of a lower number is claimed before all others."""
+    weight: int = 1
+    """How many turns the client has to one of a client of weight 1; up to `MOST_WEIGHT`."""
+    max_waiting: int = 0
+    """Most tasks of the client that may wait, per task type and priority; 0: no limit."""
+
+
+NOBODY = Asker()
+
+
 @dataclass(slots=True)
 class Task:
     """One input of one task type. `input` is canonical JSON; `id` is its hash with the type's."""
@@ -64,12 +80,7 @@ class Task:
     awaited: bool = field(default=False, kw_only=True)
     """Whoever submits it has submitted it before and still waits for it. If it was cancelled
     meanwhile, that is the answer, instead of a reason to run it anew."""
-    client: str = field(default="", kw_only=True)
-    """Who asks; the turns of waiting tasks are shared between clients."""
-    priority: int = field(default=USUAL_PRIORITY, kw_only=True)
-    """From 1, which is first, to 5; a task of a lower number is claimed before all others."""
-    weight: int = field(default=1, kw_only=True)
-    """How many turns its client has to one of a client of weight 1; up to `MOST_WEIGHT`."""
+    asker: Asker = field(default=NOBODY, kw_only=True)
 
 
 @dataclass(slots=True)
@@ -204,7 +215,7 @@ class TaskSubmitter(ABC):
         first drops a result, so that the task runs again.
 
         Returns:
-            One item per task, in order; an `OverloadedError` where a new task met `max_load`.
+            One item per task, in order; an `OverloadedError` where a new task met a limit.
         """
 
     @abstractmethod

@@ -16,7 +16,7 @@ from benchmarks.queues.stock import CHUNK, manager_for, numbered
 from benchmarks.report.figures import Figure, Missing
 from benchmarks.servers.start import settings_for, start_worker, wait_for
 from doneyet.task_types import TaskType
-from task_manager.interface import State, Status, Task, TaskManager
+from task_manager.interface import Asker, State, Status, Task, TaskManager
 
 BEHIND = 20_000
 BEHIND_MANY = 1_000_000
@@ -68,7 +68,8 @@ def _seconds(bench: Bench, pick: str, behind: int) -> float:
 
 
 def _of(client: str, kind: TaskType, numbers: range) -> list[Task]:
-    return [replace(task, client=client) for task in numbered(kind, numbers)]
+    asker = Asker(client)
+    return [replace(task, asker=asker) for task in numbered(kind, numbers)]
 
 
 def _all_done(manager: TaskManager, tasks: Sequence[Task]) -> bool:

@@ -9,9 +9,9 @@ from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, InvalidInputError, asked
 from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import ParsedTask
-from http_server.wire.asker import NOBODY, Asker
 from http_server.wire.body import meaning
 from http_server.wire.problem import Problem, invalid_input
+from task_manager.interface import NOBODY, Asker
 
 MOST_ITEMS = 10_000
 """Inputs in one array: some hundred milliseconds of this process' time."""
@@ -84,8 +84,7 @@ class InputParser:
         except FaultyTypeError as error:
             raise Problem(500, "internal-error", str(error)) from None
         task = ParsedTask(task_id, task_type.name, canonical, task_type, echo)
-        if asker is not NOBODY:
-            task.client, task.priority, task.weight = asker
+        task.asker = asker
         return task
 
 

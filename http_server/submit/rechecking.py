@@ -79,9 +79,7 @@ class Rechecking:
 def _check(job: Job, given: dict[str, object], of: ParsedTask) -> ParsedTask:
     """A task that nobody has submitted before, so that its answer is of now."""
     canonical = json.dumps({**given, "asked": secrets.token_hex(8)}).encode()
-    check = ParsedTask(job.task_id(canonical), job.name, canonical, job, b"{}")
-    check.client, check.priority, check.weight = of.client, of.priority, of.weight
-    return check
+    return ParsedTask(job.task_id(canonical), job.name, canonical, job, b"{}", asker=of.asker)
 
 
 def _refutes(outcome: Outcome) -> bool:

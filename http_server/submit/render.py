@@ -27,7 +27,7 @@ def render(
         pending = False
         for task, outcome in zip(parsed.tasks, outcomes, strict=True):
             if isinstance(outcome, OverloadedError):
-                parts.append(overloaded(str(outcome)).as_json())
+                parts.append(overloaded(outcome).as_json())
             else:
                 parts.append(write(task.task_type, outcome, task.echo))
                 pending = pending or not outcome.state.terminal
@@ -38,7 +38,7 @@ def render(
         return PlainResponse(b"[" + b",".join(parts) + b"]", HTTPStatus.OK, JSON, headers)
     (task,), (outcome,) = parsed.tasks, outcomes
     if isinstance(outcome, OverloadedError):
-        return problem_response(overloaded(str(outcome)))
+        return problem_response(overloaded(outcome))
     answer = write(task.task_type, outcome, task.echo)
     if outcome.state.terminal:
         return PlainResponse(answer, HTTPStatus.OK, JSON, headers)

@@ -26,7 +26,7 @@ PATIENCE_S = 1.8
 """How long a request queues for others' round trips; answers are promised within 2 s."""
 
 
-_ASKED = attrgetter("id", "awaited", "client", "priority")
+_ASKED = attrgetter("id", "awaited", "asker")
 """What makes two submits of one round trip one."""
 
 

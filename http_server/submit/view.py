@@ -86,7 +86,7 @@ def add_submit_routes(
     The routes are for Flask's part: which methods there are.
     """
     fair = service.manager.promises.fair
-    asker_of = asker_by(ClientAddress(settings).of, settings) if fair else nobody
+    asker_of = asker_by(ClientAddress(settings).of, settings) if fair else nobody(settings)
     kept: BoundedCache[Body, Parsed] = BoundedCache()
     views = {
         path: SubmitView(

@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings, env_name
 from http_server.wire.problem import bad_request
-from task_manager.interface import MOST_WEIGHT, PRIORITIES, USUAL_PRIORITY
+from task_manager.interface import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-class Asker(NamedTuple):
-    """What tasks are submitted with; see `task_manager.interface.Task`."""
+log = logging.getLogger(__name__)
 
-    client: str = ""
-    priority: int = USUAL_PRIORITY
-    weight: int = 1
-
-
-NOBODY = Asker()
 AskerOf = Callable[["WSGIEnvironment"], Asker]
 
 
-def nobody(_environ: WSGIEnvironment) -> Asker:
-    """For queue modes that make no difference between clients."""
-    return NOBODY
+def nobody(settings: Settings) -> AskerOf:
+    """For queue modes that make no difference between clients; warns where settings do."""
+    in_vain = [
+        env_name(each)
+        for each in ("client_weights", "client_max_waiting")
+        if getattr(settings, each)
+    ]
+    if in_vain:
+        log.warning(
+            "%s: without effect, since only the distributed queue mode with the fair pick makes a "
+            "difference between clients",
+            " and ".join(in_vain),
+        )
+    return lambda _environ: NOBODY
 
 
 def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -> AskerOf:
@@ -43,7 +48,7 @@ def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -
         client = address_of(environ)
         wish = environ.get("HTTP_PRIORITY")
         priority = USUAL_PRIORITY if wish is None else _priority(wish)
-        return Asker(client, priority, weights.get(client, 1))
+        return Asker(client, priority, weights.get(client, 1), settings.client_max_waiting)
 
     return asker
 

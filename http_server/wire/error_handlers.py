@@ -43,7 +43,7 @@ class ErrorResponses:
             case Problem():
                 return error
             case OverloadedError():
-                return overloaded(str(error))
+                return overloaded(error)
             case HTTPException():
                 return _http_problem(error)
             case UnsupportedServerError():  # each before what it is a kind of

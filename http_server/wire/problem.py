@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
+from task_manager.errors import ClientOverloadedError, OverloadedError
+
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # wrong fields named in one problem
 _MOST_CHARACTERS = 500  # of one sentence or pointer; what was sent may be in it
@@ -28,6 +30,7 @@ TITLES = {
     "internal-error": "Internal server error",
     "rate-limited": "Rate limit exceeded",
     "overloaded": "Too many tasks",
+    "client-overloaded": "Too many waiting tasks of this client",
     "unavailable": "Service unavailable",
 }
 """Every kind of problem; `type` is `urn:doneyet:problem:<kind>`."""
@@ -133,6 +136,8 @@ def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
     return Problem(503, "unavailable", detail, headers=[("retry-after", str(retry_after_s))])
 
 
-def overloaded(detail: str) -> Problem:
-    """503 for a new task of a type that has too many."""
-    return Problem(503, "overloaded", detail, headers=[("retry-after", "2")])
+def overloaded(error: OverloadedError) -> Problem:
+    """For a new task: 503 where its type has too many, 429 where its client has."""
+    of_client = isinstance(error, ClientOverloadedError)
+    status, kind = (429, "client-overloaded") if of_client else (503, "overloaded")
+    return Problem(status, kind, str(error), headers=[("retry-after", "2")])

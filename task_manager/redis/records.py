@@ -9,6 +9,7 @@ from typing import NamedTuple
 from task_manager.interface import Claim, State, Status
 
 OVERLOADED = b"overloaded"
+CLIENT_FULL = b"full"
 TERMINAL = b"terminal"
 
 

@@ -6,12 +6,18 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from task_manager.errors import AlreadyTerminalError, OverloadedError
+from task_manager.errors import AlreadyTerminalError, ClientOverloadedError, OverloadedError
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.queues import Queues
-from task_manager.redis.records import OVERLOADED, TERMINAL, UnreadableResultError, read_status
+from task_manager.redis.records import (
+    CLIENT_FULL,
+    OVERLOADED,
+    TERMINAL,
+    UnreadableResultError,
+    read_status,
+)
 from task_manager.redis.scripts.run import run_scripts
 
 log = logging.getLogger(__name__)
@@ -62,6 +68,10 @@ class RedisSubmitter(Queues, TaskSubmitter):
                     task = tasks[place]
                     if record == OVERLOADED:
                         statuses[place] = OverloadedError(task.type, int(load))
+                        continue
+                    if record == CLIENT_FULL:
+                        most = task.asker.max_waiting
+                        statuses[place] = ClientOverloadedError(task.type, most)
                         continue
                     try:
                         statuses[place] = read_status(task.type, task.id, int(load), record)

@@ -44,7 +44,7 @@ class Asked:
 
     def submit(self, tasks: Sequence[Task]) -> list[Status | OverloadedError]:
         self.rounds.append([task.id for task in tasks])
-        self.askers.update((task.client, task.priority) for task in tasks)
+        self.askers.update(task.asker[:2] for task in tasks)
         return [self._status(task) for task in tasks]
 
     def _status(self, task: Task) -> Status | OverloadedError:

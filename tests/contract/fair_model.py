@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from task_manager.interface import Asker
+
 STEP = 1000
 
 
@@ -23,13 +25,23 @@ class FairModel:
         self.reached.clear()
         self.next_tags.clear()
 
-    def submit(self, n: int, client: str, priority: int, weight: int, *, waits: bool) -> None:
+    def submit(self, n: int, asker: Asker, *, waits: bool) -> None:
         """It begins to wait, or is submitted once more while it `waits`."""
-        tag = max(self.next_tags.get((priority, client), 0), self.reached.get(priority, 0))
-        if waits and self.turns[n] <= (priority, tag):
+        turn = asker.priority, self._next_tag(asker)
+        if waits and self.turns[n] <= turn:
             return
-        self.turns[n] = (priority, tag)
-        self.next_tags[priority, client] = tag + STEP // weight
+        self.turns[n] = turn
+        self.next_tags[asker.priority, asker.client] = turn[1] + STEP // asker.weight
+
+    def is_full(self, asker: Asker) -> bool:
+        """Whether so many of the client's tasks wait as may."""
+        last_claimed = self.reached.get(asker.priority, 0)
+        tags = self._next_tag(asker) - last_claimed - 1
+        return 0 < asker.max_waiting <= tags / (STEP // asker.weight)
+
+    def _next_tag(self, asker: Asker) -> int:
+        there = self.next_tags.get((asker.priority, asker.client), 0)
+        return max(there, self.reached.get(asker.priority, 0) + 1)
 
     def claim(self, numbers: Sequence[int]) -> None:
         """They run."""

@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from task_manager.errors import AlreadyTerminalError
-from task_manager.interface import Claim, State, Status
+from task_manager.errors import AlreadyTerminalError, ClientOverloadedError
+from task_manager.interface import NOBODY, Asker, Claim, State, Status
 from tests.contract.conftest import QUEUE_MODES
 from tests.contract.fair_model import FairModel
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
@@ -26,11 +26,13 @@ from tests.helpers import FAKE, connect
 
 NUMBERS = st.integers(min_value=-2, max_value=5)
 OWNERS = st.sampled_from(["a", "b"])
-Asker = tuple[str, int, int]
-ASKERS = st.tuples(
-    st.sampled_from("xyz"), st.sampled_from([3, 3, 3, 1, 5]), st.sampled_from([1, 4])
+ASKERS = st.builds(
+    Asker,
+    st.sampled_from("xyz"),
+    priority=st.sampled_from([3, 3, 3, 1, 5]),
+    weight=st.sampled_from([1, 4]),
+    max_waiting=st.sampled_from([0, 0, 0, 2]),
 )
-"""Client, priority and weight."""
 MAX_ATTEMPTS = 2
 
 # No shrinking: picks are random, so that a shorter run of the same steps need not fail again.
@@ -68,16 +70,19 @@ class AskingMachine(RuleBasedStateMachine):
     def waiting(self) -> list[int]:
         return [n for n, state in self.model.items() if state is State.WAITING]
 
-    def submitted(self, numbers: list[int], asker: Asker = ("", 3, 1)) -> None:
+    def submitted(self, numbers: list[int], asker: Asker = NOBODY) -> None:
         if not self.waiting():
             self.fair.nothing_waits()
         for n in numbers:
             if self.model.get(n, State.CANCELLED) is State.CANCELLED:
+                if self.manager.promises.fair and self.fair.is_full(asker):
+                    self.model.pop(n, None)
+                    continue
                 self.model[n] = State.WAITING
                 self.turns[n] = max(self.turns.values(), default=0) + 1
-                self.fair.submit(n, *asker, waits=False)
+                self.fair.submit(n, asker, waits=False)
             elif self.model[n] is State.WAITING:
-                self.fair.submit(n, *asker, waits=True)
+                self.fair.submit(n, asker, waits=True)
 
     def in_order(self, numbers: list[int]) -> bool:
         """Whether `numbers` are the first that wait, in their order, where that is promised."""
@@ -90,13 +95,12 @@ class AskingMachine(RuleBasedStateMachine):
     def ask(self, numbers: list[int], awaited: bool, asker: Asker) -> None:
         cancelled = {n for n, state in self.model.items() if state is State.CANCELLED}
         self.submitted([n for n in numbers if not (awaited and n in cancelled)], asker)
-        client, priority, weight = asker
-        tasks = [
-            replace(task(n), awaited=awaited, client=client, priority=priority, weight=weight)
-            for n in numbers
-        ]
-        statuses = self.manager.submit(tasks)
-        assert [s.state for s in statuses] == [self.model[n] for n in numbers]
+        tasks = [replace(task(n), awaited=awaited, asker=asker) for n in numbers]
+        outcomes = self.manager.submit(tasks)
+        refused = [isinstance(each, ClientOverloadedError) for each in outcomes]
+        assert refused == [n not in self.model for n in numbers]
+        states = [each.state for each in outcomes if isinstance(each, Status)]
+        assert states == [self.model[n] for n in numbers if n in self.model]
 
     @rule(n=NUMBERS)
     def discard(self, n: int) -> None:
@@ -156,7 +160,7 @@ class AnsweringMachine(AskingMachine):
         self.attempts: dict[int, int] = {}
         self.manager.renew({"a": [ONE, OTHER], "b": [ONE, OTHER]}, lease_s=60)
 
-    def submitted(self, numbers: list[int], asker: Asker = ("", 3, 1)) -> None:
+    def submitted(self, numbers: list[int], asker: Asker = NOBODY) -> None:
         for n in numbers:
             if self.model.get(n, State.CANCELLED) is State.CANCELLED:
                 self.attempts[n] = 0

@@ -54,6 +54,7 @@ STATUSES = {
     "unsupported-media-type": "415",
     "invalid-input": "422",
     "rate-limited": "429",
+    "client-overloaded": "429",
     "internal-error": "500",
     "overloaded": "503",
     "unavailable": "503",

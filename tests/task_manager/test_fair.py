@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +13,8 @@ import redis
 
 from doneyet.settings import Settings
 from task_manager import open_task_manager
-from task_manager.interface import Task, TaskManager
+from task_manager.errors import ClientOverloadedError
+from task_manager.interface import Asker, Status, Task, TaskManager
 from task_manager.redis.keys import Keys, version_marks
 from tests.contract.harness import ONE, TypeLimits, number, task
 from tests.helpers import wait_until
@@ -45,9 +47,10 @@ def server(redis_url: str) -> Iterator[redis.Redis]:
         yield client
 
 
-def of(client: str, *numbers: int, priority: int = 3, weight: int = 1) -> list[Task]:
+def of(client: str, *numbers: int, **more: int) -> list[Task]:
     """Tasks that `client` asks for."""
-    return [replace(task(n), client=client, priority=priority, weight=weight) for n in numbers]
+    asker = Asker(client, **more)
+    return [replace(task(n), asker=asker) for n in numbers]
 
 
 def claimed(manager: TaskManager, limit: int) -> list[int]:
@@ -181,24 +184,36 @@ def test_nothing_stays_of_what_expired(redis_url: str, server: redis.Redis) -> N
     manager.close()
 
 
-def test_clients_that_are_gone_are_forgotten(manager: TaskManager, server: redis.Redis) -> None:
-    """As soon as claims have come to where their next task would have stood."""
+def test_clients_that_are_gone_are_forgotten(redis_url: str, server: redis.Redis) -> None:
+    """Their turns as soon as claims have come to where their next task would have stood; all
+    else when the last of their tasks has expired, whether somebody claims or not."""
+    manager = manager_of(redis_url, input_ttl_s=1.0)
     for client in range(200):
         manager.submit(of(f"client {client}", client))
-    manager.submit(of("last", 1000, 1001, 1002))
-    assert server.zcard(KEYS.clients(ONE)) == 201
+    manager.submit(of("last", *range(1000, 1005)))
+    with_turns = "1e15", "inf"
+    assert server.zcount(KEYS.clients(ONE), *with_turns) == 201
     claimed(manager, 202)
-    assert server.zcard(KEYS.clients(ONE)) <= 3
+    assert server.zcount(KEYS.clients(ONE), *with_turns) <= 3
+
+    def forgotten() -> bool:
+        manager.submit(of("last", *range(1002, 1005)))
+        return server.zcard(KEYS.clients(ONE)) <= 4
+
+    wait_until(forgotten, description="those that are gone are forgotten")
+    manager.close()
 
 
 def test_clients_are_bounded_where_nobody_claims(redis_url: str, server: redis.Redis) -> None:
-    """By what can wait, however many come and go."""
-    manager = manager_of(redis_url, input_ttl_s=0.05)
+    """By those of whose tasks one may wait still, however many come and go."""
+    manager = manager_of(redis_url, input_ttl_s=1.0)
     manager.submit(of("patient", 1))
-    for first in range(0, 6000, 500):
-        for n in range(first, first + 500):
-            manager.submit([*of(f"client {n}", n + 10), *of("patient", 1)])
-    assert server.zcard(KEYS.clients(ONE)) < 3000
+    for n in range(1000):
+        manager.submit([*of(f"client {n}", n + 10), *of("patient", 1)])
+    wait_until(
+        lambda: manager.submit(of("patient", 1)) and server.zcard(KEYS.clients(ONE)) <= 4,
+        description="only one is left",
+    )
     manager.close()
 
 
@@ -209,4 +224,65 @@ def test_a_random_pick_knows_no_clients(redis_url: str, server: redis.Redis) -> 
     manager.submit(of("b", *range(100, 200), priority=1))
     assert min(claimed(manager, 60)) < 100
     assert not server.exists(KEYS.turns(ONE), KEYS.clients(ONE))
+    manager.close()
+
+
+def outcomes(manager: TaskManager, tasks: list[Task]) -> list[bool]:
+    """Whether each was accepted."""
+    return [isinstance(outcome, Status) for outcome in manager.submit(tasks)]
+
+
+def test_a_client_has_no_more_waiting_tasks_than_it_may(manager: TaskManager) -> None:
+    """Those above are refused; those that wait are told, and another client's are taken."""
+    assert outcomes(manager, of("a", *range(5), max_waiting=3)) == [True] * 3 + [False] * 2
+    (refusal,) = manager.submit(of("a", 9, max_waiting=3))
+    assert isinstance(refusal, ClientOverloadedError)
+    assert "3 waiting tasks" in str(refusal)
+    assert "DONEYET_CLIENT_MAX_WAITING" in str(refusal)
+    assert outcomes(manager, of("a", 1, 2, 3, max_waiting=3)) == [True, True, False]
+    assert outcomes(manager, of("b", *range(10, 13), max_waiting=3)) == [True] * 3
+    assert manager.load([ONE])[0].waiting == 6
+
+
+def test_room_for_more_when_tasks_are_claimed(manager: TaskManager) -> None:
+    """As many as were; whoever else waits makes no difference."""
+    manager.submit(of("other", *range(1000, 1020)))
+    manager.submit(of("a", *range(4), max_waiting=4))
+    assert len([n for n in claimed(manager, 6) if n < 1000]) == 3
+    assert outcomes(manager, of("a", *range(10, 15), max_waiting=4)) == [True] * 3 + [False] * 2
+    claimed(manager, 100)
+    assert outcomes(manager, of("a", *range(20, 25), max_waiting=4)) == [True] * 4 + [False]
+
+
+def test_what_another_client_asked_for_may_be_asked_for_too(manager: TaskManager) -> None:
+    """It waits already."""
+    manager.submit(of("b", 7))
+    manager.submit(of("a", *range(2), max_waiting=2))
+    assert outcomes(manager, of("a", 7, 8, max_waiting=2)) == [True, False]
+
+
+def test_whose_tasks_have_expired_is_as_good_as_new(redis_url: str) -> None:
+    """It has its turns back, and may submit as many as before, while others' tasks wait on."""
+    manager = manager_of(redis_url, input_ttl_s=1.0)
+    manager.submit(of("a", *range(500), max_waiting=500))
+    manager.submit(of("b", *range(1000, 1020)))
+    assert len(claimed(manager, 2)) == 2
+
+    def only_b() -> bool:
+        manager.submit(of("b", *range(1001, 1020)))
+        return manager.load([ONE])[0].waiting == 19
+
+    wait_until(only_b, description="the tasks of the first have expired")
+    assert outcomes(manager, of("a", *range(600, 800), max_waiting=200)) == [True] * 200
+    assert {600, 1001} == set(claimed(manager, 2))
+    manager.close()
+
+
+def test_asking_again_keeps_a_client_known(redis_url: str) -> None:
+    """Its tasks wait for as long as it asks, and count."""
+    manager = manager_of(redis_url, input_ttl_s=1.0)
+    began_s = time.monotonic()
+    while time.monotonic() < began_s + 1.5:
+        assert outcomes(manager, of("a", *range(4), max_waiting=3)) == [True] * 3 + [False]
+        time.sleep(0.1)
     manager.close()

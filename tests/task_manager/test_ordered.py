@@ -10,7 +10,7 @@ import redis
 
 from doneyet.settings import Settings
 from task_manager import open_for_coordinator, open_task_manager
-from task_manager.interface import TaskManager
+from task_manager.interface import Asker, TaskManager
 from task_manager.redis.keys import Keys, version_marks
 from tests.contract.harness import ONE, OTHER, TypeLimits, number, task
 
@@ -104,7 +104,7 @@ def test_jobs_are_in_order_too(manager: TaskManager, redis_url: str) -> None:
     settings = Settings(redis_url=redis_url, queue_mode="ordered")
     coordinator = open_for_coordinator(settings, {ONE: LIMITS[ONE]})
     coordinator.renew({"c": [ONE]}, lease_s=60)
-    coordinator.submit([replace(task(n), client="a") for n in (5, 3)])
-    coordinator.submit([replace(task(9), client="b", priority=1)])
+    coordinator.submit([replace(task(n), asker=Asker("a")) for n in (5, 3)])
+    coordinator.submit([replace(task(9), asker=Asker("b", priority=1))])
     assert [number(claim) for claim in coordinator.claim("c", [ONE], 9)] == [5, 3, 9]
     coordinator.close()

@@ -10,7 +10,7 @@ from doneyet.task_types import Registry
 from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import OverloadedError, UnavailableError
-from task_manager.interface import Claim, State, Status, Task, TaskClaimer, TaskSubmitter
+from task_manager.interface import Asker, Claim, State, Status, Task, TaskClaimer, TaskSubmitter
 from worker.jobs.completions import ItemCompletions
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 
@@ -38,6 +38,7 @@ class RunningJob:
         completions: ItemCompletions,
     ) -> None:
         self.task_id = claim.id
+        self._asker = Asker(claim.id, PRIORITY)
         self.cancelled = False
         self._type, self._owner, self._manager = claim.type, owner, manager
         self._submitter, self._registry, self._completions = submitter, registry, completions
@@ -116,8 +117,7 @@ class RunningJob:
                     each.type,
                     each.input,
                     awaited=each.id in self._next_s,
-                    client=self.task_id,
-                    priority=PRIORITY,
+                    asker=self._asker,
                 )
 
     def _asked_again_after_s(self, task: Task) -> float:

@@ -1,10 +1,11 @@
 -- Keeps tasks of one type alive, and tells how each is.
 -- ARGV  input_ttl_ms  ms
 -- ARGV  max_load      count
--- ARGV  askers        string  where the pick is fair: who submits, as lines of "tasks priority weight client"
+-- ARGV  askers        string  where the pick is fair: who submits, as lines of "tasks priority weight most client"
 -- ARGV  texts[]       string  the inputs (canonical JSON)
 -- returns  list: the load, then per task: its result record | "unreadable"
 --          | "running " + record [+ "\n" + progress] | "waiting" | "overloaded"
+--          | "full" where as many tasks of the client wait as may
 -- include known
 -- include wake
 -- include store
@@ -19,6 +20,7 @@ for i = 1, #ids do reply[i + 1] = known(i, kept_until_ms) end
 
 local load = redis.call('HLEN', running) + waiting_count()
 local created = 0
+if pick == 'fair' then forget_gone(clients) end
 local client_of, clients_here = clients_in(clients, askers)
 local last_turn = pick == 'oldest' and redis.call('ZREVRANGE', turns, 0, 0, 'WITHSCORES')[2] or 0
 -- After all that wait, even where the clock was set back.
@@ -30,6 +32,8 @@ for i, id in ipairs(ids) do
     local is_there = is_counted and redis.call('HEXISTS', inputs, id) == 1
     if not is_counted and load >= max_load then
       reply[i + 1] = 'overloaded'
+    elseif not is_counted and client_of[i] and is_full(client_of[i]) then
+      reply[i + 1] = 'full'
     else
       redis.call('ZADD', waiting, 'GT', kept_until_ms, id)
       if not is_there then
@@ -44,7 +48,7 @@ for i, id in ipairs(ids) do
     end
   end
 end
-if pick == 'fair' then keep_clients(clients, clients_here, load) end
+keep_clients(clients, clients_here, kept_until_ms)
 wake_workers(created)
 extend({ waiting, inputs, turns, clients, wake }, kept_until_ms)
 reply[1] = load

@@ -22,7 +22,7 @@ from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call
 
-_ASKER = attrgetter("priority", "weight", "client")
+_ASKER = attrgetter("asker")
 
 
 class DistributedManager(RedisManager):
@@ -43,7 +43,7 @@ class DistributedManager(RedisManager):
         if self.pick != "fair":
             return {"askers": ""}
         runs = itertools.groupby(tasks, _ASKER)
-        lines = [f"{sum(1 for _ in run)} {p} {w} {client}\n" for (p, w, client), run in runs]
+        lines = [f"{sum(1 for _ in run)} {p} {w} {m} {name}\n" for (name, p, w, m), run in runs]
         return {"askers": "".join(lines)}
 
     def _load_calls(self, type_names: Sequence[str]) -> list[Call]:

@@ -17,7 +17,7 @@ from doneyet.task_types import TaskType
 from http_server.submit.chain import ParsedTask
 from http_server.submit.shared_round_trips import MOST_PER_ROUND, SharedRoundTrips
 from task_manager.errors import UnavailableError
-from task_manager.interface import State, Status
+from task_manager.interface import Asker, State, Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 
@@ -104,14 +104,14 @@ def test_two_clients_ask_for_one_task() -> None:
         first = pool.submit(shared.submit, [task(0)])
         wait_until(lambda: len(manager.rounds) == 1, description="the first is on its way")
         others = [
-            pool.submit(shared.submit, [replace(task(1), client=client, priority=priority)])
+            pool.submit(shared.submit, [replace(task(1), asker=Asker(client, priority))])
             for client, priority in (("a", 3), ("b", 3), ("a", 1), ("a", 3))
         ]
         wait_until(lambda: len(shared._queue) == 4, description="all queue")
         manager.gate.set()
         first.result()
         assert ids([outcome for other in others for outcome in other.result()]) == [task(1).id] * 4
-    assert [(each.client, each.priority) for each in manager.rounds[1]] == [
+    assert [each.asker[:2] for each in manager.rounds[1]] == [
         ("a", 3),
         ("b", 3),
         ("a", 1),

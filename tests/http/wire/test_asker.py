@@ -73,7 +73,7 @@ def test_the_client_behind_proxies(forwarded: str, client: str) -> None:
 def test_priorities(wish: str, priority: int) -> None:
     """Numbers; what browsers send under that name is about something else."""
     asker = asker_by(lambda _: "a", Settings())
-    assert asker({"HTTP_PRIORITY": wish}) == ("a", priority, 1)
+    assert asker({"HTTP_PRIORITY": wish}) == ("a", priority, 1, 0)
 
 
 @pytest.mark.parametrize("wish", ["0", "6", "-1", "+9", "99999999999999999999"])
@@ -159,3 +159,40 @@ def test_turns_over_http(fair_app: Flask, fair_manager: TaskManager) -> None:
     submit(fair_app, "192.0.2.5", *range(139, 99, -1))
     claims = [claim.input for claim in fair_manager.claim(OWNER, [TYPE], 8)]
     assert b'{"number":139}' in claims
+
+
+def test_no_client_fills_the_queue(redis_url: str, registry: Registry) -> None:
+    """New tasks above what a client may have waiting are a 429; those that wait are told."""
+    settings = dataclasses.replace(
+        SETTINGS, redis_url=redis_url, queue_mode="distributed", client_max_waiting=2
+    )
+    app = create_app(settings, registry=registry)
+    client = app.test_client()
+    numbers = [{"number": n} for n in (6, 7, 8)]
+    waiting, _, refused = client.post("/factorize", json=numbers).get_json()
+    assert (waiting["status"], refused["status"]) == ("waiting", 429)
+    single = client.post("/factorize", json=numbers[2])
+    assert single.status_code == 429
+    assert single.get_json()["type"] == "urn:doneyet:problem:client-overloaded"
+    assert "DONEYET_CLIENT_MAX_WAITING" in single.get_json()["detail"]
+    assert int(single.headers["Retry-After"]) >= 1
+    assert client.post("/factorize", json=numbers[0]).status_code == 202
+    other = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.1"}}
+    assert client.post("/factorize", json=numbers[2], **other).status_code == 202
+    app.extensions["doneyet"].close()
+
+
+@pytest.mark.parametrize("pick", ["random", "oldest"])
+def test_settings_that_make_no_difference(
+    pick: str, redis_url: str, registry: Registry, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever sets them hears that this queue knows no clients."""
+    settings = dataclasses.replace(
+        SETTINGS, redis_url=redis_url, queue_mode="distributed", pick=pick, client_max_waiting=2
+    )
+    app = create_app(settings, registry=registry)
+    assert "DONEYET_CLIENT_MAX_WAITING: without effect" in caplog.text
+    client = app.test_client()
+    answers = client.post("/factorize", json=[{"number": n} for n in (6, 7, 8)]).get_json()
+    assert [answer["status"] for answer in answers] == ["waiting"] * 3
+    app.extensions["doneyet"].close()
