@@ -191,6 +191,11 @@ class Promises:
     stops_runs: bool = True
     """A run that is cancelled or over its time ends within seconds, whatever it does."""
 
+    @property
+    def in_turn(self) -> bool:
+        """Claims come in the order in which they are to begin."""
+        return self.ordered or self.fair
+
 
 class Watch(Protocol):
     """A running subscription to finished tasks."""

@@ -46,7 +46,7 @@ def working(settings: Settings, registry: Registry) -> Iterator[None]:
         types,
         queue,
         progress,
-        in_order=manager.promises.ordered,
+        in_order=manager.promises.in_turn,
         board=board,
         some_wait=lambda: any(load.waiting for load in manager.load(list(types))),
         place="fakeredis",

@@ -21,8 +21,7 @@ class FairModel:
     next_tags: dict[tuple[int, str], int] = field(default_factory=dict)
 
     def nothing_waits(self) -> None:
-        """Then turns begin anew."""
-        self.reached.clear()
+        """Then all clients are as good as new."""
         self.next_tags.clear()
 
     def submit(self, n: int, asker: Asker, *, waits: bool) -> None:

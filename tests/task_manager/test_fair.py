@@ -163,13 +163,36 @@ def test_released_tasks_keep_their_turns(manager: TaskManager) -> None:
     assert {2, 12} < set(claimed(manager, 3))
 
 
-def test_who_comes_back_is_not_last(manager: TaskManager) -> None:
-    """Also where nothing waited any more meanwhile, so that turns have begun anew."""
+def test_who_comes_back_is_not_last(manager: TaskManager, server: redis.Redis) -> None:
+    """Also where Redis lost how far claims have come, so that turns have begun anew."""
     manager.submit(of("a", *range(500)))
     claims = manager.claim(OWNER, [ONE], 500)
+    server.delete(KEYS.clients(ONE))
     manager.submit(of("b", *range(1000, 1050)))
     manager.release(OWNER, claims[-1:])
     assert 499 in claimed(manager, 3)
+
+
+def test_all_that_come_back_have_their_turns(manager: TaskManager) -> None:
+    """Also where nothing waited any more meanwhile."""
+    manager.submit(of("a", *range(20)))
+    claims = manager.claim(OWNER, [ONE], 20)
+    manager.submit(of("a", 100))
+    manager.submit(of("b", 200))
+    manager.release(OWNER, list(reversed(claims)))
+    assert claimed(manager, 20) == list(range(20))
+    assert set(claimed(manager, 9)) == {100, 200}
+
+
+def test_where_nothing_waits_all_clients_are_as_good_as_new(manager: TaskManager) -> None:
+    """Whatever they cancelled."""
+    manager.submit(of("a", *range(50)))
+    assert claimed(manager, 1) == [0]
+    for n in range(1, 50):
+        manager.cancel(ONE, task(n).id)
+    assert outcomes(manager, of("a", *range(100, 105), max_waiting=5)) == [True] * 5
+    manager.submit(of("b", 200))
+    assert 200 in claimed(manager, 2)
 
 
 def test_nothing_stays_of_what_expired(redis_url: str, server: redis.Redis) -> None:

@@ -151,6 +151,22 @@ class OnDeviceToo(OnDevice):
     name = "device/two"
 
 
+class Priced(_Sample):
+    """Costs what the number after the last `-` of its key says; inputs of one cost run together."""
+
+    name, endpoint = "priced", "/priced"
+    max_batch_size = 4
+    batch_overhead = 0.5
+
+    def cost(self, item: Any) -> float:
+        return float(item.key.rsplit("-", 1)[1])
+
+    def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
+        self.note(inputs)
+        time.sleep(0.01)
+        return self.outputs(inputs)
+
+
 class Picky(_Sample):
     """Raises when a batch holds a key that begins with `bad`."""
 
@@ -175,5 +191,5 @@ def _first(key: str) -> bool:
 
 def task_types(_settings: object) -> list[TaskType]:
     """All of the above."""
-    quick = (Noop, BatchedNoop, Gathered, Picky, OnDevice, OnDeviceToo)
+    quick = (Noop, BatchedNoop, Gathered, Picky, Priced, OnDevice, OnDeviceToo)
     return [kind() for kind in (*quick, Sleep, Limited, Fragile, Greedy, Reporting)]

@@ -87,7 +87,7 @@ def _work(
         registry.types,
         queue,
         progress,
-        in_order=manager.promises.ordered,
+        in_order=manager.promises.in_turn,
         board=board,
         some_wait=lambda: any(load.waiting for load in manager.load(list(registry.types))),
         place=settings.redis_place,

@@ -15,9 +15,11 @@ local function waiting_count()
   return redis.call('ZCOUNT', waiting, now_ms + 1, '+inf')
 end
 
--- Removes what was left of tasks that were lost.
+-- Where nothing waits: removes what was left of tasks that were lost; all clients are as good as new.
 local function remove_remains()
-  if redis.call('EXISTS', waiting) == 0 then redis.call('UNLINK', inputs, turns, clients) end
+  if redis.call('EXISTS', waiting) == 1 then return end
+  redis.call('UNLINK', inputs, turns)
+  forget_all(clients)
 end
 
 -- The i-th task; nil where it does not wait.

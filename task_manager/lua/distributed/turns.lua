@@ -36,6 +36,18 @@ local function forget_gone(clients_key)
   for _, kept in ipairs(gone) do redis.call('ZREM', clients_key, kept, kept:sub(#KEPT + 1)) end
 end
 
+-- Forgets all clients, but not how far claims have come: tasks that run may come back with their turns.
+local function forget_all(clients_key)
+  local ttl_ms = redis.call('PTTL', clients_key)
+  if ttl_ms <= 0 then return end
+  local reached = redis.call('ZMSCORE', clients_key, 1, 2, 3, 4, 5)
+  redis.call('UNLINK', clients_key)
+  for priority = 1, 5 do
+    if reached[priority] then redis.call('ZADD', clients_key, reached[priority], priority) end
+  end
+  redis.call('PEXPIRE', clients_key, ttl_ms)
+end
+
 -- The client of each task, and all of them by member; `told` has lines of "tasks priority weight most client".
 local function clients_in(clients_key, told)
   local of_each = {}

@@ -1,4 +1,4 @@
-"""First come, first served, by `python -m worker --ordered`."""
+"""First come, first served: with `--ordered`, and where one client alone asks a fair queue."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, runs
 
 
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """The ordered queue mode."""
-    return dataclasses.replace(settings, queue_mode="ordered")
+@pytest.fixture(params=["ordered", "distributed"])
+def settings(settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    """Each queue mode in which tasks have turns."""
+    return dataclasses.replace(settings, queue_mode=request.param)
 
 
 @pytest.fixture
@@ -58,6 +58,21 @@ def test_batches_are_filled_in_order(
     start_worker("--types", "fragile")
     asker.answers("fragile", *keys)
     assert runs(tmp_path) == [keys[:8], keys[8:16], keys[16:]]
+
+
+def test_batches_of_inputs_of_like_cost_begin_in_the_order_of_the_first(
+    tmp_path: Path, asker: Asker, start_worker: StartWorker
+) -> None:
+    """So that none waits longer than for the batch before."""
+    keys = [f"k{n:02d}-{n * 7 % 5 + 1}" for n in range(40)]
+    asker.ask("priced", *keys)
+    start_worker("--types", "priced")
+    asker.answers("priced", *keys)
+    batches = runs(tmp_path)
+    assert sorted(key for batch in batches for key in batch) == keys
+    assert all(len({key[-1] for key in batch}) == 1 for batch in batches), "each is of one cost"
+    firsts = [min(batch) for batch in batches]
+    assert firsts == sorted(firsts)
 
 
 def test_what_a_killed_process_had_not_begun_keeps_its_turn(
