@@ -15,10 +15,12 @@ from tests.helpers import wait_until
 StartVersion = Callable[[str], System]
 
 
-@pytest.fixture(params=["random", "distributed", "ordered"])
-def prepare(
-    request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StartVersion]:
+ORDERS = [("random", "1", "2"), ("distributed", "2", "1"), ("ordered", "1", "2")]
+"""Queue mode, version before and version after."""
+
+
+@pytest.fixture
+def prepare(mode: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[StartVersion]:
     """Starts the server of one version, on one Redis; its worker is started by the test."""
     started: list[System] = []
 
@@ -29,7 +31,7 @@ def prepare(
             "DONEYET_LOG_LEVEL": "warning",
         }
         system = System(
-            queue_mode=request.param,
+            queue_mode=mode,
             redis_url=redis_url,
             processes=1,
             settings=settings,
@@ -44,13 +46,12 @@ def prepare(
         system.stop()
 
 
-@pytest.mark.parametrize("versions", [("1", "2"), ("2", "1")])
+@pytest.mark.parametrize(("mode", "before", "after"), ORDERS)
 def test_rolling_update(
-    prepare: StartVersion, monkeypatch: pytest.MonkeyPatch, versions: tuple[str, str]
+    prepare: StartVersion, monkeypatch: pytest.MonkeyPatch, before: str, after: str
 ) -> None:
     """The new server is there before the new worker: the old worker answers what the old server was
     asked, leaves the rest alone, and the new worker answers that. From 1 to 2, and back."""
-    before, after = versions
     new = prepare(after)
     asked = [ask(new, n) for n in range(5)]
     old = prepare(before)
