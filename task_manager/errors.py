@@ -5,7 +5,8 @@ TaskManagerError
 │   └── MisconfiguredError        Redis refuses until somebody changes a setting, its or ours
 │       └── UnsupportedServerError    Redis is too old
 ├── OverloadedError               a task type has as many tasks as it may have
-│   └── ClientOverloadedError         a client has as many waiting tasks as it may have
+│   ├── ClientOverloadedError         a client has as many waiting tasks as it may have
+│   └── LargeAnswersError             answers are there, but too large together
 └── AlreadyTerminalError          a task that has its answer cannot be cancelled
 
 `task_manager.redis.errors` decides which of Redis' errors is which of these.
@@ -52,6 +53,17 @@ class ClientOverloadedError(OverloadedError):
             self,
             f"this client has {max_waiting} waiting tasks of {type_name}, the most that one may "
             "have (DONEYET_CLIENT_MAX_WAITING); ask for those until some are done",
+        )
+
+
+class LargeAnswersError(OverloadedError):
+    """Raised when a finished task's answer is not told, since those that are told are large."""
+
+    def __init__(self, most_bytes: int) -> None:
+        Exception.__init__(
+            self,
+            f"this answer is there, but those before it take {most_bytes >> 20} MiB, and no more "
+            "are told at once; ask for those that are missing again",
         )
 
 

@@ -15,7 +15,7 @@ from operator import attrgetter
 
 from doneyet.task_types.ready import let_go
 from http_server.submit.chain import Layer, Outcome, ParsedTask
-from task_manager.errors import UnavailableError
+from task_manager.errors import LargeAnswersError, UnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -132,3 +132,13 @@ class SharedRoundTrips:
         outcomes = dict(zip(tasks, self._inner.submit(list(tasks.values())), strict=True))
         for call in calls:
             call.outcomes = [outcomes[_ASKED(task)] for task in call.tasks]
+            if len(calls) > 1:
+                self._fill(call.tasks, call.outcomes)
+
+    def _fill(self, tasks: Sequence[ParsedTask], outcomes: list[Outcome]) -> None:
+        """Asks again where others' large answers left no room for those of this request."""
+        untold = [at for at, one in enumerate(outcomes) if isinstance(one, LargeAnswersError)]
+        if untold:
+            told = self._inner.submit([tasks[at] for at in untold])
+            for at, outcome in zip(untold, told, strict=True):
+                outcomes[at] = outcome

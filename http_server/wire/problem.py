@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from task_manager.errors import ClientOverloadedError, OverloadedError
+from task_manager.errors import ClientOverloadedError, LargeAnswersError, OverloadedError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # wrong fields named in one problem
@@ -31,6 +31,7 @@ TITLES = {
     "rate-limited": "Rate limit exceeded",
     "overloaded": "Too many tasks",
     "client-overloaded": "Too many waiting tasks of this client",
+    "answers-too-large": "Too many large answers at once",
     "unavailable": "Service unavailable",
 }
 """Every kind of problem; `type` is `urn:doneyet:problem:<kind>`."""
@@ -137,7 +138,11 @@ def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
 
 
 def overloaded(error: OverloadedError) -> Problem:
-    """For a new task: 503 where its type has too many, 429 where its client has."""
-    of_client = isinstance(error, ClientOverloadedError)
-    status, kind = (429, "client-overloaded") if of_client else (503, "overloaded")
-    return Problem(status, kind, str(error), headers=[("retry-after", "2")])
+    """Of one task: 503 where its type has too many, or answers are too large; 429 where its client
+    has too many."""
+    status, kind, retry_after_s = 503, "overloaded", "2"
+    if isinstance(error, ClientOverloadedError):
+        status, kind = 429, "client-overloaded"
+    elif isinstance(error, LargeAnswersError):
+        kind, retry_after_s = "answers-too-large", "1"
+    return Problem(status, kind, str(error), headers=[("retry-after", retry_after_s)])

@@ -10,6 +10,7 @@ from task_manager.interface import Claim, State, Status
 
 OVERLOADED = b"overloaded"
 CLIENT_FULL = b"full"
+LATER = b"later"
 TERMINAL = b"terminal"
 
 

@@ -6,13 +6,19 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from task_manager.errors import AlreadyTerminalError, ClientOverloadedError, OverloadedError
+from task_manager.errors import (
+    AlreadyTerminalError,
+    ClientOverloadedError,
+    LargeAnswersError,
+    OverloadedError,
+)
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import (
     CLIENT_FULL,
+    LATER,
     OVERLOADED,
     TERMINAL,
     UnreadableResultError,
@@ -21,6 +27,10 @@ from task_manager.redis.records import (
 from task_manager.redis.scripts.run import run_scripts
 
 log = logging.getLogger(__name__)
+
+MOST_ANSWERS_BYTES = 16 << 20
+"""Answers that one submit tells, but for the last of them: so much memory it takes here and in
+Redis."""
 
 
 class RedisSubmitter(Queues, TaskSubmitter):
@@ -56,6 +66,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
                 texts=[tasks[place].input for place in group],
                 discard=discard,
                 awaited=number < len(awaited),
+                most_bytes=MOST_ANSWERS_BYTES // len(groups),
                 **self._askers([tasks[place] for place in group]),
             )
             for number, (name, group) in enumerate(groups)
@@ -66,12 +77,8 @@ class RedisSubmitter(Queues, TaskSubmitter):
             for (_, group), (load, *records) in zip(groups, replies, strict=True):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
-                    if record == OVERLOADED:
-                        statuses[place] = OverloadedError(task.type, int(load))
-                        continue
-                    if record == CLIENT_FULL:
-                        most = task.asker.max_waiting
-                        statuses[place] = ClientOverloadedError(task.type, most)
+                    if record in _REFUSED:
+                        statuses[place] = _REFUSED[record](task, int(load))
                         continue
                     try:
                         statuses[place] = read_status(task.type, task.id, int(load), record)
@@ -151,6 +158,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
             with client.pubsub() as pubsub:
                 pubsub.subscribe(channel)
                 pubsub.get_message(timeout=LONGEST_WAIT_S)
+
+
+_REFUSED: Mapping[bytes, Callable[[Task, int], OverloadedError]] = {
+    OVERLOADED: lambda task, load: OverloadedError(task.type, load),
+    CLIENT_FULL: lambda task, _: ClientOverloadedError(task.type, task.asker.max_waiting),
+    LATER: lambda _task, _load: LargeAnswersError(MOST_ANSWERS_BYTES),
+}
+"""Replies that are no status."""
 
 
 def _say_dropped(type_name: str, ids: Sequence[str]) -> None:

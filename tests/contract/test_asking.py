@@ -9,8 +9,9 @@ from dataclasses import replace
 
 import pytest
 
-from task_manager.errors import AlreadyTerminalError, OverloadedError
+from task_manager.errors import AlreadyTerminalError, LargeAnswersError, OverloadedError
 from task_manager.interface import Promises, State, Status
+from task_manager.redis import submitter
 from tests.contract.conftest import WAITING_MODES
 from tests.contract.harness import ONE, OTHER, Harness, answer, only, task
 from tests.helpers import wait_until
@@ -153,6 +154,26 @@ def test_new_tasks_are_refused_at_max_load(make_harness: MakeHarness) -> None:
     assert only(harness.manager.submit([task(2)])).state is State.WAITING
     ask_until_done(harness, 1)
     assert only(harness.manager.submit([task(1)])).state is State.DONE
+
+
+@where_tasks_wait
+def test_large_answers_are_told_in_parts(
+    make_harness: MakeHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At least one at a time; those that are not told are there, and asking again tells them."""
+    harness = make_harness()
+    for n in (1, 2, 3):
+        ask_until_done(harness, n)
+    monkeypatch.setattr(submitter, "MOST_ANSWERS_BYTES", 1)
+    told: dict[str, bytes | None] = {}
+    for _ in range(3):
+        missing = [each for n in (1, 2, 3) if (each := task(n)).id not in told]
+        first, *others = harness.manager.submit(missing)
+        assert isinstance(first, Status)
+        told[first.id] = first.body
+        assert all(isinstance(other, LargeAnswersError) for other in others)
+    assert told == {task(n).id: answer(n) for n in (1, 2, 3)}
+    assert harness.runs == [1, 2, 3]
 
 
 def test_discard_runs_again(harness: Harness) -> None:

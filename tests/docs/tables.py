@@ -55,6 +55,7 @@ STATUSES = {
     "invalid-input": "422",
     "rate-limited": "429",
     "client-overloaded": "429",
+    "answers-too-large": "503",
     "internal-error": "500",
     "overloaded": "503",
     "unavailable": "503",

@@ -20,6 +20,10 @@ import pytest
 import requests
 
 from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.settings import Settings
+from doneyet.task_types import load_registry
+from task_manager import open_task_manager
+from task_manager.interface import Result, State
 from tests.http.servers import ServerProcess, serving
 
 pytestmark = pytest.mark.timeout(240)  # seconds when alone, minutes beside others
@@ -59,10 +63,14 @@ class Target:
         assert requests.get(f"{self.url}/healthz", timeout=5).ok
 
 
+def _url(redis_server: EmbeddedRedis) -> str:
+    return redis_server.url.replace("/0", "/8").replace("db=0", "db=8")
+
+
 @pytest.fixture(scope="module")
 def target(redis_server: EmbeddedRedis) -> Iterator[Target]:
     """A server whose tasks nobody does."""
-    url = redis_server.url.replace("/0", "/8").replace("db=0", "db=8")
+    url = _url(redis_server)
     flags = (
         "--input-db",
         "9",
@@ -133,6 +141,42 @@ def test_held_arrays(target: Target) -> None:
     with ThreadPoolExecutor(16) as pool:
         assert set(pool.map(hold, range(16))) <= {200, 503}
     target.assert_as_before("held arrays")
+
+
+def test_arrays_of_large_answers(target: Target, redis_server: EmbeddedRedis) -> None:
+    """Hundreds of megabytes that are there, asked for at once by several; all come in time."""
+    settings = Settings(
+        redis_url=_url(redis_server),
+        input_db=9,
+        key_prefix="memory",
+        tasks="tests.http.task_types",
+    )
+    types = load_registry(settings).types
+    asked = [{"text": f"large {n}"} for n in range(250)]
+    target.post("/upper", json.dumps(asked).encode())
+    with contextlib.closing(open_task_manager(settings, types)) as manager:
+        manager.renew({"test": ["upper"]}, lease_s=60)
+        body = b'{"text":"large","upper":"' + b"X" * 2**20 + b'"}'
+        while claims := manager.claim("test", ["upper"], limit=20):
+            done = [Result(claim.id, "upper", State.DONE, body, 60) for claim in claims]
+            manager.finish("test", done)
+
+    def ask_for_all(_: int) -> int:
+        left, most_mib = asked, 0.0
+        while left:
+            told = target.post("/upper", json.dumps(left).encode())
+            assert told.status_code in (200, 503), told.text[:200]
+            if told.ok:
+                most_mib = max(most_mib, len(told.content) / 2**20)
+                left = [
+                    each for each, one in zip(left, told.json(), strict=True) if "id" not in one
+                ]
+        return round(most_mib)
+
+    with ThreadPoolExecutor(3) as pool:
+        largest = list(pool.map(ask_for_all, range(3)))
+    assert max(largest) < 100, "MiB in one reply: what is cached, and two round trips"
+    target.assert_as_before("arrays of large answers")
 
 
 def test_answers_that_nobody_reads(target: Target) -> None:

@@ -8,7 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
-from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
+from task_manager.errors import (
+    AlreadyTerminalError,
+    LargeAnswersError,
+    OverloadedError,
+    UnavailableError,
+)
 from task_manager.interface import Load, Promises, State, Status, Task, TaskSubmitter
 
 
@@ -27,6 +32,8 @@ class FakeManager(TaskSubmitter):
         self.down = False
         self.broken = False
         self.full = False
+        self.most_told = 10**9
+        """Finished tasks of which one round trip tells."""
         self.gate = threading.Event()
         self.gate.set()
         self._on_finished: list[Callable[[Sequence[str]], None]] = []
@@ -47,6 +54,9 @@ class FakeManager(TaskSubmitter):
         for outcome in outcomes:
             if isinstance(outcome, Status):
                 outcome.load = loads[outcome.type]
+        told = [place for place, each in enumerate(outcomes) if getattr(each, "body", None)]
+        for place in told[self.most_told :]:
+            outcomes[place] = LargeAnswersError(1)
         return outcomes
 
     def status(self, type_name: str, task_id: str) -> Status | None:

@@ -22,10 +22,11 @@ def submit(
     awaited: bool = False,
     pick: str = "random",
     askers: str = "",
+    most_bytes: int = 1000,
 ) -> list[bytes | int]:
     """Runs distributed/submit for tasks whose input is `{}`."""
     more: dict[str, Given] = {"max_load": max_load, "discard": discard, "awaited": awaited}
-    more |= {"pick": pick, "askers": askers}
+    more |= {"pick": pick, "askers": askers, "most_bytes": most_bytes}
     reply: list[bytes | int] = run(
         "distributed/submit",
         **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
@@ -113,6 +114,19 @@ def test_submit_sweeps_expired_tasks(run: RunScript, client: redis.Redis) -> Non
     assert submit(run, "b") == [2, b"waiting"]
     assert sorted(client.zrange("waiting", 0, -1)) == [b"b", b"c"]
     assert sorted(client.hkeys("inputs")) == [b"b", b"c"]
+
+
+def test_submit_tells_as_much_as_there_is_room_for(run: RunScript, client: redis.Redis) -> None:
+    """One result at least; whoever is left out is told so, and loses nothing."""
+    record = b"done 1 2 3 1 9\n{}"
+    for task_id in "abc":
+        client.set(f"result:{task_id}", record, ex=9)
+    room = len(record)
+    assert submit(run, "a", "b", "n", "c", most_bytes=1) == [
+        *(1, record, b"later", b"waiting", b"later"),
+    ]
+    assert submit(run, "b", "c", "a", most_bytes=room + 1) == [1, record, record, b"later"]
+    assert submit(run, "a", "b", discard=True, most_bytes=1) == [3, b"waiting", b"waiting"]
 
 
 def test_submit_discards(run: RunScript, client: redis.Redis) -> None:

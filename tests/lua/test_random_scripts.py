@@ -22,10 +22,15 @@ def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
 
 
 def submit(
-    run: RunScript, *ids: str, max_load: int = 10, discard: bool = False, awaited: bool = False
+    run: RunScript,
+    *ids: str,
+    max_load: int = 10,
+    discard: bool = False,
+    awaited: bool = False,
+    most_bytes: int = 1000,
 ) -> list[bytes | int]:
     """Runs random/submit for tasks whose input is `{}`."""
-    more = {"max_load": max_load, "discard": discard, "awaited": awaited}
+    more = {"max_load": max_load, "discard": discard, "awaited": awaited, "most_bytes": most_bytes}
     reply: list[bytes | int] = run(
         "random/submit",
         **{**slots("o", *ids), **more, "input_ttl_ms": TTL_MS, "texts": ["{}"] * len(ids)},
@@ -104,6 +109,19 @@ def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> No
     assert running.startswith(b"running o ")
     assert running.endswith(b" 1 2 1\n0.5 half")
     assert running.split(b" ")[2] != b"5", "submitting keeps it alive"
+
+
+def test_submit_tells_as_much_as_there_is_room_for(run: RunScript, client: redis.Redis) -> None:
+    """One result at least; whoever is left out is told so, and loses nothing."""
+    record = b"done 1 2 3 1 9\n{}"
+    for task_id in "abc":
+        client.set(f"result:{task_id}", record, ex=9)
+    room = len(record)
+    assert submit(run, "a", "b", "n", "c", most_bytes=1) == [
+        *(1, record, b"later", b"waiting", b"later"),
+    ]
+    assert submit(run, "b", "c", "a", most_bytes=room + 1) == [1, record, record, b"later"]
+    assert submit(run, "a", "b", discard=True, most_bytes=1) == [3, b"waiting", b"waiting"]
 
 
 def test_submit_discards(run: RunScript, client: redis.Redis) -> None:

@@ -22,7 +22,14 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
     manager = DistributedManager("redis://localhost:1/0", {NAME: TypeLimits()}, "doneyet")
     calls = [
         manager._call(
-            "submit", NAME, ids=["id"], texts=[b"{}"], discard=False, awaited=False, askers=""
+            "submit",
+            NAME,
+            ids=["id"],
+            texts=[b"{}"],
+            discard=False,
+            awaited=False,
+            askers="",
+            most_bytes=1,
         ),
         manager._call("status", NAME, ids=["id"]),
         manager._call("cancel", NAME, ids=["id"]),

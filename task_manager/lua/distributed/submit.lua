@@ -5,7 +5,7 @@
 -- ARGV  texts[]       string  the inputs (canonical JSON)
 -- returns  list: the load, then per task: its result record | "unreadable"
 --          | "running " + record [+ "\n" + progress] | "waiting" | "overloaded"
---          | "full" where as many tasks of the client wait as may
+--          | "full" where as many tasks of the client wait as may | "later" of which `known` tells
 -- include known
 -- include wake
 -- include store

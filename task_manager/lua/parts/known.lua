@@ -6,6 +6,7 @@
 -- ARGV  claims_prefix  string  what the keys of claims begin with, before the owner
 -- ARGV  discard        flag    drop results first
 -- ARGV  awaited        flag    whoever submits these waits for them: where one is cancelled, that is the answer
+-- ARGV  most_bytes     count   of results that are told at once, but for the last of them
 -- ARGV  ids[]          string
 -- include running_record
 -- include result_in
@@ -33,13 +34,18 @@ local function still_running(id, kept_until_ms)
   return running_reply(id, record)
 end
 
--- How the i-th task is told where it is terminal or runs; false elsewhere.
+local told_bytes = 0
+
+-- How the i-th task is told where it is terminal or runs; false elsewhere. Results for which there is no room
+-- are 'later': they are to be asked for again.
 local function known(i, kept_until_ms)
+  if told_bytes >= most_bytes and redis.call('EXISTS', results[i]) == 1 then return 'later' end
   local record = result_in(results[i])
   if record and (discard or not awaited and record:sub(1, 9) == 'cancelled') then
     redis.call('DEL', results[i])
     redis.call('PUBLISH', channel, ids[i])
     record = false
   end
+  if record then told_bytes = told_bytes + #record end
   return record or still_running(ids[i], kept_until_ms) or false
 end

@@ -4,6 +4,7 @@
 -- ARGV  texts[]       string  the inputs (canonical JSON)
 -- returns  list: the load, then per task: its result record | "unreadable"
 --          | "running " + record [+ "\n" + progress] | "waiting" | "overloaded"
+--          | "later" of which `known` tells
 -- include known
 -- include wake
 -- include store

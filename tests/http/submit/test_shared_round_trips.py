@@ -73,6 +73,29 @@ def test_requests_during_a_round_trip_share_the_next() -> None:
     assert len(manager.rounds[1]) == 21
 
 
+def test_large_answers_of_others_hide_nobodys() -> None:
+    """Of a round trip that tells only a part of what is there, each request gets some."""
+    manager = FakeManager()
+    shared = SharedRoundTrips(manager)
+    numbers = range(1, 6)
+    shared.submit([task(n) for n in numbers])
+    for n in numbers:
+        manager.finish(task(n).id, b"{}")
+    manager.most_told = 1
+    manager.gate.clear()
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(shared.submit, [task(0)])
+        wait_until(lambda: len(manager.rounds) == 2, description="the first is on its way")
+        others = [pool.submit(shared.submit, [task(n)]) for n in numbers]
+        wait_until(lambda: len(shared._queue) == 5, description="all others queue")
+        manager.gate.set()
+        first.result()
+        for other in others:
+            told = [outcome for outcome in other.result() if isinstance(outcome, Status)]
+            assert told
+            assert told[0].state is State.DONE
+
+
 def test_who_waits_and_who_asks_anew_share_it_too() -> None:
     """One round trip, and each is told what it is to be told of the same task."""
     manager = FakeManager()
