@@ -98,12 +98,21 @@ def keys_without_ttl(url: str) -> list[bytes]:
 
 
 def wait_until_all_keys_expire(url: str) -> None:
-    """Returns once every key has a TTL: RQ gives a job's one back when it has looked after it.
+    """Returns once every key has had a TTL. RQ takes a job's away when it begins, even one that has
+    nothing to do any more, and gives it back soon.
 
     Raises:
-        AssertionError: some keys have none after a while; names them.
+        AssertionError: some keys never had one for a while; says what is in them.
     """
+    leaked = set(keys_without_ttl(url))
+
+    def all_have_had_one() -> bool:
+        if leaked:
+            leaked.intersection_update(keys_without_ttl(url))
+        return not leaked
+
     with suppress(AssertionError):  # which could not name them
-        wait_until(lambda: not keys_without_ttl(url), description="keys expire", timeout_s=15)
-    leaked = keys_without_ttl(url)
-    assert not leaked, f"keys that never expire: {leaked}"
+        wait_until(all_have_had_one, description="keys expire", timeout_s=15)
+    with connect(url) as client:
+        hashes = {key: client.hgetall(key) for key in leaked if client.type(key) == b"hash"}
+    assert not leaked, f"keys that never expire: {leaked}; {hashes}"
