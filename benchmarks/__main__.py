@@ -28,6 +28,7 @@ TITLES = {
     "claim_cost": "What a claim costs as the queue grows",
     "ttl_cost": "What calls cost as the input ttl grows",
     "newcomer": "A newcomer behind another client's tasks",
+    "clients": "What calls cost as clients grow",
     "memory": "Redis memory per waiting task",
     "batching": "A batching model, saturated",
     "recovery": "After SIGKILL",
