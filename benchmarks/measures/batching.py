@@ -8,8 +8,7 @@ In the loop, one process calls tokenizer and model with full batches and keeps n
 in the distributed queue mode, one HTTP server, one worker process, used like all others by
 many connections with one text a request (doneyet's wait with `Prefer: wait`), each sending again
 once answered. p50 and p99 are those while all connections are busy. Four connections send arrays,
-too. Tasks are picked at random, so all arrays are answered at nearly the same time and
-the queue runs dry until the next ones come; that is no saturation and has no budget.
+too; that has no budget.
 
 First texts of one length, where all batches are alike: the loop and doneyet in turn, with nothing
 else running; then all servers in turn, idle ones staying up. Then lengths spread evenly on a

@@ -24,14 +24,10 @@ UPDATES = [
     ("distributed", "1", "2", 3400),
     ("distributed", "2", "1", 3400),
     ("ordered", "2", "1", 3400),
-    (
-        "rq",
-        "1",
-        "2",
-        20,
-    ),  # whose workers take jobs of both versions, until they are asked for again
+    ("rq", "1", "2", 20),
 ]
-"""Queue mode, version before, version after, and answers in each of three parts of the update."""
+"""Queue mode, version before, version after, and answers in each of three parts of the update: few
+with RQ, whose workers take jobs of both versions, so that these are made anew when asked for."""
 
 
 class Clients:
