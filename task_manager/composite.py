@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
 
 
@@ -25,12 +25,12 @@ class Routed(TaskSubmitter):
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         """As in `TaskSubmitter`; one round trip to each of the two that has tasks here."""
         places: dict[bool, list[int]] = {}
         for place, task in enumerate(tasks):
             places.setdefault(task.type in self._elsewhere_types, []).append(place)
-        statuses: dict[int, Status | OverloadedError] = {}
+        statuses: dict[int, Status | NoStatusError] = {}
         for elsewhere, here in places.items():
             manager = self._elsewhere if elsewhere else self._main
             answers = manager.submit([tasks[place] for place in here], discard=discard)

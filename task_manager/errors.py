@@ -4,9 +4,10 @@ TaskManagerError
 ├── UnavailableError              Redis cannot be reached, or refuses for now
 │   └── MisconfiguredError        Redis refuses until somebody changes a setting, its or ours
 │       └── UnsupportedServerError    Redis is too old
-├── OverloadedError               a task type has as many tasks as it may have
-│   ├── ClientOverloadedError         a client has as many waiting tasks as it may have
-│   └── LargeAnswersError             answers are there, but too large together
+├── NoStatusError                 a submit tells no status of one of its tasks
+│   ├── OverloadedError               its type has as many tasks as it may have
+│   ├── ClientOverloadedError         its client has as many waiting tasks as it may have
+│   └── LargeAnswersError             its answer is there, but too large beside the others
 └── AlreadyTerminalError          a task that has its answer cannot be cancelled
 
 `task_manager.redis.errors` decides which of Redis' errors is which of these.
@@ -35,7 +36,11 @@ class UnsupportedServerError(MisconfiguredError):
     """Raised when the server is older than Redis 6.2 and Valkey 7.2; says which was found."""
 
 
-class OverloadedError(TaskManagerError):
+class NoStatusError(TaskManagerError):
+    """In the place of one task's status in what a submit returns; asking again may tell it."""
+
+
+class OverloadedError(NoStatusError):
     """Raised when a new task would take its type above `max_load`; polls are still answered."""
 
     def __init__(self, type_name: str, load: int) -> None:
@@ -45,23 +50,21 @@ class OverloadedError(TaskManagerError):
         )
 
 
-class ClientOverloadedError(OverloadedError):
+class ClientOverloadedError(NoStatusError):
     """Raised when a new task would give its client more waiting tasks than it may have."""
 
     def __init__(self, type_name: str, max_waiting: int) -> None:
-        Exception.__init__(
-            self,
+        super().__init__(
             f"this client has {max_waiting} waiting tasks of {type_name}, the most that one may "
             "have (DONEYET_CLIENT_MAX_WAITING); ask for those until some are done",
         )
 
 
-class LargeAnswersError(OverloadedError):
+class LargeAnswersError(NoStatusError):
     """Raised when a finished task's answer is not told, since those that are told are large."""
 
     def __init__(self, most_bytes: int) -> None:
-        Exception.__init__(
-            self,
+        super().__init__(
             f"this answer is there, but those before it take {most_bytes >> 20} MiB, and no more "
             "are told at once; ask for those that are missing again",
         )

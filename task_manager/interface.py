@@ -19,7 +19,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 
 PRIORITIES = range(1, 6)
 USUAL_PRIORITY = 3
@@ -211,7 +211,7 @@ class TaskSubmitter(ABC):
     @abstractmethod
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         """Keeps each task alive for its type's `input_ttl_s` and returns its status.
 
         A finished task is answered from its result; a waiting or running one is kept alive;
@@ -220,7 +220,8 @@ class TaskSubmitter(ABC):
         first drops a result, so that the task runs again.
 
         Returns:
-            One item per task, in order; an `OverloadedError` where a new task met a limit.
+            One item per task, in order; a `NoStatusError` where a new task met a limit, or where an
+            answer is too large beside the others.
         """
 
     @abstractmethod

@@ -16,7 +16,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from task_manager.errors import AlreadyTerminalError, OverloadedError, UnavailableError
+from task_manager.errors import (
+    AlreadyTerminalError,
+    NoStatusError,
+    OverloadedError,
+    UnavailableError,
+)
 from task_manager.interface import (
     Limits,
     Load,
@@ -100,7 +105,7 @@ class Synchronous(TaskSubmitter):
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         with self._lock:
             if self._closed:
                 raise UnavailableError("this server is shutting down; submit to another one")
@@ -113,7 +118,7 @@ class Synchronous(TaskSubmitter):
                 entry.terminal.wait()
         with self._lock:
             return [
-                entry if isinstance(entry, OverloadedError) else self._status_of(entry)
+                entry if isinstance(entry, NoStatusError) else self._status_of(entry)
                 for entry in taken
             ]
 
@@ -222,7 +227,7 @@ class Synchronous(TaskSubmitter):
 
     # What follows is called with the lock held
 
-    def _enter(self, task: Task) -> _Entry | OverloadedError:
+    def _enter(self, task: Task) -> _Entry | NoStatusError:
         known = self._find(task.id)
         if known is not None:
             return known

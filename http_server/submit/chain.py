@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from doneyet.task_types import TaskType
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import Status, Task
 
-Outcome = Status | OverloadedError
+Outcome = Status | NoStatusError
 """What a submit says of one task; the error where its type has too many."""
 
 _OVERHEAD_BYTES = 600  # of Python objects around one task
@@ -68,4 +68,4 @@ class WaitingLayer(Protocol):
 
 def is_final(outcome: Outcome) -> bool:
     """Whether waiting would change nothing."""
-    return isinstance(outcome, OverloadedError) or outcome.state.terminal
+    return isinstance(outcome, NoStatusError) or outcome.state.terminal

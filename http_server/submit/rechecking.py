@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from doneyet.task_types import Job
 from http_server.submit.chain import Outcome, ParsedTask, Submitted, WaitingLayer, is_final
 from http_server.wire.answer import answer
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 
 RECHECK_WAIT_S = 2.0
 """How long a worker may take to tell; after that an answer is told as it stands."""
@@ -61,7 +61,7 @@ class Rechecking:
             job = task.task_type
             if not isinstance(job, Job) or job.rechecked_by is None:
                 continue
-            if isinstance(outcome, OverloadedError) or outcome.body is None:
+            if isinstance(outcome, NoStatusError) or outcome.body is None:
                 continue  # there is no answer that could hold or not, also where it was cancelled
             with self._lock:
                 if task.id in self._restarted:
@@ -83,6 +83,6 @@ def _check(job: Job, given: dict[str, object], of: ParsedTask) -> ParsedTask:
 
 
 def _refutes(outcome: Outcome) -> bool:
-    if isinstance(outcome, OverloadedError) or outcome.body is None:
+    if isinstance(outcome, NoStatusError) or outcome.body is None:
         return False
     return json.loads(outcome.body).get("holds") is False

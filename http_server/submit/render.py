@@ -8,9 +8,9 @@ from http import HTTPStatus
 from doneyet.task_types import TaskType
 from http_server.submit.chain import Outcome
 from http_server.submit.parse import Parsed
-from http_server.wire.problem import overloaded
+from http_server.wire.problem import no_status
 from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, problem_response
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import Status
 
 Write = Callable[[TaskType, Status, bytes], bytes]
@@ -26,8 +26,8 @@ def render(
         parts = []
         pending = False
         for task, outcome in zip(parsed.tasks, outcomes, strict=True):
-            if isinstance(outcome, OverloadedError):
-                parts.append(overloaded(outcome).as_json())
+            if isinstance(outcome, NoStatusError):
+                parts.append(no_status(outcome).as_json())
             else:
                 parts.append(write(task.task_type, outcome, task.echo))
                 pending = pending or not outcome.state.terminal
@@ -37,8 +37,8 @@ def render(
             parts.insert(place, problem)
         return PlainResponse(b"[" + b",".join(parts) + b"]", HTTPStatus.OK, JSON, headers)
     (task,), (outcome,) = parsed.tasks, outcomes
-    if isinstance(outcome, OverloadedError):
-        return problem_response(overloaded(outcome))
+    if isinstance(outcome, NoStatusError):
+        return problem_response(no_status(outcome))
     answer = write(task.task_type, outcome, task.echo)
     if outcome.state.terminal:
         return PlainResponse(answer, HTTPStatus.OK, JSON, headers)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import Layer, Outcome, ParsedTask
 from http_server.submit.completions import News
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import State, Status
 
 REPEAT_S = 0.25
@@ -115,7 +115,7 @@ class StatusCache:
         now_s = time.monotonic()
         with self._lock:
             for task, outcome in zip(tasks, outcomes, strict=True):
-                if isinstance(outcome, OverloadedError):
+                if isinstance(outcome, NoStatusError):
                     continue
                 self._loads[task.type] = (outcome.load, now_s)
                 if (

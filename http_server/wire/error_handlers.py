@@ -8,11 +8,11 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from http_server.redis_outage import Outage
-from http_server.wire.problem import Problem, overloaded, unavailable
+from http_server.wire.problem import Problem, no_status, unavailable
 from http_server.wire.response import PlainResponse, problem_response
 from task_manager.errors import (
     MisconfiguredError,
-    OverloadedError,
+    NoStatusError,
     UnavailableError,
     UnsupportedServerError,
 )
@@ -42,8 +42,8 @@ class ErrorResponses:
         match error:
             case Problem():
                 return error
-            case OverloadedError():
-                return overloaded(error)
+            case NoStatusError():
+                return no_status(error)
             case HTTPException():
                 return _http_problem(error)
             case UnsupportedServerError():  # each before what it is a kind of

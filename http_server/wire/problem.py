@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from task_manager.errors import ClientOverloadedError, LargeAnswersError, OverloadedError
+from task_manager.errors import ClientOverloadedError, LargeAnswersError, NoStatusError
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # wrong fields named in one problem
@@ -137,7 +137,7 @@ def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
     return Problem(503, "unavailable", detail, headers=[("retry-after", str(retry_after_s))])
 
 
-def overloaded(error: OverloadedError) -> Problem:
+def no_status(error: NoStatusError) -> Problem:
     """Of one task: 503 where its type has too many, or answers are too large; 429 where its client
     has too many."""
     status, kind, retry_after_s = 503, "overloaded", "2"

@@ -10,6 +10,7 @@ from task_manager.errors import (
     AlreadyTerminalError,
     ClientOverloadedError,
     LargeAnswersError,
+    NoStatusError,
     OverloadedError,
 )
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
@@ -38,7 +39,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         statuses: list[Any] = self._submit(tasks, discard=discard)
         unreadable = [place for place, each in enumerate(statuses) if each is None]
         if unreadable:
@@ -50,7 +51,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
 
     def _submit(
         self, tasks: Sequence[Task], *, discard: bool
-    ) -> list[Status | OverloadedError | None]:
+    ) -> list[Status | NoStatusError | None]:
         """As `submit`; None where there is a result that cannot be read."""
         awaited: dict[str, list[int]] = {}
         others: dict[str, list[int]] = {}
@@ -71,7 +72,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
             )
             for number, (name, group) in enumerate(groups)
         ]
-        statuses: list[Status | OverloadedError | None] = [None] * len(tasks)
+        statuses: list[Status | NoStatusError | None] = [None] * len(tasks)
         with self._connection.client() as client:
             replies = run_scripts(client, calls)
             for (_, group), (load, *records) in zip(groups, replies, strict=True):
@@ -160,7 +161,7 @@ class RedisSubmitter(Queues, TaskSubmitter):
                 pubsub.get_message(timeout=LONGEST_WAIT_S)
 
 
-_REFUSED: Mapping[bytes, Callable[[Task, int], OverloadedError]] = {
+_REFUSED: Mapping[bytes, Callable[[Task, int], NoStatusError]] = {
     OVERLOADED: lambda task, load: OverloadedError(task.type, load),
     CLIENT_FULL: lambda task, _: ClientOverloadedError(task.type, task.asker.max_waiting),
     LATER: lambda _task, _load: LargeAnswersError(MOST_ANSWERS_BYTES),

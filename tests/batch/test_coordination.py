@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.job import AskedTask
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError, OverloadedError
 from task_manager.interface import USUAL_PRIORITY, Claim, State, Status, Task
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, RunningJob
@@ -42,12 +42,12 @@ class Asked:
         self.tell: Callable[[Sequence[str]], None] = lambda _: None
         self.connect: Callable[[bool], None] = lambda _: None
 
-    def submit(self, tasks: Sequence[Task]) -> list[Status | OverloadedError]:
+    def submit(self, tasks: Sequence[Task]) -> list[Status | NoStatusError]:
         self.rounds.append([task.id for task in tasks])
         self.askers.update(task.asker[:2] for task in tasks)
         return [self._status(task) for task in tasks]
 
-    def _status(self, task: Task) -> Status | OverloadedError:
+    def _status(self, task: Task) -> Status | NoStatusError:
         if task.id in self.overloaded:
             return OverloadedError(task.type, 1)
         if task.id in self.cancelled:

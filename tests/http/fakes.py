@@ -11,6 +11,7 @@ from typing import ClassVar
 from task_manager.errors import (
     AlreadyTerminalError,
     LargeAnswersError,
+    NoStatusError,
     OverloadedError,
     UnavailableError,
 )
@@ -42,7 +43,7 @@ class FakeManager(TaskSubmitter):
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         self.rounds.append(list(tasks))
         self.rounds_at_s.append(time.monotonic())
         self._check()
@@ -118,7 +119,7 @@ class FakeManager(TaskSubmitter):
             if not status.state.terminal:
                 self.finish(status.id, b'{"number":6,"factorization":[],"factorization_str":"x"}')
 
-    def _submit_one(self, task: Task, *, discard: bool) -> Status | OverloadedError:
+    def _submit_one(self, task: Task, *, discard: bool) -> Status | NoStatusError:
         status = self.tasks.get(task.id)
         if discard and status is not None and status.state.terminal:
             self.discarded.append(task.id)

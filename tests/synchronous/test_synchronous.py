@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from task_manager.errors import OverloadedError, UnavailableError
+from task_manager.errors import NoStatusError, OverloadedError, UnavailableError
 from task_manager.interface import Result, State, Status, Task
 from task_manager.synchronous import Synchronous
 from tests.helpers import wait_until
@@ -47,12 +47,12 @@ class Desk:
             raise RuntimeError("no such thing")
         return Result(task.id, task.type, State.DONE, b'{"of":"%s"}' % task.id.encode(), self.ttl_s)
 
-    def ask(self, *ids: str, discard: bool = False) -> list[Status | OverloadedError]:
+    def ask(self, *ids: str, discard: bool = False) -> list[Status | NoStatusError]:
         return self.manager.submit([Task(i, "t", b"{}") for i in ids], discard=discard)
 
-    def asking(self, *ids: str) -> tuple[threading.Thread, list[Status | OverloadedError]]:
+    def asking(self, *ids: str) -> tuple[threading.Thread, list[Status | NoStatusError]]:
         """Asks in another thread; the list has the answers when the thread has ended."""
-        answers: list[Status | OverloadedError] = []
+        answers: list[Status | NoStatusError] = []
         thread = threading.Thread(target=lambda: answers.extend(self.ask(*ids)))
         thread.start()
         return thread, answers
@@ -79,7 +79,7 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
     return make_desk()
 
 
-def states(answers: list[Status | OverloadedError]) -> list[State]:
+def states(answers: list[Status | NoStatusError]) -> list[State]:
     """The states of answers that are no refusals."""
     return [answer.state for answer in answers if isinstance(answer, Status)]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from doneyet.task_types import Registry
 from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.job import AskedTask, StoppedError
-from task_manager.errors import OverloadedError, UnavailableError
+from task_manager.errors import NoStatusError, UnavailableError
 from task_manager.interface import Asker, Claim, State, Status, Task, TaskClaimer, TaskSubmitter
 from worker.jobs.completions import ItemCompletions
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
@@ -67,7 +67,7 @@ class RunningJob:
             for task in part:  # before it is asked, so that news from now on counts
                 self._next_s[task.id] = time.monotonic() + self._asked_again_after_s(task)
             for task, status in zip(part, self._submit(part), strict=True):
-                if isinstance(status, OverloadedError):
+                if isinstance(status, NoStatusError):
                     self._next_s.pop(task.id, None)
                 elif (answer := _answer(status)) is not None:
                     answers[task.id] = answer
@@ -125,7 +125,7 @@ class RunningJob:
         ttl_s = self._registry.types[task.type].input_ttl_s or 1.0
         return min(ASKED_AGAIN_AFTER_S, ttl_s / 3)
 
-    def _submit(self, tasks: Sequence[Task]) -> Sequence[Status | OverloadedError]:
+    def _submit(self, tasks: Sequence[Task]) -> Sequence[Status | NoStatusError]:
         while True:
             self._check()
             try:
@@ -148,9 +148,9 @@ def _in_parts(tasks: Iterable[Task]) -> Iterator[list[Task]]:
         yield part
 
 
-def _answer(status: Status | OverloadedError) -> Answer | None:
+def _answer(status: Status | NoStatusError) -> Answer | None:
     """What came of a task; None while there is nothing."""
-    if isinstance(status, OverloadedError) or not status.state.terminal:
+    if isinstance(status, NoStatusError) or not status.state.terminal:
         return None
     if status.body is None:
         return failure("cancelled", "somebody cancelled this task")

@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import Limits, Load, Promises, State, Status, Task
 from task_manager.owners import is_run_of
 from task_manager.redis.modes.distributed import DistributedManager
@@ -58,7 +58,7 @@ class RqManager(DistributedManager):
 
     def submit(
         self, tasks: Sequence[Task], *, discard: bool = False
-    ) -> list[Status | OverloadedError]:
+    ) -> list[Status | NoStatusError]:
         """As in `TaskSubmitter`; one round trip more for tasks without an answer, two for new."""
         statuses = super().submit(tasks, discard=discard)
         waiting: dict[str, dict[str, bytes]] = {}

@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
 from http_server.submit.waiting_room import WaitingRoom, places
-from task_manager.errors import OverloadedError
+from task_manager.errors import NoStatusError
 from task_manager.interface import State, Status, Task
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
@@ -267,7 +267,7 @@ def test_a_cancelled_task_is_told_when_the_time_is_up(registry: Registry) -> Non
     class CancelledLate(FakeManager):
         def submit(
             self, tasks: Sequence[Task], *, discard: bool = False
-        ) -> list[Status | OverloadedError]:
+        ) -> list[Status | NoStatusError]:
             outcomes = super().submit(tasks, discard=discard)
             if len(self.rounds) == 2:  # the time is up
                 self.tasks[tasks[0].id].state = State.CANCELLED
@@ -299,7 +299,7 @@ def test_news_before_a_submit_is_answered_is_not_lost(registry: Registry) -> Non
     class Quick(FakeManager):
         def submit(
             self, tasks: Sequence[Task], *, discard: bool = False
-        ) -> list[Status | OverloadedError]:
+        ) -> list[Status | NoStatusError]:
             outcomes = super().submit(tasks, discard=discard)
             self.finish_all()
             return outcomes
