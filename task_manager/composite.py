@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import NoStatusError
 from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
+from task_manager.tally import Tally
 
 
 class Routed(TaskSubmitter):
@@ -44,12 +45,26 @@ class Routed(TaskSubmitter):
         return self._of(type_name).cancel(type_name, task_id)
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
-        loads: dict[str, Load] = {}
-        for manager in (self._main, self._elsewhere):
-            names = [name for name in type_names if self._of(name) is manager]
-            if names:
-                loads.update((load.type, load) for load in manager.load(names))
+        loads = {
+            load.type: load
+            for manager, names in self._by_manager(type_names)
+            for load in manager.load(names)
+        }
         return [loads[name] for name in type_names]
+
+    def oldest(self, type_names: Sequence[str]) -> list[float | None]:
+        waits_s: dict[str, float | None] = {}
+        for manager, names in self._by_manager(type_names):
+            waits_s.update(zip(names, manager.oldest(names), strict=True))
+        return [waits_s[name] for name in type_names]
+
+    def tallies(self, type_names: Sequence[str]) -> list[Tally]:
+        tallies = {
+            tally.type: tally
+            for manager, names in self._by_manager(type_names)
+            for tally in manager.tallies(names)
+        }
+        return [tallies[name] for name in type_names]
 
     def watch(
         self,
@@ -68,6 +83,12 @@ class Routed(TaskSubmitter):
     def close(self) -> None:
         self._main.close()
         self._elsewhere.close()
+
+    def _by_manager(self, type_names: Sequence[str]) -> list[tuple[TaskSubmitter, list[str]]]:
+        """Those of the two that have any of these types, and which."""
+        both = (self._main, self._elsewhere)
+        of_each = [(each, [n for n in type_names if self._of(n) is each]) for each in both]
+        return [(manager, names) for manager, names in of_each if names]
 
     def _of(self, type_name: str) -> TaskSubmitter:
         return self._elsewhere if type_name in self._elsewhere_types else self._main

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
+from task_manager.tally import Run, Tally
 
 PRIORITIES = range(1, 6)
 USUAL_PRIORITY = 3
@@ -244,6 +245,17 @@ class TaskSubmitter(ABC):
         """The load of each type; O(1) in the number of tasks."""
 
     @abstractmethod
+    def oldest(self, type_names: Sequence[str]) -> list[float | None]:
+        """For how long the task of each type waits that waits longest, s; None where none waits.
+
+        Of a few hundred tasks at most: those that are next, or a sample where the pick is random.
+        """
+
+    @abstractmethod
+    def tallies(self, type_names: Sequence[str]) -> list[Tally]:
+        """What happened to the tasks of each type; O(1) in the number of tasks."""
+
+    @abstractmethod
     def watch(
         self,
         on_finished: Callable[[Sequence[str]], None],
@@ -310,9 +322,10 @@ class TaskClaimer(ABC):
         leave: int = 0,
         *,
         suspects: bool = True,
+        runs: Sequence[Run] = (),
     ) -> list[Claim]:
         """Stores results, ends their claims, tells watchers; then claims like `claim`, all in one
-        round trip.
+        round trip. `runs` are those of which the results came, to be tallied.
 
         The first result wins: a later one changes nothing. Where `owner` lost the claim meanwhile,
         a `done` result is kept if none exists, a failure is not.

@@ -33,6 +33,7 @@ from task_manager.interface import (
     TaskSubmitter,
     Watch,
 )
+from task_manager.tally import LiveTally, Run, Tally, events_of, events_of_wait
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class _Entry:
     finished_ms: int | None = None
     expires_ms: int | None = None
     expires_at: float = 0.0  # on the monotonic clock
+    began_at: float = 0.0  # likewise: when it was submitted, then when it began to run
     terminal: threading.Event = field(default_factory=threading.Event)
 
 
@@ -98,6 +100,7 @@ class Synchronous(TaskSubmitter):
         self._finished: OrderedDict[str, _Entry] = OrderedDict()
         self._finished_bytes = 0
         self._loads: dict[str, list[int]] = {}  # type: [waiting, running]
+        self._tallies = {name: LiveTally() for name in limits}
         self._watches: list[_CallWatch] = []
         self._closed = False
         self._thread = threading.Thread(target=self._work, name="synchronous", daemon=True)
@@ -150,6 +153,18 @@ class Synchronous(TaskSubmitter):
         with self._lock:
             workers = int(not self._closed)
             return [Load(name, *self._counts(name), workers) for name in type_names]
+
+    def oldest(self, type_names: Sequence[str]) -> list[float | None]:
+        now = time.monotonic()
+        with self._lock:
+            waits_s: dict[str, float] = {}
+            for entry in self._waiting:  # the oldest of each type comes first
+                waits_s.setdefault(entry.task.type, now - entry.began_at)
+        return [waits_s.get(name) for name in type_names]
+
+    def tallies(self, type_names: Sequence[str]) -> list[Tally]:
+        with self._lock:
+            return [self._tallies[name].as_tally(name) for name in type_names]
 
     def watch(
         self,
@@ -208,6 +223,9 @@ class Synchronous(TaskSubmitter):
                 return None
             entry = self._waiting.popleft()
             entry.state, entry.started_ms = State.RUNNING, _now_ms()
+            now = time.monotonic()
+            self._tally(entry, events_of_wait(now - entry.began_at))
+            entry.began_at = now
             self._count(entry.task.type, waiting=-1, running=1)
             return entry
 
@@ -230,12 +248,15 @@ class Synchronous(TaskSubmitter):
     def _enter(self, task: Task) -> _Entry | NoStatusError:
         known = self._find(task.id)
         if known is not None:
+            self._tallies[task.type].count({"cached" if known.state.terminal else "joined": 1})
             return known
         load = sum(self._counts(task.type))
         most = self._limits[task.type].max_load
         if most is not None and load >= most:
+            self._tallies[task.type].count({"refused": 1})
             return OverloadedError(task.type, load)
-        entry = _Entry(task, _now_ms())
+        entry = _Entry(task, _now_ms(), began_at=time.monotonic())
+        self._tally(entry, {"new": 1})
         self._unfinished[task.id] = entry
         self._waiting.append(entry)
         self._count(task.type, waiting=1)
@@ -261,6 +282,10 @@ class Synchronous(TaskSubmitter):
 
     def _end(self, entry: _Entry, state: State, body: bytes | None, ttl_s: float) -> None:
         running = entry.state is State.RUNNING
+        self._tally(entry, {state.value: 1})
+        if running:
+            elapsed_s = time.monotonic() - entry.began_at
+            self._tally(entry, events_of([Run(entry.task.type, 1, elapsed_s)]))
         self._count(entry.task.type, waiting=-(not running), running=-running)
         entry.state, entry.body, entry.finished_ms = state, body, _now_ms()
         entry.expires_ms = entry.finished_ms + round(ttl_s * 1000)
@@ -279,6 +304,9 @@ class Synchronous(TaskSubmitter):
         counts = self._loads.setdefault(type_name, [0, 0])
         counts[0] += waiting
         counts[1] += running
+
+    def _tally(self, entry: _Entry, events: Mapping[str, int]) -> None:
+        self._tallies[entry.task.type].count(events)
 
     def _counts(self, type_name: str) -> tuple[int, int]:
         waiting, running = self._loads.get(type_name, (0, 0))

@@ -13,6 +13,7 @@ from task_manager.redis.records import read_claims, report_record
 from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.tally import Run, as_text, events_of
 
 RETURNED_AT_ONCE = 500
 """Claims of one call that ends them: scripts are to be short."""
@@ -53,9 +54,10 @@ class RedisClaimer(Queues, TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
+        runs: Sequence[Run] = (),
     ) -> list[Claim]:
         by_type = _grouped(results)
-        calls = [self._finish_call(owner, name, group) for name, group in by_type]
+        calls = [self._finish_call(owner, name, group, runs) for name, group in by_type]
         if limit > 0:
             calls.append(self._claim_call(owner, types, limit, leave, suspects=suspects))
         if not calls:
@@ -142,7 +144,9 @@ class RedisClaimer(Queues, TaskClaimer):
     ) -> Call:
         return self._call("claim", *types, owner=owner, limit=limit, leave=leave, suspects=suspects)
 
-    def _finish_call(self, owner: str, name: str, results: Sequence[Result]) -> Call:
+    def _finish_call(
+        self, owner: str, name: str, results: Sequence[Result], runs: Sequence[Run]
+    ) -> Call:
         return self._call(
             "finish",
             name,
@@ -151,6 +155,7 @@ class RedisClaimer(Queues, TaskClaimer):
             states=[result.state.value for result in results],
             ttls_ms=[ms(result.ttl_s) for result in results],
             bodies=[result.body for result in results],
+            runs=as_text(events_of(run for run in runs if run.type == name)),
         )
 
     def _renew_call(self, name: str, owners: list[str], lease_s: float) -> Call:

@@ -52,6 +52,11 @@ class Keys:
         """Hash: id → "fraction message" of running tasks. Kept."""
         return f"{_queue(self, type_name)}:progress"
 
+    def tally(self, type_name: str) -> str:
+        """Hash: what happened to tasks of all versions, as in `lua/parts/tally.lua`. TTL: 30 days
+        after the last time."""
+        return f"{self.prefix}:{{{type_name}}}:tally"
+
     def lock(self, name: str) -> str:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
@@ -71,7 +76,8 @@ class Keys:
         return f"{self.prefix}:input:{task_id}"
 
     def counts(self, type_name: str) -> str:
-        """Hash: waiting tasks, in all and by the second when they expire. TTL: the longest."""
+        """Hash: waiting tasks, in all and by the second when they expire. TTL: a
+        minute more than theirs."""
         return f"{_queue(self, type_name)}:counts"
 
     def pool_retry(self) -> str:
@@ -85,7 +91,7 @@ class Keys:
     # The distributed and the ordered queue mode
 
     def waiting(self, type_name: str) -> str:
-        """Sorted set: ids of waiting tasks by expiry, ms. TTL: the longest."""
+        """Sorted set: ids of waiting tasks by expiry, ms. TTL: a minute more than theirs."""
         return f"{_queue(self, type_name)}:waiting"
 
     def inputs(self, type_name: str) -> str:
@@ -102,12 +108,12 @@ class Keys:
 
     def turns(self, type_name: str) -> str:
         """Sorted set: ids of waiting tasks by turn; by when they came, µs, where the oldest is
-        picked. TTL: like `waiting`."""
+        picked. TTL: until they expire."""
         return f"{_queue(self, type_name)}:turns"
 
     def clients(self, type_name: str) -> str:
         """Sorted set: "priority client" by the turn of its next task, and "priority" by the turn
-        that was claimed last. TTL: like `waiting`."""
+        that was claimed last. TTL: until the last task expires."""
         return f"{_queue(self, type_name)}:clients"
 
 

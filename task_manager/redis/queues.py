@@ -41,6 +41,10 @@ class Queues:
         """Their replies, in a row, are waiting, running and workers of each type."""
 
     @abstractmethod
+    def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
+        """Their replies, in a row, are how long the tasks of each type wait, ms; -1: none does."""
+
+    @abstractmethod
     def _probe_call(self) -> Call:
         """Does what all scripts of this queue mode do."""
 

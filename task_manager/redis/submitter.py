@@ -26,6 +26,7 @@ from task_manager.redis.records import (
     read_status,
 )
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.tally import Tally, read_tally
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,17 @@ class RedisSubmitter(Queues, TaskSubmitter):
         with self._connection.client() as client:
             counts = [int(count) for reply in run_scripts(client, calls) for count in reply]
             return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
+
+    def oldest(self, type_names: Sequence[str]) -> list[float | None]:
+        calls = self._oldest_calls(type_names)
+        with self._connection.client() as client:
+            replies = run_scripts(client, calls)
+        waits_ms = [int(each) for reply in replies for each in reply]
+        return [None if wait_ms < 0 else wait_ms / 1000 for wait_ms in waits_ms]
+
+    def tallies(self, type_names: Sequence[str]) -> list[Tally]:
+        replies = self._run([self._call("tallied", name) for name in type_names])
+        return [read_tally(name, fields) for name, fields in zip(type_names, replies, strict=True)]
 
     def watch(
         self,

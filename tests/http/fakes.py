@@ -16,6 +16,7 @@ from task_manager.errors import (
     UnavailableError,
 )
 from task_manager.interface import Load, Promises, State, Status, Task, TaskSubmitter
+from task_manager.tally import Tally
 
 
 class FakeManager(TaskSubmitter):
@@ -33,6 +34,8 @@ class FakeManager(TaskSubmitter):
         self.down = False
         self.broken = False
         self.full = False
+        self.oldest_s: float | None = None
+        self.events: dict[str, int] = {}
         self.most_told = 10**9
         """Finished tasks of which one round trip tells."""
         self.gate = threading.Event()
@@ -82,6 +85,14 @@ class FakeManager(TaskSubmitter):
     def load(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
         return [Load(name, self._load(name), 0, 1) for name in type_names]
+
+    def oldest(self, type_names: Sequence[str]) -> list[float | None]:
+        self._check()
+        return [self.oldest_s for _ in type_names]
+
+    def tallies(self, type_names: Sequence[str]) -> list[Tally]:
+        self._check()
+        return [Tally(name, self.events) for name in type_names]
 
     def watch(
         self,

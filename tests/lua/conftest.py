@@ -13,10 +13,13 @@ from task_manager.redis.scripts.run import run_scripts
 
 TTL_MS, KEEP_MS = 5000, 60_000
 
+COUNTED_WITHIN_MS = 60_000
+"""Keys of waiting tasks outlive these by so much."""
+
 
 def common_slots(owner: str, ids: tuple[str, ...]) -> dict[str, Given]:
     """What scripts of all queue modes are told; keys have the names of their slots."""
-    names = ("running", "owners", "cancelled", "progress", "retry", "wake")
+    names = ("running", "owners", "cancelled", "progress", "tally", "retry", "wake")
     return {
         **{name: name for name in names},
         "owner": owner,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
 from task_manager.redis.scripts.lua_script import Given
-from tests.lua.conftest import KEEP_MS, TTL_MS, RunScript, common_slots
+from tests.lua.conftest import COUNTED_WITHIN_MS, KEEP_MS, TTL_MS, RunScript, common_slots
 
 
 def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
@@ -48,6 +49,7 @@ def claim(
         "wake",
         "turns",
         "clients",
+        "tally",
     ]
     given: dict[str, Given] = slots(owner)
     given |= {name: [str(given[name])] for name in lists}
@@ -90,7 +92,9 @@ def test_submit_makes_a_task_wait(run: RunScript, client: redis.Redis) -> None:
     assert abs(score - (seconds * 1000 + micros / 1000 + TTL_MS)) < 1000
     assert client.hkeys("inputs") == [b"a"]
     assert client.llen("wake") == 1
-    assert all(0 < client.pttl(key) <= TTL_MS for key in ("waiting", "inputs", "wake"))
+    assert 0 < client.pttl("wake") <= TTL_MS
+    for key in ("waiting", "inputs"):
+        assert TTL_MS < client.pttl(key) <= TTL_MS + COUNTED_WITHIN_MS
 
 
 def test_submit_answers_what_is_there(run: RunScript, client: redis.Redis) -> None:
@@ -178,7 +182,17 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
             client.hset(f"{name}:inputs", i, "0 1\n{}")
         for key in (f"{name}:waiting", f"{name}:inputs"):
             client.expire(key, 60)
-    fields = ("running", "claims", "waiting", "inputs", "retry", "wake", "turns", "clients")
+    fields = (
+        "running",
+        "claims",
+        "waiting",
+        "inputs",
+        "retry",
+        "wake",
+        "turns",
+        "clients",
+        "tally",
+    )
     given: dict[str, Given] = {f: [f"{name}:{f}" for name in ("x", "y")] for f in fields}
     given |= {"owner": "o", "limit": 4, "leave": 0, "keep_ms": KEEP_MS}
     given |= {"owners": ["owners"] * 2, "pick": "random", "suspects": True, "queue": ["x", "y"]}
@@ -368,3 +382,24 @@ def test_claim_that_finds_only_expired_tasks_leaves_no_eternal_key(
     assert claim(run) == []
     assert client.llen("wake") == 1
     assert client.pttl("wake") > 0
+
+
+@pytest.mark.parametrize("pick", ["fair", "oldest", "random"])
+def test_oldest(run: RunScript, client: redis.Redis, pick: str) -> None:
+    """The longest wait of those that are next, of whatever priority; not of what has expired."""
+
+    def oldest_ms() -> int:
+        (reply,) = run("distributed/oldest", **{**slots(), "pick": pick})
+        assert isinstance(reply, int)
+        return reply
+
+    assert oldest_ms() == -1
+    submit(run, "urgent", pick=pick, askers="1 1 1 0 me\n")
+    submit(run, "a", "b", "gone", pick=pick, askers="3 5 1 0 me\n")
+    now_ms = client.time()[0] * 1000
+    for ago_s, task_id in ((30, "urgent"), (60, "a"), (300, "gone")):
+        client.hset("inputs", task_id, f"0 {now_ms - ago_s * 1000}\n{{}}")
+    lapse(client, "gone")
+    assert 60_000 <= oldest_ms() < 65_000
+    client.hset("inputs", "a", "unreadable")
+    assert 30_000 <= oldest_ms() < 35_000

@@ -41,7 +41,7 @@ def submit(
 def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
     """Runs random/claim for type `t`."""
     given = slots(owner)
-    lists = ("running", "claims", "owners", "counts", "queue")
+    lists = ("running", "claims", "owners", "counts", "tally", "queue")
     given |= {name: [str(given[name])] for name in lists}
     given |= {"limit": limit, "leave": leave, "suspects": True, "input_prefix": "in:"}
     reply: list[bytes] = run("random/claim", **given)
@@ -262,8 +262,28 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     _, running, text = status(taken.decode())
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
-    lists = {"running": ["running"], "owners": ["owners"], "counts": ["counts"]}
+    lists = {"running": ["running"], "owners": ["owners"], "counts": ["counts"], "tally": ["tally"]}
     assert run("random/load", **{**slots(), **lists}) == [1, 1, 1]
+
+
+def test_oldest(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:
+    """Of each type and version the longest wait that is met in the pool."""
+
+    def oldest(*queues: str) -> list[int]:
+        reply: list[int] = run("random/oldest", main_db=MAIN, input_db=INPUT, queue=[*queues])
+        return reply
+
+    long_name = "t" * 200
+    assert oldest("t", long_name) == [-1, -1]
+    submit(run, "a")
+    now_ms = client.time()[0] * 1000
+    for number, ago_s in enumerate((30, 90, 60)):
+        inputs.set(f"in:{number}", f"0 {now_ms - ago_s * 1000} 7 {long_name}\n{{}}", px=TTL_MS)
+    inputs.set("in:strange", "nothing", px=TTL_MS)
+    young_ms, old_ms, other_ms = oldest("t", long_name, "other")
+    assert 0 <= young_ms < 5000
+    assert 90_000 <= old_ms < 95_000
+    assert other_ms == -1
 
 
 def test_forget(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:

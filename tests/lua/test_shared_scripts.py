@@ -9,7 +9,7 @@ import redis
 
 from task_manager.redis.scripts.lua_script import FOLDER, Given
 from tests.helpers import wait_until
-from tests.lua.conftest import RunScript
+from tests.lua.conftest import KEEP_MS, RunScript
 
 
 def finish(run: RunScript, *results: tuple[str, str, str]) -> list[bytes]:
@@ -20,8 +20,10 @@ def finish(run: RunScript, *results: tuple[str, str, str]) -> list[bytes]:
         running="running",
         claims="claims",
         progress="progress",
+        tally="tally",
         results=[f"result:{i}" for i in ids],
         owner="o",
+        runs="run_1 1 run_ms 7",
         channel="finished",
         ids=ids,
         states=states,
@@ -118,6 +120,17 @@ def test_probe_does_what_all_other_scripts_do() -> None:
         elif path.parent.name in ("shared", "random", "distributed", "parts"):
             used.update(commands)
     assert used - probed == {"PUBLISH"}
+
+
+def test_tallied(run: RunScript, client: redis.Redis) -> None:
+    """Whatever is there; what the worker says is counted with the results."""
+    assert run("random/tallied", tally="tally") == []
+    finish(run, ("c", "done", "C"))
+    fields = run("random/tallied", tally="tally")
+    told = dict(zip(fields[::2], fields[1::2], strict=True))
+    assert {told.pop(b"minute").isdigit()} == {True}
+    assert told == {b"now done": b"1", b"now run_1": b"1", b"now run_ms": b"7"}
+    assert client.pttl("tally") > KEEP_MS
 
 
 def test_lock(run: RunScript, client: redis.Redis) -> None:

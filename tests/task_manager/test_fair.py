@@ -196,14 +196,16 @@ def test_where_nothing_waits_all_clients_are_as_good_as_new(manager: TaskManager
 
 
 def test_nothing_stays_of_what_expired(redis_url: str, server: redis.Redis) -> None:
-    """Neither turns nor clients."""
+    """Neither turns nor clients; the tasks themselves go when somebody has counted them."""
     manager = manager_of(redis_url, input_ttl_s=0.2)
     for client in "abc":
         manager.submit(of(client, *range(10)))
     wait_until(
-        lambda: not server.exists(KEYS.turns(ONE), KEYS.clients(ONE), KEYS.waiting(ONE)),
-        description="all has expired",
+        lambda: not server.exists(KEYS.turns(ONE), KEYS.clients(ONE)), description="all has expired"
     )
+    assert claimed(manager, 1) == []
+    assert not server.exists(KEYS.waiting(ONE), KEYS.inputs(ONE))
+    assert manager.tallies([ONE])[0].events["abandoned"] == 10
     manager.close()
 
 

@@ -37,7 +37,9 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         manager._claim_call("owner", [NAME], 1, 0, suspects=True),
         manager._call("requeue", NAME, owner="owner", ids=["id"], is_counted=[True]),
         manager._call("forget", NAME, ids=["id"]),
-        manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)]),
+        manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)], ()),
+        *manager._oldest_calls([NAME]),
+        manager._call("tallied", NAME),
         manager._renew_call(NAME, ["owner"], 1),
     ]
     for call in calls:
@@ -56,6 +58,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.owners(NAME),
         keys.cancelled(NAME),
         keys.progress(NAME),
+        keys.tally(NAME),
         keys.lock("gpu"),
         keys.finished(),
         keys.probe(),

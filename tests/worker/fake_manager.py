@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Renewal, Result, TaskClaimer
+from task_manager.tally import Run
 
 
 class FakeManager(TaskClaimer):
@@ -21,6 +22,7 @@ class FakeManager(TaskClaimer):
         self.waiting: list[Claim] = []
         self.held: dict[str, Claim] = {}
         self.results: dict[str, Result] = {}
+        self.runs: list[Run] = []
         self.reports: dict[str, tuple[str, float, str]] = {}
         self.calls: list[tuple[str, int, int]] = []
         self.away = False
@@ -67,7 +69,9 @@ class FakeManager(TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
+        runs: Sequence[Run] = (),
     ) -> list[Claim]:
+        self.runs += runs
         self._called("finish", limit, leave)
         with self._changed:
             for result in results:

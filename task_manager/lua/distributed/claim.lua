@@ -6,6 +6,7 @@
 -- KEYS  wake[]     list    a token for each idle worker to wake
 -- KEYS  turns[]    zset    id by its turn
 -- KEYS  clients[]  zset    as in `store`
+-- KEYS  tally[]    hash    as in parts/tally
 -- ARGV  owner      string
 -- ARGV  limit      count
 -- ARGV  leave      count   waiting tasks to leave to others
@@ -19,6 +20,8 @@
 -- include pick_random
 -- include pick_first
 -- include turns
+-- include tally
+-- include waits
 local MOST_PASSED_OVER = 100 -- suspects that a claim without them passes over
 local call = redis.call
 if not call('ZSCORE', owners[1], owner) then return reply end
@@ -49,8 +52,8 @@ local function turns_of(place, ids)
 end
 
 -- Claims up to `most` of `found`, ids and when they expire; where they were taken out of the line, `turn_of` has
--- their turns. Tells whether it is one that has to be alone.
-local function take(place, found, most, turn_of)
+-- their turns. Notes that among `events`, and tells whether it is one that has to be alone.
+local function take(place, found, most, turn_of, events)
   if #found == 0 then return false end
   local ids = {}
   for j = 1, #found, 2 do ids[#ids + 1] = found[j] end
@@ -70,6 +73,7 @@ local function take(place, found, most, turn_of)
     local is_suspect = attempts ~= '0'
     if not attempts or expires_ms <= now_ms then
       gone[#gone + 1] = id
+      if attempts then events.abandoned = (events.abandoned or 0) + 1 end
     elseif taken < most and not is_alone and (not is_suspect or (suspects and #reply == 0)) then
       is_alone = is_suspect
       gone[#gone + 1] = id
@@ -80,6 +84,7 @@ local function take(place, found, most, turn_of)
       task.turn = tonumber(turn_of[id] or pick == 'oldest' and submitted * 1000 or nil)
       note_reached(reached, task.turn)
       begin(place, begun, id, task, input)
+      note_begun(events, task.attempts, now_ms - submitted)
     else
       left[#left + 1] = turn_of[id]
       left[#left + 1] = id
@@ -97,10 +102,12 @@ local function take(place, found, most, turn_of)
 end
 
 for place = 1, #queue do
-  purge_expired(waiting[place], inputs[place], turns[place])
+  local events = {}
+  purge_expired(waiting[place], inputs[place], turns[place], events)
   local size = call('ZCARD', waiting[place])
   if size == 0 then call('DEL', wake[place]) end
   local picks = math.min(limit - #reply / 4, size - leave)
+  local is_alone = false
   if picks > 0 then
     local found = suspects and #reply == 0 and next_suspect(place) or {}
     local spare = suspects and 0 or math.min(call('LLEN', retry[place]), MOST_PASSED_OVER)
@@ -109,11 +116,13 @@ for place = 1, #queue do
       found, turn_of = pick_first(turns[place], waiting[place], picks + spare)
     end
     if #found == 0 then found = pick_random(waiting[place], size, picks + spare) end
-    if take(place, found, picks, turn_of) then break end
+    is_alone = take(place, found, picks, turn_of, events)
     if #reply == 0 and suspects then -- all had expired: look again
       call('RPUSH', wake[place], 1)
       call('PEXPIRE', wake[place], keep_ms)
     end
   end
+  tally_up(tally[place], events)
+  if is_alone then break end
 end
 return reply

@@ -10,8 +10,9 @@ local function remove(waiting_key, inputs_key, turns_key, gone)
   if turns_key then redis.call('ZREM', turns_key, unpack(gone)) end
 end
 
--- Removes those that have expired.
-local function purge_expired(waiting_key, inputs_key, turns_key)
+-- Removes those that have expired, and notes that among `events`.
+local function purge_expired(waiting_key, inputs_key, turns_key, events)
   local expired = redis.call('ZRANGEBYSCORE', waiting_key, '-inf', now_ms, 'LIMIT', 0, MOST_PURGED)
   remove(waiting_key, inputs_key, turns_key, expired)
+  if #expired > 0 then events.abandoned = (events.abandoned or 0) + #expired end
 end

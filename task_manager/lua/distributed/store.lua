@@ -50,5 +50,6 @@ local function put_waiting(i, task, input)
     task.turn = math.min(task.turn, reached)
   end
   if task.turn then redis.call('ZADD', turns, task.turn, ids[i]) end
-  extend({ waiting, inputs, turns }, task.kept_until_ms)
+  extend({ turns }, task.kept_until_ms)
+  extend({ waiting, inputs }, task.kept_until_ms + COUNTED_WITHIN_MS)
 end

@@ -10,13 +10,17 @@
 -- include wake
 -- include store
 -- include purge_expired
+-- include submissions
 local kept_until_ms = now_ms + input_ttl_ms
 
-purge_expired(waiting, inputs, turns)
+purge_expired(waiting, inputs, turns, events)
 remove_remains()
 
 local reply = {}
-for i = 1, #ids do reply[i + 1] = known(i, kept_until_ms) end
+for i = 1, #ids do
+  reply[i + 1] = known(i, kept_until_ms)
+  note_known(reply[i + 1])
+end
 
 local load = redis.call('HLEN', running) + waiting_count()
 local created = 0
@@ -32,8 +36,10 @@ for i, id in ipairs(ids) do
     local is_there = is_counted and redis.call('HEXISTS', inputs, id) == 1
     if not is_counted and load >= max_load then
       reply[i + 1] = 'overloaded'
+      refused = refused + 1
     elseif not is_counted and client_of[i] and is_full(client_of[i]) then
       reply[i + 1] = 'full'
+      refused = refused + 1
     else
       redis.call('ZADD', waiting, 'GT', kept_until_ms, id)
       if not is_there then
@@ -43,13 +49,20 @@ for i, id in ipairs(ids) do
       if pick == 'fair' then line_up(turns, client_of[i], id, is_counted) end
       if pick == 'oldest' and is_counted then redis.call('ZADD', turns, 'NX', turn + i, id) end -- in case it was lost
       if pick == 'oldest' and not is_counted then redis.call('ZADD', turns, turn + i, id) end
-      if not is_counted then load = load + 1 end
+      if is_counted then
+        joined = joined + 1
+      else
+        load = load + 1
+        new = new + 1
+      end
       reply[i + 1] = 'waiting'
     end
   end
 end
 keep_clients(clients, clients_here, kept_until_ms)
 wake_workers(created)
-extend({ waiting, inputs, turns, clients, wake }, kept_until_ms)
+extend({ turns, clients, wake }, kept_until_ms)
+extend({ waiting, inputs }, kept_until_ms + COUNTED_WITHIN_MS)
+tally_submissions()
 reply[1] = load
 return reply

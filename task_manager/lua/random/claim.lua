@@ -3,6 +3,7 @@
 -- KEYS  wake          list    a token for each idle worker to wake
 -- KEYS  owners[]      zset    owner by the end of its lease, ms
 -- KEYS  counts[]      hash    counts of waiting tasks, as in random/counted
+-- KEYS  tally[]       hash    as in parts/tally
 -- ARGV  main_db       int     where the script begins
 -- ARGV  input_db      int
 -- ARGV  owner         string
@@ -15,6 +16,8 @@
 -- include counted
 -- include pool_record
 -- include begin_running
+-- include tally
+-- include waits
 local SPARE_TRIES = 16 -- for unknown types or versions
 local SPARE_TRIES_BESIDE_SUSPECTS = 64
 local MOST_TRIES = 1000 -- while nothing is found, though some of ours wait
@@ -25,7 +28,7 @@ local queues = {}
 local own = 0 -- waiting tasks of ours, as counted
 for i, name in ipairs(queue) do
   local epoch, total = unpack(call('HMGET', counts[i], 'epoch', 'total'))
-  queues[name] = { place = i, epoch = epoch, records = {}, inputs = {}, gone = {} }
+  queues[name] = { place = i, epoch = epoch, records = {}, inputs = {}, gone = {}, events = {} }
   own = own + (tonumber(total or '') or 0)
 end
 
@@ -73,6 +76,7 @@ while #reply < picks * 4 and (tries < most_tries or #reply == 0 and own > 0 and 
     task.submitted_ms = submitted
     task.attempts = is_suspect and tostring(attempts + 1) or '1'
     begin(from.place, from, key:sub(#input_prefix + 1), task, record:sub(at))
+    note_begun(from.events, task.attempts, now_ms - submitted)
     if is_suspect then break end
   elseif left_ms > 0 and is_suspect and (from or is_listed) and not is_of_others then
     passed_over = key
@@ -90,5 +94,6 @@ end
 for _, from in pairs(queues) do
   store(from.place, from)
   for second, by in pairs(from.gone) do count(counts[from.place], second, -by) end
+  tally_up(tally[from.place], from.events)
 end
 return reply

@@ -3,10 +3,11 @@
 -- Each is a hash: epoch:  when the count began, µs | total: waiting tasks but those of seconds up to
 --                  swept | swept: second | each second in which tasks expire: waiting tasks
 -- include clock
+-- include tally
 
 -- How many are counted, and the count's epoch, nil where there is no count. Seconds that are over are
--- subtracted once, so that neither the input ttl nor the number of tasks matters.
-local function counted(key)
+-- subtracted once, so that neither the input ttl nor the number of tasks matters; their tasks are tallied.
+local function counted(key, tally_key)
   local now_s = tonumber(time[1])
   local epoch, total, swept = unpack(redis.call('HMGET', key, 'epoch', 'total', 'swept'))
   total = tonumber(total or '')
@@ -21,10 +22,13 @@ local function counted(key)
   else
     for second = swept + 1, now_s do over[#over + 1] = second end
   end
-  for _, second in ipairs(over) do total = total - (tonumber(redis.call('HGET', key, second) or '') or 0) end
+  local abandoned = 0
+  for _, second in ipairs(over) do abandoned = abandoned + (tonumber(redis.call('HGET', key, second) or '') or 0) end
+  total = total - abandoned
   -- Where Redis takes no writes for now, the next one does it.
   if gap > 0 and type(redis.pcall('HSET', key, 'total', total, 'swept', now_s)) == 'number' then
     for _, second in ipairs(over) do redis.call('HDEL', key, second) end
+    if abandoned > 0 then tally_up(tally_key, { abandoned = abandoned }) end
   end
   return total, epoch
 end

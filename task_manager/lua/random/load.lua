@@ -2,6 +2,7 @@
 -- KEYS  running[]  hash  id -> running record
 -- KEYS  owners[]   zset  owner by the end of its lease, ms
 -- KEYS  counts[]   hash  counts of waiting tasks, as in random/counted
+-- KEYS  tally[]    hash  as in parts/tally
 -- ARGV  main_db    int   where the script begins
 -- ARGV  input_db   int
 -- returns  list: per type: waiting, running, workers
@@ -12,7 +13,7 @@ local most = redis.call('DBSIZE') -- inputs that were lost are counted until the
 redis.call('SELECT', main_db)
 local reply = {}
 for i = 1, #counts do
-  reply[3 * i - 2] = math.min(counted(counts[i]), most)
+  reply[3 * i - 2] = math.min(counted(counts[i], tally[i]), most)
   reply[3 * i - 1] = redis.call('HLEN', running[i])
   reply[3 * i] = redis.call('ZCOUNT', owners[i], '(' .. now_ms, '+inf')
 end

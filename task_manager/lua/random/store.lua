@@ -1,5 +1,6 @@
 -- Waiting tasks of one type in the pool, one key each in the input database.
 -- KEYS  counts    hash    counts of waiting tasks, as in random/counted
+-- KEYS  tally     hash    as in parts/tally
 -- KEYS  pool[]    string  pool record (in the input database)
 -- ARGV  main_db   int     where scripts begin
 -- ARGV  input_db  int
@@ -11,7 +12,7 @@
 
 -- How many wait; not more than there are inputs, since some may be lost.
 local function waiting_count()
-  local total = counted(counts)
+  local total = counted(counts, tally)
   redis.call('SELECT', input_db)
   local most = redis.call('DBSIZE')
   redis.call('SELECT', main_db)
@@ -42,7 +43,7 @@ end
 
 -- The i-th task, which ran, waits again.
 local function put_waiting(i, task, input)
-  local _, epoch = counted(counts)
+  local _, epoch = counted(counts, tally)
   if not epoch then
     epoch = new_epoch()
     redis.call('DEL', counts)
@@ -52,5 +53,5 @@ local function put_waiting(i, task, input)
   redis.call('SET', pool[i], pool_record(task, epoch, queue, input), 'PXAT', task.kept_until_ms - 1)
   redis.call('SELECT', main_db)
   count(counts, task.kept_until_ms / 1000, 1)
-  extend({ counts }, task.kept_until_ms)
+  extend({ counts }, task.kept_until_ms + COUNTED_WITHIN_MS)
 end

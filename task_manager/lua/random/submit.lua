@@ -8,12 +8,16 @@
 -- include known
 -- include wake
 -- include store
+-- include submissions
 local second = math.ceil((now_ms + input_ttl_ms) / 1000) -- whole ones, so that they can be counted
 
 local reply = {}
-for i = 1, #ids do reply[i + 1] = known(i, second * 1000) end
+for i = 1, #ids do
+  reply[i + 1] = known(i, second * 1000)
+  note_known(reply[i + 1])
+end
 
-local total, epoch = counted(counts)
+local total, epoch = counted(counts, tally)
 local runs = redis.call('HLEN', running)
 redis.call('SELECT', input_db)
 local most = redis.call('DBSIZE')
@@ -24,7 +28,6 @@ if is_anew then
 end
 local head = pool_record({ attempts = '0', submitted_ms = now_ms }, epoch, queue, '')
 local load = runs + math.min(total, most)
-local created = 0
 local moved = {} -- by second: how many more tasks expire in it
 
 local function move(at, by) moved[at] = (moved[at] or 0) + by end
@@ -51,13 +54,15 @@ for i = 1, #ids do
         load = load + 1
       end
       move(ends, 1)
+      joined = joined + 1
       reply[i + 1] = 'waiting'
     elseif load >= max_load then
+      refused = refused + 1
       reply[i + 1] = 'overloaded'
     else
       redis.call('SET', pool[i], head .. texts[i], 'PXAT', second * 1000 - 1)
       move(second, 1)
-      created = created + 1
+      new = new + 1
       load = load + 1
       reply[i + 1] = 'waiting'
     end
@@ -70,7 +75,9 @@ if is_anew and next(moved) then begin_count(counts, epoch) end
 for at, by in pairs(moved) do
   if by ~= 0 then count(counts, at, by) end
 end
-wake_workers(created)
-extend({ counts, wake }, second * 1000)
+wake_workers(new)
+extend({ wake }, second * 1000)
+extend({ counts }, second * 1000 + COUNTED_WITHIN_MS)
+tally_submissions()
 reply[1] = load
 return reply

@@ -2,6 +2,7 @@
 -- KEYS  running   hash    id -> running record
 -- KEYS  claims    hash    of the owner: id -> input
 -- KEYS  owners    zset    owner by the end of its lease, ms
+-- KEYS  tally     hash    as in parts/tally
 -- ARGV  ids[]       string  the one
 -- ARGV  owner       string
 -- ARGV  lease_ms    ms
@@ -11,6 +12,8 @@
 -- returns  any: its input | false: it has its answer, is cancelled or runs already, or has expired
 -- include running_record
 -- include distributed/store
+-- include tally
+-- include waits
 redis.call('EXPIRE', job_prefix .. ids[1], job_keep_s)
 local task = take_waiting(1)
 if not task then return false end
@@ -22,4 +25,7 @@ redis.call('HSET', running, ids[1], running_record(task))
 redis.call('HSET', claims, ids[1], task.input)
 redis.call('ZADD', owners, now_ms + lease_ms, owner)
 for _, key in ipairs({ running, claims, owners }) do redis.call('PEXPIRE', key, keep_ms) end
+local events = {}
+note_begun(events, tostring(task.attempts), now_ms - task.submitted_ms)
+tally_up(tally, events)
 return task.input

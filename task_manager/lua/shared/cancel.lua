@@ -2,6 +2,7 @@
 -- KEYS  running         hash    id -> running record
 -- KEYS  cancelled       hash    id -> owner whose process is to be stopped
 -- KEYS  progress        hash    id -> "fraction message"
+-- KEYS  tally           hash    as in parts/tally
 -- KEYS  results[]       string  the one
 -- ARGV  failure_ttl_ms  ms      how long the task is known as cancelled
 -- ARGV  channel         string  of finished tasks
@@ -10,6 +11,7 @@
 -- include running_record
 -- include result_record
 -- include store
+-- include tally
 local KEEP_CANCELLED_MS = 60000 -- for the owner's supervisor to hear of it
 local id = ids[1]
 if redis.call('EXISTS', results[1]) == 1 then return 'terminal' end
@@ -31,4 +33,5 @@ end
 local record = result_record('cancelled', times, attempts, failure_ttl_ms, '')
 redis.call('SET', results[1], record, 'PX', failure_ttl_ms)
 redis.call('PUBLISH', channel, id)
+tally_up(tally, { cancelled = 1 })
 return record

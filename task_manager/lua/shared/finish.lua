@@ -2,9 +2,11 @@
 -- KEYS  running     hash    id -> running record
 -- KEYS  claims      hash    of this owner: id -> input
 -- KEYS  progress    hash    id -> "fraction message"
+-- KEYS  tally       hash    as in parts/tally
 -- KEYS  results[]   string  result record
 -- ARGV  owner       string
 -- ARGV  channel     string  of finished tasks
+-- ARGV  runs        string  what else is to be tallied, as "event count event ..."
 -- ARGV  ids[]       string
 -- ARGV  states[]    string  "done" | "failed"
 -- ARGV  ttls_ms[]   digits
@@ -12,12 +14,14 @@
 -- returns  list: ids of late results that were kept: their claims had been lost, they may wait again
 -- include running_record
 -- include result_record
+-- include tally
 local call = redis.call
 local held = call('HMGET', running, unpack(ids))
 local mine = held_prefix(owner)
 local late = {}
 local kept = {}
 local ended = {}
+local events = {}
 for i, id in ipairs(ids) do
   local is_mine = is_held(held[i], mine)
   if is_mine then ended[#ended + 1] = id end
@@ -27,6 +31,7 @@ for i, id in ipairs(ids) do
     local record = result_record(states[i], times, attempts, ttls_ms[i], bodies[i])
     if call('SET', results[i], record, 'PX', ttls_ms[i], 'NX') then
       kept[#kept + 1] = id
+      events[states[i]] = (events[states[i]] or 0) + 1
       if not is_mine then -- whoever holds or may claim it by now is to leave it
         late[#late + 1] = id
         ended[#ended + 1] = id
@@ -40,4 +45,6 @@ if #ended > 0 then
   call('HDEL', progress, unpack(ended))
 end
 if #kept > 0 then call('PUBLISH', channel, table.concat(kept, ',')) end
+for event, by in runs:gmatch('(%S+) (%d+)') do events[event] = by end
+tally_up(tally, events)
 return late

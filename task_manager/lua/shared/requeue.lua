@@ -2,6 +2,7 @@
 -- KEYS  running         hash    id -> running record
 -- KEYS  claims          hash    of the owner: id -> input
 -- KEYS  progress        hash    id -> "fraction message"
+-- KEYS  tally           hash    as in parts/tally
 -- KEYS  retry           list    ids of waiting tasks to be claimed alone, first
 -- KEYS  results[]       string  result record
 -- ARGV  owner           string
@@ -17,13 +18,16 @@
 -- include extend
 -- include wake
 -- include store
+-- include tally
 local ended = 0
+local events = { abandoned = 0, crashed = 0 }
 
 local function fail(i, held)
   local times, attempts = read_times(held)
   local record = result_record('failed', times, attempts, failure_ttl_ms, failure)
   if redis.call('SET', results[i], record, 'PX', failure_ttl_ms, 'NX') then
     redis.call('PUBLISH', channel, ids[i])
+    events.crashed = events.crashed + 1
   end
 end
 
@@ -46,9 +50,12 @@ for i, id in ipairs(ids) do
     local task = read_running(held)
     if task and is_counted[i] and tonumber(task.attempts) >= max_attempts then
       fail(i, held)
-    elseif task and tonumber(task.kept_until_ms) > now_ms and input and redis.call('EXISTS', results[i]) == 0 then
+    elseif task and tonumber(task.kept_until_ms) <= now_ms then
+      events.abandoned = events.abandoned + 1
+    elseif task and input and redis.call('EXISTS', results[i]) == 0 then
       wait_again(i, task, input)
     end
   end
 end
+tally_up(tally, events)
 return ended

@@ -49,6 +49,9 @@ class DistributedManager(RedisManager):
     def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
         return [self._call("load", name) for name in type_names]
 
+    def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
+        return [self._call("oldest", name) for name in type_names]
+
     def _probe_call(self) -> Call:
         return self._call("probe", probe=self._keys.probe())
 

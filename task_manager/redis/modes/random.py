@@ -45,6 +45,10 @@ class RandomManager(RedisManager):
         main_db, input_db = self._databases
         return [self._call("load", *type_names, main_db=main_db, input_db=input_db)]
 
+    def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
+        main_db, input_db = self._databases
+        return [self._call("oldest", *type_names, main_db=main_db, input_db=input_db)]
+
     def _probe_call(self) -> Call:
         main_db, input_db = self._databases
         return self._call("probe", probe=self._keys.probe(), main_db=main_db, input_db=input_db)
