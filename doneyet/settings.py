@@ -29,6 +29,9 @@ BOTH = (HTTP_SERVER, WORKER)
 URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "database"}
 """The seeds' flags that change a part of the Redis URL, and which."""
 
+SEED_NAMES = ("ENABLE_METRICS", "METRICS_NAMESPACE", "METRICS_SUBSYSTEM")
+"""Environment variables that are known without the prefix, too."""
+
 LONGEST_S = 1e9
 """About thirty years. Beyond some hundred years Python and Redis can neither wait nor expire."""
 
@@ -197,6 +200,19 @@ class Settings:
         minimum=1,
     )
 
+    enable_metrics: str = _setting(
+        "true",
+        "whether /metrics and /metrics/queue are there, for Prometheus",
+        programs=(HTTP_SERVER,),
+        choices=("true", "false"),
+    )
+    metrics_namespace: str = _setting(
+        "doneyet", "what the names of metrics begin with", programs=(HTTP_SERVER,)
+    )
+    metrics_subsystem: str = _setting(
+        "", "what follows the namespace in the names of metrics", programs=(HTTP_SERVER,)
+    )
+
     root_type: str = _setting(
         "",
         "task type that `POST /` submits to, such as fill-mask/bert; empty: none",
@@ -263,6 +279,10 @@ class Settings:
         rows = {env_name(row.name): row for row in dataclasses.fields(cls)}
         links = service_links(environ)
         values: dict[str, Any] = {}
+        for name in SEED_NAMES:
+            if name in environ:
+                row = rows[env_name(name)]
+                values[row.name] = _parse(row, environ[name], name)
         for name, text in environ.items():
             if not name.startswith("DONEYET_") or name in links:
                 continue

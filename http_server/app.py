@@ -11,6 +11,9 @@ from flask import Flask
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from http_server.manager_factory import open_manager
+from http_server.metrics.names import metric_prefix
+from http_server.metrics.queue_metrics import QueueMetrics
+from http_server.metrics.request_metrics import RequestMetrics
 from http_server.middleware import with_check
 from http_server.middleware.access import Access
 from http_server.middleware.client_address import ClientAddress
@@ -18,6 +21,7 @@ from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.health import add_health_routes
 from http_server.routes.load import add_load_routes
+from http_server.routes.metrics import add_metrics_routes
 from http_server.routes.tasks import add_task_routes
 from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import LargeAnswers, keep_heap_small, with_large_answers
@@ -54,6 +58,10 @@ def create_app(
     add_load_routes(app, registry, service)
     add_health_routes(app, service)
     add_docs_routes(app, registry, settings)
+    prefix = metric_prefix(settings)
+    requests = RequestMetrics(prefix, service.cache.remembered)
+    if settings.enable_metrics == "true":
+        add_metrics_routes(app, requests, QueueMetrics(manager, registry.types, prefix))
     responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
@@ -63,6 +71,8 @@ def create_app(
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
+    if settings.enable_metrics == "true":
+        app.wsgi_app = requests.measured(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
     service.start()
     return app

@@ -10,6 +10,7 @@ import sys
 from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.manager_factory import open_manager
+from http_server.metrics.names import metric_prefix
 from http_server.middleware.access import Access
 from http_server.routes.endpoints import submit_paths
 from http_server.serving.server import (
@@ -31,6 +32,7 @@ def run(settings: Settings) -> int:
         registry = load_registry(settings)
         submit_paths(registry, settings)
         Access(settings)
+        metric_prefix(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":
             _check_redis(settings, registry)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
+from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.tally import Tally
 
 
@@ -65,6 +65,9 @@ class Routed(TaskSubmitter):
             for tally in manager.tallies(names)
         }
         return [tallies[name] for name in type_names]
+
+    def memory(self) -> Memory | None:
+        return self._main.memory()
 
     def watch(
         self,

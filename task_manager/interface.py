@@ -119,6 +119,13 @@ class Load:
     """Owners whose lease is valid and which serve this type."""
 
 
+class Memory(NamedTuple):
+    """Of Redis, in bytes; a limit of 0 is none."""
+
+    used_bytes: int
+    limit_bytes: int
+
+
 class Claim(NamedTuple):
     """A running task that an owner holds. `alone`: run it in a batch of its own, since a process
     died with it before. `attempts` counts claims, this one included."""
@@ -254,6 +261,10 @@ class TaskSubmitter(ABC):
     @abstractmethod
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         """What happened to the tasks of each type; O(1) in the number of tasks."""
+
+    def memory(self) -> Memory | None:
+        """What Redis uses; None where there is none, or nobody may ask it."""
+        return None
 
     @abstractmethod
     def watch(

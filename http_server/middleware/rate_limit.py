@@ -21,7 +21,9 @@ BURST_S = 5.0
 MOST_ADDRESSES = 10_000
 """Addresses remembered at once."""
 
-NOT_COUNTED = frozenset({"/healthz", "/readyz", "/ping", "/healthcheck"})
+NOT_COUNTED = frozenset(
+    {"/healthz", "/readyz", "/ping", "/healthcheck", "/metrics", "/metrics/queue"}
+)
 
 
 class RateLimit:

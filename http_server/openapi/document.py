@@ -15,6 +15,7 @@ from http_server.openapi.parts import (
     PROBLEM_SCHEMAS,
     fixed_paths,
     json_content,
+    metrics_paths,
     problem_responses,
     ref,
     string,
@@ -37,6 +38,7 @@ def document(registry: Registry, settings: Settings) -> Json:
         paths[path] = {"post": _ask(path, types, settings, at_once=at_once)}
         if path != ROOT:
             paths[f"{path}/{{task_id}}"] = task_of_endpoint(path)
+    metrics = metrics_paths() if settings.enable_metrics == "true" else {}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -52,9 +54,9 @@ def document(registry: Registry, settings: Settings) -> Json:
         "tags": [
             {"name": "submit", "description": "Submit inputs, and get their answers."},
             {"name": "tasks", "description": "Get or cancel one task by its id."},
-            {"name": "operations", "description": "Load and health."},
+            {"name": "operations", "description": "Load, health and metrics."},
         ],
-        "paths": {**paths, **fixed_paths(list(registry.types))},
+        "paths": {**paths, **fixed_paths(list(registry.types)), **metrics},
         "components": {"schemas": schemas},
     }
 

@@ -193,6 +193,32 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
     }
 
 
+def metrics_paths() -> Json:
+    """What Prometheus scrapes, where that is switched on."""
+    return {
+        "/metrics": _metrics(
+            "metrics",
+            "Get this server's metrics",
+            "Requests by route and status code, answers from memory, the process itself.",
+            *(403,),
+        ),
+        "/metrics/queue": _metrics(
+            "queue-metrics",
+            "Get the metrics of all queues",
+            "The same from every server, so scrape it once. 503 while Redis is away.",
+            *(403, 503),
+        ),
+    }
+
+
+def _metrics(name: str, summary: str, description: str, *problems: int) -> Json:
+    """A route that answers in Prometheus' text formats."""
+    said = _operation("operations", name, summary, description, {}, *problems)
+    text: Json = {"schema": {"type": "string"}}
+    said["responses"]["200"]["content"] = {"text/plain": text, "application/openmetrics-text": text}
+    return {"get": said}
+
+
 def _health(name: str, summary: str, description: str, *problems: int) -> Json:
     """A health route, which refuses nothing but a request that is no HTTP."""
     said = _operation("operations", name, summary, description, {"type": "object"}, *problems)

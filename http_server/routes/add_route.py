@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 
+from http_server.metrics.request_metrics import ROUTE
 from http_server.wire.response import PlainResponse
 
 
@@ -17,9 +18,11 @@ def add_route(
     """Adds `view`; HEAD comes with GET, and OPTIONS is answered 204 with `Allow`."""
     allowed = sorted({*methods, "OPTIONS", *(["HEAD"] if "GET" in methods else [])})
     allow = ("allow", ", ".join(allowed))
+    label = path.replace("<path:", "<")
 
     @wraps(view, assigned=())
     def with_options(**arguments: Any) -> Response:
+        request.environ[ROUTE] = label
         if request.method == "OPTIONS":
             return PlainResponse(b"", 204, "", [allow])
         return view(**arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -46,6 +46,8 @@ class StatusCache:
         self._inner, self._news = inner, news
         self._kept: BoundedCache[str, _Kept] = BoundedCache()
         self._loads: dict[str, tuple[int, float]] = {}
+        self.remembered: Counter[str] = Counter()
+        """How many answers came from here, by task type; approximate between threads."""
         self._doubted: OrderedDict[str, int] = OrderedDict()
         self._doubts = 0
         self._lock = threading.Lock()
@@ -66,6 +68,7 @@ class StatusCache:
             self._learn(asked, outcomes, *before)
         for status in known.values():
             status.load = self._loads[status.type][0]
+            self.remembered[status.type] += 1
         if len(known) == len(tasks):
             return list(known.values())
         told = iter(outcomes)

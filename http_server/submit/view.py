@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from http_server.metrics.request_metrics import ROUTE
 from http_server.middleware.client_address import ClientAddress
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
@@ -120,6 +121,7 @@ def with_fast_path(
         view = views.get(environ["PATH_INFO"])
         if view is None or environ["REQUEST_METHOD"] != "POST":
             return app(environ, start_response)
+        environ[ROUTE] = environ["PATH_INFO"]
         try:
             response = view(environ)
         except Exception as error:

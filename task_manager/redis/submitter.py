@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import redis
+
 from task_manager.errors import (
     AlreadyTerminalError,
     ClientOverloadedError,
@@ -13,7 +15,7 @@ from task_manager.errors import (
     NoStatusError,
     OverloadedError,
 )
-from task_manager.interface import Load, Status, Task, TaskSubmitter, Watch
+from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.queues import Queues
@@ -144,6 +146,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         replies = self._run([self._call("tallied", name) for name in type_names])
         return [read_tally(name, fields) for name, fields in zip(type_names, replies, strict=True)]
+
+    def memory(self) -> Memory | None:
+        with self._connection.client() as client:
+            try:
+                told: Any = client.info("memory")
+            except redis.exceptions.NoPermissionError:
+                return None
+        return Memory(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
 
     def watch(
         self,

@@ -15,7 +15,7 @@ from task_manager.errors import (
     OverloadedError,
     UnavailableError,
 )
-from task_manager.interface import Load, Promises, State, Status, Task, TaskSubmitter
+from task_manager.interface import Load, Memory, Promises, State, Status, Task, TaskSubmitter
 from task_manager.tally import Tally
 
 
@@ -35,6 +35,7 @@ class FakeManager(TaskSubmitter):
         self.broken = False
         self.full = False
         self.oldest_s: float | None = None
+        self.told_memory: Memory | None = None
         self.events: dict[str, int] = {}
         self.most_told = 10**9
         """Finished tasks of which one round trip tells."""
@@ -93,6 +94,9 @@ class FakeManager(TaskSubmitter):
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         self._check()
         return [Tally(name, self.events) for name in type_names]
+
+    def memory(self) -> Memory | None:
+        return self.told_memory
 
     def watch(
         self,

@@ -1,0 +1,1 @@
+"""What Prometheus is told: of the queues, alike by all servers, and of this server's requests."""

@@ -1,0 +1,1 @@
+"""What `deploy/` has for Prometheus, tried with Prometheus itself."""
