@@ -52,6 +52,10 @@ class Routed(TaskSubmitter):
         }
         return [loads[name] for name in type_names]
 
+    def other_versions(self, type_names: Sequence[str]) -> list[Load]:
+        by_manager = self._by_manager(type_names)
+        return [load for manager, names in by_manager for load in manager.other_versions(names)]
+
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         waits_s: dict[str, float | None] = {}
         for manager, names in self._by_manager(type_names):

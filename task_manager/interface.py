@@ -117,6 +117,8 @@ class Load:
     running: int
     workers: int
     """Owners whose lease is valid and which serve this type."""
+    version: str = ""
+    """Where it is not that of this process."""
 
 
 class Memory(NamedTuple):
@@ -250,6 +252,11 @@ class TaskSubmitter(ABC):
     @abstractmethod
     def load(self, type_names: Sequence[str]) -> list[Load]:
         """The load of each type; O(1) in the number of tasks."""
+
+    @abstractmethod
+    def other_versions(self, type_names: Sequence[str]) -> list[Load]:
+        """The load of other versions of these types than this process', where they have tasks or
+        workers: during an update, and where somebody forgot to start or to end something."""
 
     @abstractmethod
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:

@@ -154,6 +154,9 @@ class Synchronous(TaskSubmitter):
             workers = int(not self._closed)
             return [Load(name, *self._counts(name), workers) for name in type_names]
 
+    def other_versions(self, type_names: Sequence[str]) -> list[Load]:
+        return []
+
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         now = time.monotonic()
         with self._lock:

@@ -63,6 +63,7 @@ def _look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
         manager = open_submitter(settings, registry.limits)
         try:
             manager.check()
+            others = manager.other_versions(list(registry.types))
         finally:
             manager.close()
         with connection.client() as client:
@@ -74,6 +75,15 @@ def _look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
         connection.close()
     version = info.get("valkey_version") or info.get("redis_version") or "of a hidden version"
     yield Finding("Redis", "ok", f"{version} at {place}")
+    for load in others:
+        tasks = load.waiting + load.running
+        if tasks and not load.workers:
+            yield Finding(
+                load.type,
+                "note",
+                f"version {load.version} has {tasks} tasks and no worker: they wait until one is "
+                "started, or nobody asks for them any more",
+            )
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         yield Finding(

@@ -34,20 +34,24 @@ class QueueMetrics(Collector):
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Three round trips, whatever waits."""
+        """A few round trips, whatever waits."""
         names = list(self._types)
         yield from self._now(names)
         yield from self._since_counting_began(self._manager.tallies(names))
         yield from self._redis()
 
     def _now(self, names: Sequence[str]) -> Iterator[Metric]:
-        loads = self._manager.load(names)
+        own = self._manager.load(names)
+        others = self._manager.other_versions(names)
         tasks = self._gauge("tasks", "Tasks that wait or run.", "type", "state")
         workers = self._gauge("workers", "Worker processes that serve a type.", "type", "version")
-        for load in loads:
-            tasks.add_metric([load.type, "waiting"], load.waiting)
-            tasks.add_metric([load.type, "running"], load.running)
-            workers.add_metric([load.type, self._types[load.type].version], load.workers)
+        for load in own:
+            of_all = [load, *(other for other in others if other.type == load.type)]
+            tasks.add_metric([load.type, "waiting"], sum(each.waiting for each in of_all))
+            tasks.add_metric([load.type, "running"], sum(each.running for each in of_all))
+            for each in of_all:
+                version = each.version or self._types[load.type].version
+                workers.add_metric([load.type, version], each.workers)
         oldest = self._gauge(
             "oldest_waiting_seconds",
             "For how long a task waits, the longest of those that are next; of a sample where "

@@ -113,6 +113,16 @@ PROBLEM_SCHEMAS: Json = {
             "waiting": {"type": "integer"},
             "running": {"type": "integer"},
             "workers": {"type": "integer"},
+            "oldest_waiting_s": {
+                "type": ["number", "null"],
+                "description": "For how long the task waits that waits longest.",
+            },
+            "other_versions": {
+                "type": "array",
+                "items": ref("Load"),
+                "description": "Other versions than the server's that have tasks or workers.",
+            },
+            "version": {"type": "string"},
             "types": {"type": "object", "additionalProperties": ref("Load")},
         },
     },

@@ -1,7 +1,8 @@
-"""`/load`: how busy each task type is, which is the one number that an autoscaler needs."""
+"""`/load`: how busy each task type is: `load` is the one number that an autoscaler needs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Flask, Response
@@ -17,14 +18,24 @@ from task_manager.interface import Load
 def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> None:
     """All types at once, or one."""
 
+    def looked_at(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+        manager = service.manager
+        told = {load.type: _members(load) for load in manager.load(names)}
+        for name, waits_s in zip(names, manager.oldest(names), strict=True):
+            told[name]["oldest_waiting_s"] = waits_s
+        for load in manager.other_versions(names):
+            others = told[load.type].setdefault("other_versions", [])
+            others.append({"version": load.version, **_members(load)})
+        return told
+
     def load_of_all() -> Response:
-        loads = service.manager.load(list(registry.types))
+        loads = looked_at(list(registry.types))
         return json_response(
             {
-                "load": sum(one.waiting + one.running for one in loads),
-                "waiting": sum(one.waiting for one in loads),
-                "running": sum(one.running for one in loads),
-                "types": {one.type: _members(one) for one in loads},
+                "load": sum(one["load"] for one in loads.values()),
+                "waiting": sum(one["waiting"] for one in loads.values()),
+                "running": sum(one["running"] for one in loads.values()),
+                "types": loads,
             }
         )
 
@@ -32,7 +43,7 @@ def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> N
         if name not in registry.types:
             there_are = ", ".join(registry.types)
             raise Problem(404, "unknown-type", f"no task type {name!r}; there are: {there_are}")
-        return json_response({"type": name, **_members(service.manager.load([name])[0])})
+        return json_response({"type": name, **looked_at([name])[name]})
 
     add_route(app, "/load", "load", load_of_all, ["GET"])
     add_route(app, "/load/<path:name>", "load of one type", load_of_one, ["GET"])

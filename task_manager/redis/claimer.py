@@ -95,7 +95,8 @@ class RedisClaimer(Queues, TaskClaimer):
         dead: set[str] = set()
         cancelled: dict[str, set[str]] = {}
         with self._connection.client() as client:
-            for new_here, dead_here, told in run_scripts(client, calls):
+            replies = run_scripts(client, [*calls, *self._publish_calls(by_type)])
+            for new_here, dead_here, told in replies[: len(calls)]:
                 new.update(name.decode() for name in new_here)
                 dead.update(name.decode() for name in dead_here)
                 for task_id, owner in zip(told[::2], told[1::2], strict=True):

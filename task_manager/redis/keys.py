@@ -57,6 +57,11 @@ class Keys:
         after the last time."""
         return f"{self.prefix}:{{{type_name}}}:tally"
 
+    def versions(self, type_name: str) -> str:
+        """Sorted set: versions that are served or worked for, by when they said so last, ms. TTL:
+        a day after the last time."""
+        return f"{self.prefix}:{{{type_name}}}:versions"
+
     def lock(self, name: str) -> str:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
@@ -119,10 +124,12 @@ class Keys:
 
 def version_marks(limits: Mapping[str, Limits]) -> dict[str, str]:
     """8 hex digits for the version of each task type."""
-    return {
-        name: hashlib.blake2b(each.version.encode(), digest_size=4).hexdigest()
-        for name, each in limits.items()
-    }
+    return {name: version_mark(each.version) for name, each in limits.items()}
+
+
+def version_mark(version: str) -> str:
+    """8 hex digits that stand for a version in keys."""
+    return hashlib.blake2b(version.encode(), digest_size=4).hexdigest()
 
 
 def _queue(keys: Keys, type_name: str) -> str:

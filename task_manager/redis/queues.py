@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from task_manager.interface import Limits
 from task_manager.redis.connection import Connection
-from task_manager.redis.keys import Keys, version_marks
+from task_manager.redis.keys import Keys, version_mark, version_marks
 from task_manager.redis.scripts.lua_script import Argument, Call, Given, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
 from task_manager.redis.scripts.run import run_scripts
+
+PUBLISH_EVERY_S = 60.0
+"""How often a process says which versions it knows."""
 
 
 class Queues:
@@ -26,6 +31,7 @@ class Queues:
         self._keys = Keys(prefix, version_marks(limits))
         self._queues: dict[str, QueueSlots] = {}
         self._registered: set[str] = set()
+        self._published_s: dict[str, float] = {}  # when it is time again, by type
 
     def close(self) -> None:
         self._connection.close()
@@ -37,8 +43,8 @@ class Queues:
         """What scripts of this queue mode are told of a type's queue besides."""
 
     @abstractmethod
-    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
-        """Their replies, in a row, are waiting, running and workers of each type."""
+    def _load_calls(self, queues: Sequence[QueueSlots]) -> list[Call]:
+        """Their replies, in a row, are waiting, running and workers of each queue."""
 
     @abstractmethod
     def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
@@ -84,9 +90,23 @@ class Queues:
 
     def _queue(self, type_name: str) -> QueueSlots:
         if type_name not in self._queues:
-            limits, own = self._limits[type_name], self._own_slots(type_name)
-            self._queues[type_name] = QueueSlots(type_name, limits, self._keys, own)
+            self._queues[type_name] = self._slots_in(self._keys, type_name)
         return self._queues[type_name]
+
+    def _queue_of_version(self, type_name: str, version: str) -> QueueSlots:
+        """That of another version than this process'."""
+        marks = {type_name: version_mark(version)}
+        return self._slots_in(Keys(self._keys.prefix, marks), type_name)
+
+    def _slots_in(self, keys: Keys, type_name: str) -> QueueSlots:
+        return QueueSlots(type_name, self._limits[type_name], keys, self._own_slots(type_name))
+
+    def _publish_calls(self, type_names: Iterable[str]) -> list[Call]:
+        """Those that make our versions of these types known, where it is time to."""
+        now_s = time.monotonic()
+        due = [name for name in type_names if self._published_s.get(name, -math.inf) < now_s]
+        self._published_s.update(dict.fromkeys(due, now_s + PUBLISH_EVERY_S))
+        return [self._call("publish", name, version=self._limits[name].version) for name in due]
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._connection.client() as client:

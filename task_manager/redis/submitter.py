@@ -77,8 +77,8 @@ class RedisSubmitter(Queues, TaskSubmitter):
         ]
         statuses: list[Status | NoStatusError | None] = [None] * len(tasks)
         with self._connection.client() as client:
-            replies = run_scripts(client, calls)
-            for (_, group), (load, *records) in zip(groups, replies, strict=True):
+            replies = run_scripts(client, [*calls, *self._publish_calls({**awaited, **others})])
+            for (_, group), (load, *records) in zip(groups, replies, strict=False):
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
                     if record in _REFUSED:
@@ -131,10 +131,29 @@ class RedisSubmitter(Queues, TaskSubmitter):
         return status
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
-        calls = self._load_calls(type_names)
-        with self._connection.client() as client:
-            counts = [int(count) for reply in run_scripts(client, calls) for count in reply]
-            return [Load(name, *counts[3 * i : 3 * i + 3]) for i, name in enumerate(type_names)]
+        return self._loads([(name, "") for name in type_names])
+
+    def other_versions(self, type_names: Sequence[str]) -> list[Load]:
+        replies = self._run([self._call("published", name) for name in type_names])
+        others = [
+            (name, version)
+            for name, reply in zip(type_names, replies, strict=True)
+            for version in map(bytes.decode, reply)
+            if version != self._limits[name].version
+        ]
+        return [load for load in self._loads(others) if load.waiting + load.running + load.workers]
+
+    def _loads(self, queues: Sequence[tuple[str, str]]) -> list[Load]:
+        """Of types in versions; "" is our own."""
+        calls = self._load_calls(
+            [self._queue_of_version(*each) if each[1] else self._queue(each[0]) for each in queues]
+        )
+        counts = [int(count) for reply in self._run(calls) for count in reply] if calls else []
+        of_each = zip(queues, counts[::3], counts[1::3], counts[2::3], strict=True)
+        return [
+            Load(name, waiting, running, workers, version)
+            for (name, version), waiting, running, workers in of_each
+        ]
 
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         calls = self._oldest_calls(type_names)

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from doneyet.task_types.base import TaskType
-from task_manager.interface import Claim, Result, State, Task
+from task_manager.interface import Claim, Load, Result, State, Task
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
 from tests.helpers import wait_until
 
@@ -135,3 +135,31 @@ def test_load_is_of_one_version(make: Make) -> None:
     for harness, expected in ((old, (2, 1, 1)), (new, (2, 0, 1))):
         load = harness.manager.load([ONE])[0]
         assert (load.waiting, load.running, load.workers) == expected
+
+
+def test_other_versions_are_known(make: Make) -> None:
+    """Those that have tasks or workers, with how many; none of them is one's own."""
+    old, new = make("1"), make("2")
+    assert [load.version for load in new.manager.other_versions([ONE])] == ["1"], "it has a worker"
+    old.manager.submit([task(n, "1") for n in range(3)])
+    claim_all(old, "1", 3)
+    old.manager.submit([task(n, "1") for n in range(3, 5)])
+    new.manager.submit([task(9, "2")])
+    assert new.manager.other_versions(TYPES) == [
+        Load(ONE, 2, 3, 1, "1"),
+        Load(OTHER, 0, 0, 1, "1"),
+    ]
+    (other,) = old.manager.other_versions([ONE])
+    assert (other.version, other.waiting, other.running, other.workers) == ("2", 1, 0, 1)
+    assert old.manager.load([ONE]) == [Load(ONE, 2, 3, 1)]
+
+
+def test_versions_that_have_nothing_are_not_told(make: Make) -> None:
+    """Nobody works for it any more, and its tasks are done; also where only a server knew it."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(1, "1")])
+    finish(old, "1", claim_all(old, "1", 1))
+    old.manager.recover("worker-1", TYPES)
+    assert new.manager.other_versions(TYPES) == []
+    old.manager.submit([task(2, "1")])
+    assert new.manager.other_versions(TYPES) == [Load(ONE, 1, 0, 0, "1")]

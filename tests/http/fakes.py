@@ -35,6 +35,7 @@ class FakeManager(TaskSubmitter):
         self.broken = False
         self.full = False
         self.oldest_s: float | None = None
+        self.others: list[Load] = []
         self.told_memory: Memory | None = None
         self.events: dict[str, int] = {}
         self.most_told = 10**9
@@ -86,6 +87,10 @@ class FakeManager(TaskSubmitter):
     def load(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
         return [Load(name, self._load(name), 0, 1) for name in type_names]
+
+    def other_versions(self, type_names: Sequence[str]) -> list[Load]:
+        self._check()
+        return self.others
 
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         self._check()

@@ -17,7 +17,7 @@ from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.metrics.names import metric_prefix
-from task_manager.interface import Memory
+from task_manager.interface import Load, Memory
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS, System
 from tests.http.fakes import FakeManager
@@ -132,6 +132,12 @@ def test_queues_are_told_by_type(client: FlaskClient, manager: FakeManager) -> N
     assert told["doneyet_wait_seconds_sum", (TYPE,)] == 7200.5
     assert told["doneyet_batch_size_bucket", (TYPE, "2.0")] == 1
     assert told["doneyet_batch_size_sum", (TYPE,)] == 2
+    manager.others = [Load(TYPE, 4, 5, 6, "0"), Load("regression", 1, 1, 1, "0")]
+    told = scraped(client, "/metrics/queue")
+    assert told["doneyet_tasks", (TYPE, "waiting")] == 2 + 4
+    assert told["doneyet_tasks", (TYPE, "running")] == 5
+    assert told["doneyet_workers", (TYPE, "1")] == 1
+    assert told["doneyet_workers", (TYPE, "0")] == 6
     assert not any("redis" in name for name, _ in told)
     manager.told_memory = Memory(1000, 4000)
     told = scraped(client, "/metrics/queue")

@@ -133,6 +133,17 @@ def test_tallied(run: RunScript, client: redis.Redis) -> None:
     assert client.pttl("tally") > KEEP_MS
 
 
+def test_publish(run: RunScript, client: redis.Redis) -> None:
+    """Versions are known for a day after somebody said that they are served."""
+    assert run("random/published", versions="versions") == []
+    run("random/publish", versions="versions", version="1")
+    client.zadd("versions", {"2": (client.time()[0] - 3600) * 1000, "3": 1})
+    assert set(run("random/published", versions="versions")) == {b"1", b"2", b"3"}
+    run("random/publish", versions="versions", version="")
+    assert set(run("random/published", versions="versions")) == {b"1", b"2", b""}
+    assert client.pttl("versions") > 23 * 3600 * 1000
+
+
 def test_lock(run: RunScript, client: redis.Redis) -> None:
     """One holder at a time, with a ttl."""
 

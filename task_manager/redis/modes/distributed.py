@@ -20,7 +20,8 @@ from typing import ClassVar
 
 from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.manager import RedisManager
-from task_manager.redis.scripts.lua_script import Argument, Call
+from task_manager.redis.scripts.lua_script import Argument, Call, script
+from task_manager.redis.scripts.queue_slots import QueueSlots
 
 _ASKER = attrgetter("asker")
 
@@ -46,8 +47,8 @@ class DistributedManager(RedisManager):
         lines = [f"{sum(1 for _ in run)} {p} {w} {m} {name}\n" for (name, p, w, m), run in runs]
         return {"askers": "".join(lines)}
 
-    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
-        return [self._call("load", name) for name in type_names]
+    def _load_calls(self, queues: Sequence[QueueSlots]) -> list[Call]:
+        return [script(self.mode, "load").call(queue) for queue in queues]
 
     def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
         return [self._call("oldest", name) for name in type_names]

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from task_manager.interface import Limits, Promises
 from task_manager.redis.manager import RedisManager
-from task_manager.redis.scripts.lua_script import Argument, Call
+from task_manager.redis.scripts.lua_script import Argument, Call, script
+from task_manager.redis.scripts.queue_slots import QueueSlots
 
 
 class RandomManager(RedisManager):
@@ -41,9 +42,10 @@ class RandomManager(RedisManager):
             "wake": self._keys.pool_wake(),
         }
 
-    def _load_calls(self, type_names: Sequence[str]) -> list[Call]:
+    def _load_calls(self, queues: Sequence[QueueSlots]) -> list[Call]:
         main_db, input_db = self._databases
-        return [self._call("load", *type_names, main_db=main_db, input_db=input_db)]
+        load = script(self.mode, "load")
+        return [load.call(*queues, main_db=main_db, input_db=input_db)] if queues else []
 
     def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
         main_db, input_db = self._databases

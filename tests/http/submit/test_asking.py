@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
-from task_manager.interface import State
+from task_manager.interface import Load, State
 from tests.http.fakes import FakeManager
 from tests.http.wire.test_bodies import assert_problem
 
@@ -249,10 +249,16 @@ def test_health(client: FlaskClient, app: Flask) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_load(client: FlaskClient) -> None:
-    """The load of all types, and of one."""
+def test_load(client: FlaskClient, manager: FakeManager) -> None:
+    """The load of all types, and of one; other versions that have tasks or workers stand apart."""
     ask(client, 6)
+    manager.oldest_s, manager.others = 2.5, [Load("factorization", 1, 2, 0, "0")]
     told = client.get("/load").get_json()
+    assert told["types"]["factorization"]["oldest_waiting_s"] == 2.5
+    assert told["types"]["factorization"]["other_versions"] == [
+        {"version": "0", "load": 3, "waiting": 1, "running": 2, "workers": 0}
+    ]
+    manager.oldest_s, manager.others = None, []
     assert told["load"] == 1
     assert told["types"]["factorization"]["waiting"] == 1
     client.post("/question-answering", json={"question": "q"})
@@ -263,6 +269,7 @@ def test_load(client: FlaskClient) -> None:
         "waiting": 1,
         "running": 0,
         "workers": 1,
+        "oldest_waiting_s": None,
     }
 
 
