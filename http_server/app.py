@@ -14,8 +14,8 @@ from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
-from http_server.middleware import with_check
 from http_server.middleware.access import Access
+from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
@@ -23,8 +23,9 @@ from http_server.routes.health import add_health_routes
 from http_server.routes.load import add_load_routes
 from http_server.routes.metrics import add_metrics_routes
 from http_server.routes.tasks import add_task_routes
+from http_server.serving.large_answers import LargeAnswers, with_large_answers
 from http_server.serving.lifecycle import drain_on_signal
-from http_server.serving.memory import LargeAnswers, keep_heap_small, with_large_answers
+from http_server.serving.memory import keep_heap_small
 from http_server.submit.service import SubmitService
 from http_server.submit.view import add_submit_routes, with_fast_path
 from http_server.wire.body_reader import BodyReader, tell_protocol

@@ -9,9 +9,8 @@ import signal
 import socket
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
@@ -20,6 +19,9 @@ from granian.server.mp import MPServer
 from doneyet.settings import Settings
 from http_server.serving.lifecycle import DRAIN_SIGNAL, STOP_SIGNAL
 from http_server.wire.body_reader import MOST_SLOW
+
+if TYPE_CHECKING:
+    from flask import Flask
 
 DRAIN_S = 0.5
 """How long a draining server still serves, so that load balancers and clients see it drain."""

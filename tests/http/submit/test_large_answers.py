@@ -11,7 +11,7 @@ import requests
 
 from doneyet.task_types import load_registry
 from doneyet.task_types.answer import MOST_ANSWER_BYTES
-from http_server.serving.memory import LargeAnswers
+from http_server.serving.large_answers import LargeAnswers
 from task_manager import open_task_manager
 from task_manager.errors import UnavailableError
 from task_manager.interface import Result, State, TaskManager

@@ -1,0 +1,25 @@
+"""What a check refuses is answered by its problem, before every route."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from http_server.wire.problem import Problem
+from http_server.wire.response import problem_response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def with_check(
+    app: WSGIApplication, check: Callable[[WSGIEnvironment], Problem | None]
+) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
+    """`app`, but the problem that `check` finds with a request, if it does."""
+
+    def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if problem := check(environ):
+            return problem_response(problem)(environ, start_response)
+        return app(environ, start_response)
+
+    return checked
