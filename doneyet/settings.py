@@ -20,6 +20,7 @@ from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, withou
 
 PICKS = ("fair", "oldest", "random")
 QUEUE_MODES = ("random", "distributed", "ordered", "rq", "synchronous")
+LOG_FORMATS = ("text", "json")
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 
 HTTP_SERVER, WORKER = "http_server", "worker"
@@ -130,6 +131,9 @@ class Settings:
         100_000, "most waiting and running tasks per type; above it, new tasks get 503", minimum=1
     )
     log_level: str = _setting("info", "lowest level that is logged", choices=LOG_LEVELS)
+    log_format: str = _setting(
+        "text", "log lines for people, or one JSON object per line", choices=LOG_FORMATS
+    )
 
     host: str = _setting("127.0.0.1", "address the HTTP server listens on", programs=(HTTP_SERVER,))
     port: int = _setting(
@@ -200,6 +204,12 @@ class Settings:
         minimum=1,
     )
 
+    access_log: str = _setting(
+        "off",
+        "whether each request is logged: method, path, status, duration and client",
+        programs=(HTTP_SERVER,),
+        choices=("off", "on"),
+    )
     enable_metrics: str = _setting(
         "true",
         "whether /metrics and /metrics/queue are there, for Prometheus",

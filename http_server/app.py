@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-import logging
-import sys
 
 from flask import Flask
 
+from doneyet.logs import set_up_logs
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from http_server.manager_factory import open_manager
@@ -15,6 +14,7 @@ from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
 from http_server.middleware.access import Access
+from http_server.middleware.access_log import with_access_log
 from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
@@ -36,8 +36,6 @@ COLLECT_AFTER = 50_000
 """New objects before Python looks for cycles. The cache holds hundreds of thousands of objects that
 are in none, and arrays of inputs make thousands at once: with the default (700) the search took
 more than a quarter of the time of new arrays."""
-
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def create_app(
@@ -72,6 +70,8 @@ def create_app(
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
+    if settings.access_log == "on":
+        app.wsgi_app = with_access_log(app.wsgi_app, address_of)  # type: ignore[method-assign, assignment]
     if settings.enable_metrics == "true":
         app.wsgi_app = requests.measured(app.wsgi_app)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
@@ -82,7 +82,7 @@ def create_app(
 def app_for_server() -> Flask:
     """The application of one granian worker process, from its environment's settings."""
     settings = Settings.from_environment()
-    logging.basicConfig(stream=sys.stderr, format=LOG_FORMAT, level=settings.log_level.upper())
+    set_up_logs(settings)
     keep_heap_small()
     app = create_app(settings)
     drain_on_signal(app.extensions["doneyet"].room)

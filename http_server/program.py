@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import sys
 
+from doneyet.logs import say
 from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.manager_factory import open_manager
@@ -27,7 +26,11 @@ def run(settings: Settings) -> int:
     """Checks what can be checked, then serves until SIGTERM or SIGINT; the exit code, 2
     where a setting or a task type is wrong."""
     if settings.log_level == "debug":
-        _say(f"set by Kubernetes for a Service, and ignored: {service_links()}")
+        say(
+            "http_server",
+            f"set by Kubernetes for a Service, and ignored: {service_links()}",
+            settings,
+        )
     try:
         registry = load_registry(settings)
         submit_paths(registry, settings)
@@ -37,10 +40,10 @@ def run(settings: Settings) -> int:
         if settings.queue_mode != "synchronous":
             _check_redis(settings, registry)
     except (TaskTypeError, SettingError) as error:
-        _say(str(error))
+        _say(settings, str(error))
         return 2
     except (PortTakenError, MisconfiguredError) as error:
-        _say(str(error))
+        _say(settings, str(error))
         return 1
     _say_where(settings)
     _hand_down(settings)
@@ -56,7 +59,7 @@ def _check_redis(settings: Settings, registry: Registry) -> None:
     except MisconfiguredError:
         raise
     except UnavailableError as error:
-        _say(f"{error}; serving without it until it comes")
+        _say(settings, f"{error}; serving without it until it comes")
     finally:
         manager.close()
 
@@ -65,13 +68,11 @@ def _say_where(settings: Settings) -> None:
     synchronous = settings.queue_mode == "synchronous"
     place = "no Redis" if synchronous else f"Redis at {settings.redis_place}"
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    _say(f"http://{host}:{settings.port} ({settings.queue_mode} queue mode, {place})")
+    _say(settings, f"http://{host}:{settings.port} ({settings.queue_mode} queue mode, {place})")
 
 
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):  # nobody can be told where the disk is full
-        sys.stderr.write(f"http_server: {line}\n")
-        sys.stderr.flush()
+def _say(settings: Settings, line: str) -> None:
+    say("http_server", line, settings)
 
 
 def _hand_down(settings: Settings) -> None:

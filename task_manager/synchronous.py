@@ -210,8 +210,11 @@ class Synchronous(TaskSubmitter):
             try:
                 result = self._run(entry.task)
             except Exception as error:
-                task = f"task={entry.task.id} type={entry.task.type}"
-                log.exception("%s failed outside of its task type", task)
+                log.exception(
+                    "task=%s type=%s failed outside of its task type",
+                    *(entry.task.id, entry.task.type),
+                    extra={"fields": {"type": entry.task.type, "tasks": [entry.task.id]}},
+                )
                 result = self._failure(entry.task, error)
             with self._lock:
                 if not entry.state.terminal:  # else it was cancelled meanwhile

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import signal
 
+from doneyet.logs import set_up_logs
 from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import TaskTypeError
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
 from task_manager.interface import TaskManager
 from worker.jobs.coordinator import open_coordinator
-from worker.logs import set_up_logs
 from worker.supervisor.supervisor import Supervisor
 from worker.type_selection import served_registry
 

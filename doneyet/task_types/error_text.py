@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -14,12 +14,22 @@ MOST_TRACE = 8_000
 """Characters of a traceback that are worth logging: its start and, rather, its end."""
 
 
-def named(type_name: str, ids: Iterable[str]) -> str:
+class TaskNames(str):
+    """What `named` says, and of which tasks: the first of them, and their type."""
+
+    __slots__ = ("tasks", "type")
+    type: str
+    tasks: Sequence[str]
+
+
+def named(type_name: str, ids: Iterable[str]) -> TaskNames:
     """`task=<id> type=<name>`; of many tasks the first few, and how many there are."""
     known = sorted(ids)
     told = " ".join(f"task={task_id}" for task_id in known[:MOST_IDS])
     more = f" (and {len(known) - MOST_IDS} more)" if len(known) > MOST_IDS else ""
-    return f"{told}{more} type={type_name}".lstrip()
+    names = TaskNames(f"{told}{more} type={type_name}".lstrip())
+    names.type, names.tasks = type_name, known[:MOST_IDS]
+    return names
 
 
 def described(error: BaseException) -> str:

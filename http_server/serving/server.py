@@ -7,7 +7,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from doneyet.logs import say
 from doneyet.settings import Settings
 from http_server.serving.lifecycle import DRAIN_SIGNAL, STOP_SIGNAL
 from http_server.wire.body_reader import MOST_SLOW
@@ -33,6 +33,19 @@ SAFE_PATH = "PYTHONSAFEPATH"
 """Keeps the current directory off the path of the server process while it starts."""
 
 BACKLOG = 4096
+_JSON_LOGS = {
+    "formatters": {"generic": {"()": "doneyet.logs.JsonFormatter"}},
+    "handlers": {
+        "console": {
+            "formatter": "generic",
+            "class": "logging.StreamHandler",
+            "stream": "ext://sys.stderr",
+        }
+    },
+    "loggers": {"_granian": {"handlers": ["console"], "propagate": False}},
+}
+"""granian's own lines, where all are JSON."""
+
 _MOST_HEADER_BYTES = 64 * 1024
 _PID = os.getpid()
 _SPARE_FILES = 64  # descriptors that are no client connections
@@ -118,6 +131,7 @@ def make_server(settings: Settings) -> DrainingServer:
         http1_settings=HTTP1Settings(max_buffer_size=_MOST_HEADER_BYTES),
         workers_kill_timeout=_kill_after_s(settings),
         log_level=level,
+        log_dictconfig=_JSON_LOGS if settings.log_format == "json" else None,
         websockets=False,
     )
 
@@ -134,8 +148,7 @@ def load_application() -> Flask:
         return app_for_server()
     except NotLoadedError as error:
         # An exception would be a traceback. granian says that its process has ended, and ends, too.
-        sys.stderr.write(f"http_server: {error}\n")
-        sys.stderr.flush()
+        say("http_server", str(error), Settings.from_environment())
         os._exit(1)
 
 

@@ -11,6 +11,7 @@ import socket
 import sys
 from typing import Any
 
+from doneyet.logs import set_up_logs
 from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
@@ -19,7 +20,6 @@ from doneyet.task_types.loading import NotLoadedError, load_all
 from doneyet.task_types.run_batch import run_batch
 from http_server.synchronous.link import Link
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -28,8 +28,7 @@ def main(fd: int) -> None:
     _end_with_parent()
     ignore_signals(signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the server decides
     settings = Settings.from_environment()
-    stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")  # a handler may close its own
-    logging.basicConfig(stream=stream, format=LOG_FORMAT, level=settings.log_level.upper())
+    set_up_logs(settings, beside_handlers=True)
     link = Link(socket.socket(fileno=fd))
     types = load_registry(settings).types
 

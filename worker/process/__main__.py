@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from doneyet.logs import set_up_logs
 from doneyet.process_tree import ignore_signals, kill_own_group_after, kill_own_remains
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskTypeError
@@ -25,7 +26,6 @@ from task_manager.result_lookup import recaller
 from worker import exit_codes
 from worker.device_lock import DeviceLock
 from worker.end_process import end_process
-from worker.logs import set_up_logs
 from worker.process.batch_queue import BatchQueue
 from worker.process.claim_loop import ClaimLoop
 from worker.process.progress import ProgressReports

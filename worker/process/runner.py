@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Sequence
 
 from doneyet.task_types.answer import Answer
 from doneyet.task_types.context import NO_HOST, Host
+from doneyet.task_types.error_text import named
 from doneyet.task_types.loading import load
 from doneyet.task_types.ready import make_ready
 from doneyet.task_types.run_batch import run_ready
@@ -16,6 +18,8 @@ from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import BatchQueue, Finished
 from worker.process.batcher import Batch
 from worker.status_board import StatusBoard
+
+log = logging.getLogger(__name__)
 
 STORE_EVERY_S = 0.06
 """Results wait at most this long for the rest of their claim."""
@@ -81,9 +85,22 @@ class Runner:
         ended_s = time.monotonic()
         queue.running_since_s = 0.0
         queue.add_finished(Finished(batch, _results(batch, answers), ended_s - began_s))
+        if log.isEnabledFor(logging.DEBUG):
+            self._log(batch, answers, ended_s - began_s)
         if batch.last or ended_s - self._told_s > STORE_EVERY_S or queue.exhausted():
             self._told_s = ended_s
             queue.wake()
+
+    def _log(self, batch: Batch, answers: Sequence[Answer], elapsed_s: float) -> None:
+        fields = {
+            "ms": round(elapsed_s * 1000, 1),
+            "done": sum(answer.done for answer in answers),
+            "failed": sum(not answer.done for answer in answers),
+            "owner": self._owner,
+        }
+        names = named(batch.type.name, [claim.id for claim in batch.claims])
+        text = "%s ran in %.1f ms: %d done, %d failed"
+        log.debug(text, names, *[*fields.values()][:3], extra={"fields": fields})
 
 
 def _results(batch: Batch, answers: Sequence[Answer]) -> list[Result]:

@@ -17,13 +17,13 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
 
+from doneyet.logs import set_up_logs
 from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
 from worker import exit_codes
 from worker.end_process import end_process
-from worker.logs import set_up_logs
 from worker.rq.job import task_runner
 from worker.rq.registration import Registration
 from worker.status_board import StatusBoard

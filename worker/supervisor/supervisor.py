@@ -93,16 +93,19 @@ class Supervisor(Supervision[Child, Slot]):
             if self._lock_keeper is not None:
                 self._lock_keeper.end(child)
         if child.killed is None and not self._stop_signals:
-            doing = f" while it ran {self._watchdog.named(run)}" if run else ""
+            doing = []
+            if run:
+                doing += [" while it ran ", self._watchdog.named(run)]
             if preparation:
-                doing += f" while it prepared {self._watchdog.named(preparation)}"
+                doing += [" while it prepared ", self._watchdog.named(preparation)]
             cannot_load = child.board.told_end == exit_codes.NOT_LOADED
             # At its first claim of a type; one that is started anew may find the model again.
             ends = (cannot_load and child.serving) or not (child.serving or self._all_served)
             if ends:
                 self.exit_code = 1
             if not (ends and cannot_load):  # which it has said itself, in one line
-                log.warning("worker process %d %s%s", child.pid, describe_exit(code), doing)
+                text = "worker process %d %s" + "%s" * len(doing)
+                log.warning(text, child.pid, describe_exit(code), *doing)
             if ends and not cannot_load:
                 log.error("this worker ends, since not all its processes can serve")
         slot.died_running = run is not None or preparation is not None

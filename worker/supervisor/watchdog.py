@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from doneyet.task_types import Registry
 from doneyet.task_types.base import TaskType
-from doneyet.task_types.error_text import named
+from doneyet.task_types.error_text import TaskNames, named
 from worker.status_board import Run
 from worker.supervisor.child import Child, Why
 
@@ -83,7 +83,7 @@ class Watchdog:
         """The task type that `run` runs."""
         return self._registry.of_task(next(iter(run.ids)))
 
-    def named(self, run: Run) -> str:
+    def named(self, run: Run) -> TaskNames:
         """What runs there, for the log."""
         kind = self.type_of(run)
         return named(kind.name if kind is not None else "unknown", run.ids)
