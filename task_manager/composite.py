@@ -56,6 +56,9 @@ class Routed(TaskSubmitter):
         by_manager = self._by_manager(type_names)
         return [load for manager, names in by_manager for load in manager.other_versions(names)]
 
+    def pause(self, type_name: str, *, paused: bool) -> None:
+        self._of(type_name).pause(type_name, paused=paused)
+
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         waits_s: dict[str, float | None] = {}
         for manager, names in self._by_manager(type_names):

@@ -8,7 +8,8 @@ TaskManagerError
 │   ├── OverloadedError               its type has as many tasks as it may have
 │   ├── ClientOverloadedError         its client has as many waiting tasks as it may have
 │   └── LargeAnswersError             its answer is there, but too large beside the others
-└── AlreadyTerminalError          a task that has its answer cannot be cancelled
+├── AlreadyTerminalError          a task that has its answer cannot be cancelled
+└── CannotPauseError              nobody could pause here
 
 `task_manager.redis.errors` decides which of Redis' errors is which of these.
 """
@@ -72,3 +73,7 @@ class LargeAnswersError(NoStatusError):
 
 class AlreadyTerminalError(TaskManagerError):
     """Raised when a task that is done, failed or cancelled should be cancelled."""
+
+
+class CannotPauseError(TaskManagerError):
+    """Raised when task types should be paused in a queue mode that knows no such thing."""

@@ -119,6 +119,7 @@ class Load:
     """Owners whose lease is valid and which serve this type."""
     version: str = ""
     """Where it is not that of this process."""
+    paused: bool = False
 
 
 class Memory(NamedTuple):
@@ -257,6 +258,15 @@ class TaskSubmitter(ABC):
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
         """The load of other versions of these types than this process', where they have tasks or
         workers: during an update, and where somebody forgot to start or to end something."""
+
+    @abstractmethod
+    def pause(self, type_name: str, *, paused: bool) -> None:
+        """Has workers begin no task of a type, of whatever version, until it is resumed. Its tasks
+        can be submitted, and those that run go on.
+
+        Raises:
+            CannotPauseError: this queue mode has no workers that could pause.
+        """
 
     @abstractmethod
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:

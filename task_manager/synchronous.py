@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from task_manager.errors import (
     AlreadyTerminalError,
+    CannotPauseError,
     NoStatusError,
     OverloadedError,
     UnavailableError,
@@ -156,6 +157,9 @@ class Synchronous(TaskSubmitter):
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
         return []
+
+    def pause(self, type_name: str, *, paused: bool) -> None:
+        raise CannotPauseError("the synchronous queue mode answers each request as it comes")
 
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         now = time.monotonic()

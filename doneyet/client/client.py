@@ -207,6 +207,22 @@ class Client:
         """Waiting and running tasks, and workers: per type, or for one."""
         return self._transport.send("GET", f"load/{task_type}" if task_type else "load").body
 
+    def pause(self, task_type: str) -> Any:
+        """Has workers begin no task of a type, for all clients, until it is resumed; its load.
+
+        Raises:
+            NotFoundError: there is no such type.
+        """
+        return self._transport.send("POST", f"types/{task_type}/pause").body
+
+    def resume(self, task_type: str) -> Any:
+        """Has workers begin tasks of a type again; its load.
+
+        Raises:
+            NotFoundError: there is no such type.
+        """
+        return self._transport.send("POST", f"types/{task_type}/resume").body
+
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()

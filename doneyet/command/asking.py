@@ -1,4 +1,4 @@
-"""`doneyet ask`, `map`, `task`, `cancel`, `load`: all that `python -m doneyet.client` has."""
+"""`doneyet ask`, `map`, `task`, `load` and others: all that `python -m doneyet.client` has."""
 
 from __future__ import annotations
 
@@ -277,8 +277,22 @@ def load(client: Client, type_name: str | None) -> int:
     return OK
 
 
+@_command("Has workers begin no task of a type until it is resumed; prints its load.")
+@click.argument("type_name", metavar="TYPE")
+def pause(client: Client, type_name: str) -> int:
+    _print_json(client.pause(type_name))
+    return OK
+
+
+@_command("Has workers begin tasks of a paused type again; prints its load.")
+@click.argument("type_name", metavar="TYPE")
+def resume(client: Client, type_name: str) -> int:
+    _print_json(client.resume(type_name))
+    return OK
+
+
 COMMANDS: dict[str, click.Command] = {
-    str(command.name): command for command in (ask, map_, task, cancel, load)
+    str(command.name): command for command in (ask, map_, task, cancel, load, pause, resume)
 }
 
 

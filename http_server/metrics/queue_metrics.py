@@ -52,6 +52,9 @@ class QueueMetrics(Collector):
             for each in of_all:
                 version = each.version or self._types[load.type].version
                 workers.add_metric([load.type, version], each.workers)
+        paused = self._gauge("paused", "Whether tasks of a type do not begin, as told: 1.", "type")
+        for load in own:
+            paused.add_metric([load.type], load.paused)
         oldest = self._gauge(
             "oldest_waiting_seconds",
             "For how long a task waits, the longest of those that are next; of a sample where "
@@ -65,7 +68,7 @@ class QueueMetrics(Collector):
         )
         for name, task_type in self._types.items():
             ttl.add_metric([name], task_type.input_ttl_s or 0.0)
-        yield from (tasks, workers, oldest, ttl)
+        yield from (tasks, workers, paused, oldest, ttl)
 
     def _since_counting_began(self, tallies: Sequence[Tally]) -> Iterator[Metric]:
         submissions = self._counter(

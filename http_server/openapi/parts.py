@@ -113,6 +113,7 @@ PROBLEM_SCHEMAS: Json = {
             "waiting": {"type": "integer"},
             "running": {"type": "integer"},
             "workers": {"type": "integer"},
+            "paused": {"type": "boolean", "description": "Whether none of its tasks begins."},
             "oldest_waiting_s": {
                 "type": ["number", "null"],
                 "description": "For how long the task waits that waits longest.",
@@ -187,6 +188,29 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
                 "The number that an autoscaler needs.",
                 ref("Load"),
                 *(403, 404, 429, 503),
+            ),
+        },
+        "/types/{type}/pause": {
+            "parameters": [kind],
+            "post": _operation(
+                "operations",
+                "pause",
+                "Pause a task type",
+                "Its tasks do not begin until it is resumed. They can be submitted, and are kept "
+                "alive by that; those that run go on.",
+                ref("Load"),
+                *(403, 404, 429, 501, 503),
+            ),
+        },
+        "/types/{type}/resume": {
+            "parameters": [kind],
+            "post": _operation(
+                "operations",
+                "resume",
+                "Resume a task type",
+                "Its tasks begin again.",
+                ref("Load"),
+                *(403, 404, 429, 501, 503),
             ),
         },
         "/healthz": _health("live", "Check that the process answers", "Needs no Redis."),

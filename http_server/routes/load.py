@@ -1,4 +1,5 @@
-"""`/load`: how busy each task type is: `load` is the one number that an autoscaler needs."""
+"""`/load`: how busy each task type is: `load` is the one number that an autoscaler needs. And
+`/types/<type>/pause` and `/resume`, which decide whether its tasks begin."""
 
 from __future__ import annotations
 
@@ -12,11 +13,17 @@ from http_server.routes.add_route import add_route
 from http_server.submit.service import SubmitService
 from http_server.wire.problem import Problem
 from http_server.wire.response import json_response
+from task_manager.errors import CannotPauseError
 from task_manager.interface import Load
 
 
 def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> None:
-    """All types at once, or one."""
+    """All types at once, or one; the load is the answer to pausing, too."""
+
+    def known(name: str) -> None:
+        if name not in registry.types:
+            there_are = ", ".join(registry.types)
+            raise Problem(404, "unknown-type", f"no task type {name!r}; there are: {there_are}")
 
     def looked_at(names: Sequence[str]) -> dict[str, dict[str, Any]]:
         manager = service.manager
@@ -40,11 +47,25 @@ def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> N
         )
 
     def load_of_one(name: str) -> Response:
-        if name not in registry.types:
-            there_are = ", ".join(registry.types)
-            raise Problem(404, "unknown-type", f"no task type {name!r}; there are: {there_are}")
+        known(name)
         return json_response({"type": name, **looked_at([name])[name]})
 
+    def pause(name: str) -> Response:
+        return set_paused(name, paused=True)
+
+    def resume(name: str) -> Response:
+        return set_paused(name, paused=False)
+
+    def set_paused(name: str, *, paused: bool) -> Response:
+        known(name)
+        try:
+            service.manager.pause(name, paused=paused)
+        except CannotPauseError as error:
+            raise Problem(501, "cannot-pause", str(error)) from error
+        return load_of_one(name)
+
+    add_route(app, "/types/<path:name>/pause", "pause", pause, ["POST"])
+    add_route(app, "/types/<path:name>/resume", "resume", resume, ["POST"])
     add_route(app, "/load", "load", load_of_all, ["GET"])
     add_route(app, "/load/<path:name>", "load of one type", load_of_one, ["GET"])
 
@@ -55,4 +76,5 @@ def _members(load: Load) -> dict[str, Any]:
         "waiting": load.waiting,
         "running": load.running,
         "workers": load.workers,
+        "paused": load.paused,
     }

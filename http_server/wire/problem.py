@@ -22,6 +22,7 @@ TITLES = {
     "unknown-task": "Task not found",
     "unknown-type": "Task type not found",
     "method-not-allowed": "Method not allowed",
+    "cannot-pause": "Task types cannot be paused here",
     "already-terminal": "The task is already finished",
     "too-large": "Content too large",
     "too-slow": "Request timeout",

@@ -62,6 +62,11 @@ class Keys:
         a day after the last time."""
         return f"{self.prefix}:{{{type_name}}}:versions"
 
+    def paused(self, type_name: str) -> str:
+        """String: there while no task of the type is to begin, of whatever version. TTL: 30 days
+        after the last renewal."""
+        return f"{self.prefix}:{{{type_name}}}:paused"
+
     def lock(self, name: str) -> str:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"

@@ -44,7 +44,7 @@ class Queues:
 
     @abstractmethod
     def _load_calls(self, queues: Sequence[QueueSlots]) -> list[Call]:
-        """Their replies, in a row, are waiting, running and workers of each queue."""
+        """Their replies, in a row, are waiting, running, workers and whether each is paused."""
 
     @abstractmethod
     def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:

@@ -149,11 +149,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
             [self._queue_of_version(*each) if each[1] else self._queue(each[0]) for each in queues]
         )
         counts = [int(count) for reply in self._run(calls) for count in reply] if calls else []
-        of_each = zip(queues, counts[::3], counts[1::3], counts[2::3], strict=True)
+        of_each = zip(queues, counts[::4], counts[1::4], counts[2::4], counts[3::4], strict=True)
         return [
-            Load(name, waiting, running, workers, version)
-            for (name, version), waiting, running, workers in of_each
+            Load(name, waiting, running, workers, version, paused == 1)
+            for (name, version), waiting, running, workers, paused in of_each
         ]
+
+    def pause(self, type_name: str, *, paused: bool) -> None:
+        self._run([self._call("pause", type_name, is_paused=paused)])
 
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         calls = self._oldest_calls(type_names)

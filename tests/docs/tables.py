@@ -49,6 +49,7 @@ STATUSES = {
     "unknown-type": "404",
     "method-not-allowed": "405",
     "already-terminal": "409",
+    "cannot-pause": "501",
     "too-large": "413",
     "too-slow": "408",
     "unsupported-media-type": "415",

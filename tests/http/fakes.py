@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from task_manager.errors import (
     AlreadyTerminalError,
+    CannotPauseError,
     LargeAnswersError,
     NoStatusError,
     OverloadedError,
@@ -36,6 +37,8 @@ class FakeManager(TaskSubmitter):
         self.full = False
         self.oldest_s: float | None = None
         self.others: list[Load] = []
+        self.paused: set[str] = set()
+        self.cannot_pause = False
         self.told_memory: Memory | None = None
         self.events: dict[str, int] = {}
         self.most_told = 10**9
@@ -86,11 +89,19 @@ class FakeManager(TaskSubmitter):
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
-        return [Load(name, self._load(name), 0, 1) for name in type_names]
+        return [
+            Load(name, self._load(name), 0, 1, paused=name in self.paused) for name in type_names
+        ]
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
         return self.others
+
+    def pause(self, type_name: str, *, paused: bool) -> None:
+        self._check()
+        if self.cannot_pause:
+            raise CannotPauseError("not here")
+        (self.paused.add if paused else self.paused.discard)(type_name)
 
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         self._check()

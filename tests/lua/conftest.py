@@ -19,7 +19,7 @@ COUNTED_WITHIN_MS = 60_000
 
 def common_slots(owner: str, ids: tuple[str, ...]) -> dict[str, Given]:
     """What scripts of all queue modes are told; keys have the names of their slots."""
-    names = ("running", "owners", "cancelled", "progress", "tally", "retry", "wake")
+    names = ("running", "owners", "cancelled", "progress", "tally", "paused", "retry", "wake")
     return {
         **{name: name for name in names},
         "owner": owner,

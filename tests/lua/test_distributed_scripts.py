@@ -50,6 +50,7 @@ def claim(
         "turns",
         "clients",
         "tally",
+        "paused",
     ]
     given: dict[str, Given] = slots(owner)
     given |= {name: [str(given[name])] for name in lists}
@@ -192,6 +193,7 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
         "turns",
         "clients",
         "tally",
+        "paused",
     )
     given: dict[str, Given] = {f: [f"{name}:{f}" for name in ("x", "y")] for f in fields}
     given |= {"owner": "o", "limit": 4, "leave": 0, "keep_ms": KEEP_MS}
@@ -271,7 +273,7 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     _, running, text = status(taken.decode())
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
-    assert run("distributed/load", **slots()) == [1, 1, 1]
+    assert run("distributed/load", **slots()) == [1, 1, 1, 0]
 
 
 def test_forget(run: RunScript, client: redis.Redis) -> None:

@@ -41,7 +41,7 @@ def submit(
 def claim(run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0) -> list[bytes]:
     """Runs random/claim for type `t`."""
     given = slots(owner)
-    lists = ("running", "claims", "owners", "counts", "tally", "queue")
+    lists = ("running", "claims", "owners", "counts", "tally", "paused", "queue")
     given |= {name: [str(given[name])] for name in lists}
     given |= {"limit": limit, "leave": leave, "suspects": True, "input_prefix": "in:"}
     reply: list[bytes] = run("random/claim", **given)
@@ -263,7 +263,8 @@ def test_status_and_load(run: RunScript, client: redis.Redis) -> None:
     assert text == b"{}"
     assert str(running).startswith("b'running o ")
     lists = {"running": ["running"], "owners": ["owners"], "counts": ["counts"], "tally": ["tally"]}
-    assert run("random/load", **{**slots(), **lists}) == [1, 1, 1]
+    lists["paused"] = ["paused"]
+    assert run("random/load", **{**slots(), **lists}) == [1, 1, 1, 0]
 
 
 def test_oldest(run: RunScript, client: redis.Redis, inputs: redis.Redis) -> None:

@@ -14,7 +14,7 @@ KEEP_S = 60
 
 def begin(run: RunScript, task_id: str, owner: str = "o") -> bytes | None:
     """Runs rq/begin."""
-    names = ("running", "owners", "waiting", "inputs", "turns", "clients", "tally")
+    names = ("running", "owners", "waiting", "inputs", "turns", "clients", "tally", "paused")
     given: dict[str, Given] = {name: name for name in names}
     given |= {"claims": f"claims:{owner}", "owner": owner, "ids": [task_id], "pick": "random"}
     given |= {"job_prefix": "job:", "job_keep_s": KEEP_S}

@@ -83,7 +83,7 @@ def test_finish_first_result_wins(run: RunScript, client: redis.Redis) -> None:
 
 def test_renew(run: RunScript, client: redis.Redis) -> None:
     """It registers, tells the dead, and tells each cancelled task once, to its owner only."""
-    given: dict[str, Given] = {name: name for name in ("owners", "running", "cancelled")}
+    given: dict[str, Given] = {name: name for name in ("owners", "running", "cancelled", "paused")}
     given |= {"claims": ["claims:o"], "lease_ms": 5000, "keep_ms": 60_000, "renewed": ["o"]}
     client.zadd("owners", {"dead": 1})
     client.hset("cancelled", mapping={"a": "o", "b": "p"})
@@ -142,6 +142,17 @@ def test_publish(run: RunScript, client: redis.Redis) -> None:
     run("random/publish", versions="versions", version="")
     assert set(run("random/published", versions="versions")) == {b"1", b"2", b""}
     assert client.pttl("versions") > 23 * 3600 * 1000
+
+
+def test_pause(run: RunScript, client: redis.Redis) -> None:
+    """A key with a TTL; resuming wakes workers."""
+    run("random/pause", paused="paused", wake="wake", is_paused=True)
+    assert client.pttl("paused") > 29 * 24 * 3600 * 1000
+    assert client.exists("wake") == 0
+    run("random/pause", paused="paused", wake="wake", is_paused=False)
+    assert client.exists("paused") == 0
+    assert client.llen("wake") == 16
+    assert 0 < client.pttl("wake") <= KEEP_MS
 
 
 def test_lock(run: RunScript, client: redis.Redis) -> None:

@@ -42,6 +42,7 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         manager._call("tallied", NAME),
         manager._call("publish", NAME, version="1"),
         manager._call("published", NAME),
+        manager._call("pause", NAME, is_paused=True),
         manager._renew_call(NAME, ["owner"], 1),
     ]
     for call in calls:
@@ -62,6 +63,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.progress(NAME),
         keys.tally(NAME),
         keys.versions(NAME),
+        keys.paused(NAME),
         keys.lock("gpu"),
         keys.finished(),
         keys.probe(),

@@ -7,6 +7,7 @@
 -- KEYS  turns[]    zset    id by its turn
 -- KEYS  clients[]  zset    as in `store`
 -- KEYS  tally[]    hash    as in parts/tally
+-- KEYS  paused[]   string  there while the type is paused
 -- ARGV  owner      string
 -- ARGV  limit      count
 -- ARGV  leave      count   waiting tasks to leave to others
@@ -106,6 +107,7 @@ for place = 1, #queue do
   purge_expired(waiting[place], inputs[place], turns[place], events)
   local size = call('ZCARD', waiting[place])
   if size == 0 then call('DEL', wake[place]) end
+  if size > 0 and call('EXISTS', paused[place]) == 1 then size = 0 end
   local picks = math.min(limit - #reply / 4, size - leave)
   local is_alone = false
   if picks > 0 then

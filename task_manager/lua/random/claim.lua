@@ -4,6 +4,7 @@
 -- KEYS  owners[]      zset    owner by the end of its lease, ms
 -- KEYS  counts[]      hash    counts of waiting tasks, as in random/counted
 -- KEYS  tally[]       hash    as in parts/tally
+-- KEYS  paused[]      string  there while the type is paused
 -- ARGV  main_db       int     where the script begins
 -- ARGV  input_db      int
 -- ARGV  owner         string
@@ -28,8 +29,10 @@ local queues = {}
 local own = 0 -- waiting tasks of ours, as counted
 for i, name in ipairs(queue) do
   local epoch, total = unpack(call('HMGET', counts[i], 'epoch', 'total'))
-  queues[name] = { place = i, epoch = epoch, records = {}, inputs = {}, gone = {}, events = {} }
-  own = own + (tonumber(total or '') or 0)
+  if call('EXISTS', paused[i]) == 0 then
+    queues[name] = { place = i, epoch = epoch, records = {}, inputs = {}, gone = {}, events = {} }
+    own = own + (tonumber(total or '') or 0)
+  end
 end
 
 call('SELECT', input_db)

@@ -3,18 +3,20 @@
 -- KEYS  claims    hash    of the owner: id -> input
 -- KEYS  owners    zset    owner by the end of its lease, ms
 -- KEYS  tally     hash    as in parts/tally
+-- KEYS  paused    string  there while the type is paused
 -- ARGV  ids[]       string  the one
 -- ARGV  owner       string
 -- ARGV  lease_ms    ms
 -- ARGV  keep_ms     ms      how long records of running tasks are kept without a renewal
 -- ARGV  job_prefix  string  what the keys of RQ's jobs begin with, before the id
 -- ARGV  job_keep_s  count   how long the job is kept, s; RQ has just taken its TTL away, and may never give it back
--- returns  any: its input | false: it has its answer, is cancelled or runs already, or has expired
+-- returns  any: its input | false: it has its answer, is cancelled, paused or runs already, or has expired
 -- include running_record
 -- include distributed/store
 -- include tally
 -- include waits
 redis.call('EXPIRE', job_prefix .. ids[1], job_keep_s)
+if redis.call('EXISTS', paused) == 1 then return false end
 local task = take_waiting(1)
 if not task then return false end
 task.owner = owner

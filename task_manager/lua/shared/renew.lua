@@ -3,6 +3,7 @@
 -- KEYS  running    hash    id -> running record
 -- KEYS  owners     zset    owner by the end of its lease, ms
 -- KEYS  cancelled  hash    id -> owner whose process is to be stopped
+-- KEYS  paused     string  there while the type is paused
 -- KEYS  claims[]   hash    of each owner: id -> input
 -- ARGV  lease_ms   ms
 -- ARGV  keep_ms    ms      how long records of running tasks are kept without a renewal
@@ -13,6 +14,7 @@
 -- include running_record
 local MOST_DEAD = 16 -- told at once
 local MOST_SAMPLED = 16
+local PAUSED_MS = 30 * 24 * 3600 * 1000
 local new = {}
 local mine = {}
 for i, owner in ipairs(renewed) do
@@ -22,6 +24,7 @@ for i, owner in ipairs(renewed) do
 end
 redis.call('PEXPIRE', owners, keep_ms)
 redis.call('PEXPIRE', running, keep_ms)
+redis.call('PEXPIRE', paused, PAUSED_MS)
 
 local sample = redis.call('HRANDFIELD', running, MOST_SAMPLED, 'WITHVALUES') or {}
 for i = 1, #sample, 2 do

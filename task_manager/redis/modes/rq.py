@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rq import Queue
@@ -79,10 +80,7 @@ class RqManager(DistributedManager):
             for name in type_names:
                 pipeline.scard(WORKERS_BY_QUEUE_KEY % name)
             counts = pipeline.execute()
-        return [
-            Load(load.type, load.waiting, load.running, workers)
-            for load, workers in zip(loads, counts, strict=True)
-        ]
+        return [replace(load, workers=workers) for load, workers in zip(loads, counts, strict=True)]
 
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None

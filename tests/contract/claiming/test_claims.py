@@ -15,6 +15,7 @@ from tests.contract.harness import (
     OTHER,
     RedisHarness,
     number,
+    only,
     task,
 )
 from tests.helpers import wait_until
@@ -174,6 +175,21 @@ def test_who_need_not_claim_any_more_does_not(harness: RedisHarness) -> None:
     thread.join()
     assert claims == []
     assert state(harness, 7) is State.WAITING
+
+
+def test_idle_workers_wake_when_a_type_is_resumed(harness: RedisHarness) -> None:
+    """At once, not when they look the next time; and whoever runs a task meanwhile goes on."""
+    manager = harness.manager
+    manager.submit([task(1)])
+    (held,) = manager.claim("b", TYPES, limit=1)
+    manager.pause(ONE, paused=True)
+    manager.submit([task(n) for n in range(2, 5)])
+    assert manager.claim("a", TYPES, limit=8, wait_s=0.1) == []
+    assert manager.finish("b", [harness.result(held)], TYPES, limit=8) == []
+    assert only(manager.submit([task(1)])).state is State.DONE
+    manager.claim("a", TYPES, limit=8, wait_s=0.1)  # takes the tokens of before
+    manager.pause(ONE, paused=False)
+    assert len(manager.claim("a", TYPES, limit=8, wait_s=5)) == 3
 
 
 def connections(harness: RedisHarness) -> dict[str, bool]:

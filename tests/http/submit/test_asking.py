@@ -256,7 +256,7 @@ def test_load(client: FlaskClient, manager: FakeManager) -> None:
     told = client.get("/load").get_json()
     assert told["types"]["factorization"]["oldest_waiting_s"] == 2.5
     assert told["types"]["factorization"]["other_versions"] == [
-        {"version": "0", "load": 3, "waiting": 1, "running": 2, "workers": 0}
+        {"version": "0", "load": 3, "waiting": 1, "running": 2, "workers": 0, "paused": False}
     ]
     manager.oldest_s, manager.others = None, []
     assert told["load"] == 1
@@ -269,8 +269,26 @@ def test_load(client: FlaskClient, manager: FakeManager) -> None:
         "waiting": 1,
         "running": 0,
         "workers": 1,
+        "paused": False,
         "oldest_waiting_s": None,
     }
+
+
+def test_pausing(client: FlaskClient, manager: FakeManager) -> None:
+    """Both tell the type's load; a type that there is not is 404, as is a GET."""
+    told = client.post("/types/question-answering/roberta/pause").get_json()
+    assert (told["type"], told["paused"]) == ("question-answering/roberta", True)
+    assert manager.paused == {"question-answering/roberta"}
+    assert client.get("/load").get_json()["types"]["question-answering/roberta"]["paused"]
+    assert client.post("/types/question-answering/roberta/pause").status_code == 200
+    told = client.post("/types/question-answering/roberta/resume").get_json()
+    assert (told["paused"], manager.paused) == (False, set())
+    assert_problem(client.post("/types/nobody/pause"), 404)
+    assert_problem(client.get("/types/factorization/pause"), 405)
+    manager.cannot_pause = True
+    assert_problem(client.post("/types/factorization/pause"), 501)
+    manager.down = True
+    assert_problem(client.post("/types/factorization/resume"), 503)
 
 
 def test_task_by_id(client: FlaskClient, manager: FakeManager) -> None:
