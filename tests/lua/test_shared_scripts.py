@@ -92,6 +92,9 @@ def test_renew(run: RunScript, client: redis.Redis) -> None:
     assert run("random/renew", **given) == [[], [b"dead"], []]
     assert client.zcard("owners") == 2
     assert client.pttl("owners") > 50_000
+    client.set("paused", 1, px=1000)
+    run("random/renew", **given)
+    assert client.pttl("paused") > 29 * 24 * 3600 * 1000
 
 
 @pytest.mark.usefixtures("held")

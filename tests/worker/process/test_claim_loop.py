@@ -46,6 +46,22 @@ def test_results_and_the_next_claim_share_a_round_trip(
     assert len(manager.calls) < 60
 
 
+def test_runs_are_told_once(manager: FakeManager, kind: Controlled, start: Start) -> None:
+    """With the results that came of them; also where Redis did not take them at first."""
+    manager.add(kind.name, *[f"t{n}" for n in range(500)])
+    start()
+    wait_for_results(manager, 500)
+    manager.away = True
+    manager.add(kind.name, "later")
+    wait_until(lambda: manager.called("claim"), description="it has asked")
+    manager.away = False
+    wait_for_results(manager, 501)
+    assert sum(run.tasks for run in manager.runs) == 501
+    assert {run.type for run in manager.runs} == {kind.name}
+    assert len(manager.runs) == len(kind.batches)
+    assert all(run.elapsed_s >= 0 for run in manager.runs)
+
+
 def test_states_and_lifetimes_come_from_the_answer_and_the_type(
     manager: FakeManager, kind: Controlled, start: Start
 ) -> None:
