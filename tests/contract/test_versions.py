@@ -14,7 +14,7 @@ from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
 from tests.helpers import wait_until
 
 TYPES = [ONE, OTHER]
-Make = Callable[[str], RedisHarness]
+Make = Callable[..., RedisHarness]
 
 
 @pytest.fixture(params=["random", "distributed", "ordered"])
@@ -22,10 +22,11 @@ def make(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Make]:
     """Makes what servers and workers of one version use, in one mode on one server."""
     made: list[RedisHarness] = []
 
-    def of_version(version: str) -> RedisHarness:
+    def of_version(version: str, *, has_worker: bool = True) -> RedisHarness:
         limits = {name: replace(TypeLimits(), version=version) for name in TYPES}
         made.append(RedisHarness(redis_url, limits, request.param))
-        made[-1].manager.renew({f"worker-{version}": TYPES}, lease_s=10)
+        if has_worker:
+            made[-1].manager.renew({f"worker-{version}": TYPES}, lease_s=10)
         return made[-1]
 
     yield of_version
@@ -152,6 +153,13 @@ def test_other_versions_are_known(make: Make) -> None:
     (other,) = old.manager.other_versions([ONE])
     assert (other.version, other.waiting, other.running, other.workers) == ("2", 1, 0, 1)
     assert old.manager.load([ONE]) == [Load(ONE, 2, 3, 1)]
+
+
+def test_a_version_without_workers_is_known(make: Make) -> None:
+    """Since its server submits: somebody forgot to start one."""
+    old, new = make("1", has_worker=False), make("2")
+    old.manager.submit([task(n, "1") for n in range(3)])
+    assert new.manager.other_versions(TYPES) == [Load(ONE, 3, 0, 0, "1")]
 
 
 def test_versions_that_have_nothing_are_not_told(make: Make) -> None:

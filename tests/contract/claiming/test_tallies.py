@@ -60,6 +60,14 @@ def test_attempts(make_harness: MakeHarness) -> None:
     assert sum(tally(harness).waits.counts) == 1
 
 
+def test_who_asks_of_a_running_task_joins(harness: RedisHarness) -> None:
+    """As who asks of a waiting one."""
+    harness.manager.submit([task(1), task(2)])
+    assert len(harness.manager.claim("a", TYPES, limit=1)) == 1
+    harness.manager.submit([task(1), task(2)])
+    assert counts(harness, "new", "joined") == (2, 2)
+
+
 def test_abandoned(make_harness: MakeHarness) -> None:
     """Tasks of which nobody asks any more, waiting or running, once each."""
     harness = make_harness(input_ttl_s=1.0)
@@ -137,12 +145,16 @@ def spoil_with_another_type(server: redis.Redis, key: str) -> None:
     server.set(key, "no hash", ex=600)
 
 
+def spoil_this_minute(server: redis.Redis, key: str) -> None:
+    server.hset(key, mapping={"now new": "x", "now wait_1": "x", "now done": 10**400})
+
+
 def spoil_the_counts(server: redis.Redis, key: str) -> None:
     server.hset(key, mapping=dict.fromkeys(["now new", "now done", "new", "at 12", "minute"], "x"))
     server.hset(key, mapping={b"\xff": b"\xfe", "at 13": b"\xff new x new"})
 
 
-@pytest.mark.parametrize("spoil", [spoil_with_another_type, spoil_the_counts])
+@pytest.mark.parametrize("spoil", [spoil_with_another_type, spoil_this_minute, spoil_the_counts])
 def test_a_tally_that_is_spoiled_stops_nothing(
     harness: RedisHarness, server: redis.Redis, key: str, spoil: Callable[[redis.Redis, str], None]
 ) -> None:
