@@ -18,6 +18,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.run_batch import run_batch
 from task_manager import open_task_manager
+from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Result, State
 from tests.helpers import wait_until
 
@@ -70,6 +71,7 @@ class WorkLoop:
         self._manager = open_task_manager(settings, self._types)
         self._stopped = threading.Event()
         self._works = threading.Lock()
+        self._is_unclear = False
         self._thread = threading.Thread(target=self.run)
         self._thread.start()
 
@@ -77,11 +79,17 @@ class WorkLoop:
         """Works until closed, except in `paused`."""
         while not self._stopped.wait(0.001):  # lets `paused` have the lock
             with self._works:
-                self.run_once()
+                try:
+                    self.run_once()
+                except UnavailableError:  # on a busy machine Redis may take more than 2 s
+                    self._is_unclear = True
 
     def run_once(self) -> None:
         """Answers what waits, or waits a little."""
         names = list(self._types)
+        if self._is_unclear:  # it may hold claims of which it never heard
+            self._manager.recover("loop", names, running=())
+            self._is_unclear = False
         self._manager.renew({"loop": names}, 60)
         claims = self._manager.claim("loop", names, 1000, 0.1)
         if claims:
