@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
-from task_manager.tally import Run, Tally
+from task_manager.tally import Runs, Tally
 
 PRIORITIES = range(1, 6)
 USUAL_PRIORITY = 3
@@ -69,6 +69,7 @@ class Asker(NamedTuple):
 
 
 NOBODY = Asker()
+NO_RUNS: Mapping[str, Runs] = {}
 
 
 @dataclass(slots=True)
@@ -350,10 +351,10 @@ class TaskClaimer(ABC):
         leave: int = 0,
         *,
         suspects: bool = True,
-        runs: Sequence[Run] = (),
+        runs: Mapping[str, Runs] = NO_RUNS,
     ) -> list[Claim]:
         """Stores results, ends their claims, tells watchers; then claims like `claim`, all in one
-        round trip. `runs` are those of which the results came, to be tallied.
+        round trip. `runs`, by type, are those of which the results came, to be tallied.
 
         The first result wins: a later one changes nothing. Where `owner` lost the claim meanwhile,
         a `done` result is kept if none exists, a failure is not.

@@ -34,7 +34,7 @@ from task_manager.interface import (
     TaskSubmitter,
     Watch,
 )
-from task_manager.tally import LiveTally, Run, Tally, events_of, events_of_wait
+from task_manager.tally import LiveTally, Runs, Tally, events_of_wait
 
 log = logging.getLogger(__name__)
 
@@ -295,7 +295,7 @@ class Synchronous(TaskSubmitter):
         self._tally(entry, {state.value: 1})
         if running:
             elapsed_s = time.monotonic() - entry.began_at
-            self._tally(entry, events_of([Run(entry.task.type, 1, elapsed_s)]))
+            self._tally(entry, Runs().add(1, elapsed_s).events())
         self._count(entry.task.type, waiting=-(not running), running=-running)
         entry.state, entry.body, entry.finished_ms = state, body, _now_ms()
         entry.expires_ms = entry.finished_ms + round(ttl_s * 1000)

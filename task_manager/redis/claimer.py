@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
 from typing import TypeVar
 
-from task_manager.interface import Claim, Renewal, Result, TaskClaimer
+from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import read_claims, report_record
 from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
-from task_manager.tally import Run, as_text, events_of
+from task_manager.tally import Runs, as_text
 
 RETURNED_AT_ONCE = 500
 """Claims of one call that ends them: scripts are to be short."""
@@ -54,10 +54,10 @@ class RedisClaimer(Queues, TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
-        runs: Sequence[Run] = (),
+        runs: Mapping[str, Runs] = NO_RUNS,
     ) -> list[Claim]:
         by_type = _grouped(results)
-        calls = [self._finish_call(owner, name, group, runs) for name, group in by_type]
+        calls = [self._finish_call(owner, name, group, runs.get(name)) for name, group in by_type]
         if limit > 0:
             calls.append(self._claim_call(owner, types, limit, leave, suspects=suspects))
         if not calls:
@@ -146,7 +146,7 @@ class RedisClaimer(Queues, TaskClaimer):
         return self._call("claim", *types, owner=owner, limit=limit, leave=leave, suspects=suspects)
 
     def _finish_call(
-        self, owner: str, name: str, results: Sequence[Result], runs: Sequence[Run]
+        self, owner: str, name: str, results: Sequence[Result], runs: Runs | None
     ) -> Call:
         return self._call(
             "finish",
@@ -156,7 +156,7 @@ class RedisClaimer(Queues, TaskClaimer):
             states=[result.state.value for result in results],
             ttls_ms=[ms(result.ttl_s) for result in results],
             bodies=[result.body for result in results],
-            runs=as_text(events_of(run for run in runs if run.type == name)),
+            runs=as_text(runs.events()) if runs else "",
         )
 
     def _renew_call(self, name: str, owners: list[str], lease_s: float) -> Call:

@@ -37,7 +37,7 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         manager._claim_call("owner", [NAME], 1, 0, suspects=True),
         manager._call("requeue", NAME, owner="owner", ids=["id"], is_counted=[True]),
         manager._call("forget", NAME, ids=["id"]),
-        manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)], ()),
+        manager._finish_call("owner", NAME, [Result("id", NAME, State.DONE, b"{}", 1)], None),
         *manager._oldest_calls([NAME]),
         manager._call("tallied", NAME),
         manager._call("publish", NAME, version="1"),

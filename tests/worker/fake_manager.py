@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Claim, Renewal, Result, TaskClaimer
-from task_manager.tally import Run
+from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
+from task_manager.tally import Runs
 
 
 class FakeManager(TaskClaimer):
@@ -22,7 +23,7 @@ class FakeManager(TaskClaimer):
         self.waiting: list[Claim] = []
         self.held: dict[str, Claim] = {}
         self.results: dict[str, Result] = {}
-        self.runs: list[Run] = []
+        self.runs: dict[str, Counter[str]] = {}
         self.reports: dict[str, tuple[str, float, str]] = {}
         self.calls: list[tuple[str, int, int]] = []
         self.away = False
@@ -69,9 +70,10 @@ class FakeManager(TaskClaimer):
         leave: int = 0,
         *,
         suspects: bool = True,
-        runs: Sequence[Run] = (),
+        runs: Mapping[str, Runs] = NO_RUNS,
     ) -> list[Claim]:
-        self.runs += runs
+        for name, of_type in runs.items():
+            self.runs.setdefault(name, Counter()).update(of_type.events())
         self._called("finish", limit, leave)
         with self._changed:
             for result in results:

@@ -12,7 +12,7 @@ from itertools import groupby
 from doneyet.task_types import TaskType
 from task_manager.errors import UnavailableError
 from task_manager.interface import Claim, Result, TaskClaimer
-from task_manager.tally import Run
+from task_manager.tally import Runs
 from worker.process.batch_queue import BatchQueue
 from worker.process.batcher import Batch, make_batches, make_batches_unseen, missing
 from worker.process.claim_size import ClaimSize
@@ -82,7 +82,7 @@ class ClaimLoop:
         self._grouped = False  # whether what is held was grouped by cost
         self._backlog = False
         self._unstored: list[Result] = []
-        self._untallied: list[Run] = []  # those of which they came
+        self._untallied: dict[str, Runs] = {}  # those of which they came
         self._unclear_since_s: float | None = None
         self._failures = 0  # passes in a row that raised what nobody foresaw
         self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
@@ -169,9 +169,10 @@ class ClaimLoop:
         tasks, elapsed_s = 0, 0.0
         for type_name, group in groupby(taken, key=lambda each: each.batch.type.name):
             weight, group_elapsed_s = 0.0, 0.0
+            runs = self._untallied.setdefault(type_name, Runs())
             for finished in group:
                 self._unstored += finished.results
-                self._untallied.append(Run(type_name, len(finished.results), finished.elapsed_s))
+                runs.add(len(finished.results), finished.elapsed_s)
                 tasks += len(finished.results)
                 weight += finished.batch.weight
                 group_elapsed_s += finished.elapsed_s
@@ -221,7 +222,7 @@ class ClaimLoop:
                 suspects=suspects,
                 runs=self._untallied,
             )
-        self._unstored, self._untallied = [], []
+        self._unstored, self._untallied = [], {}
         return claims
 
     def _supply(self, claims: list[Claim], limit: int, *, top_up: bool = False) -> None:

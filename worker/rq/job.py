@@ -28,7 +28,7 @@ from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run
 from task_manager.redis.modes.rq import RqManager
 from task_manager.result_lookup import recaller
-from task_manager.tally import Run
+from task_manager.tally import Runs
 from worker.redis_outage import Outage
 from worker.type_selection import served_registry
 
@@ -71,8 +71,8 @@ class TaskRunner:
             with self._lease_kept(owner, type_name, task_id):
                 began_s = time.monotonic()
                 answer = self._answer(kind, text, owner, task_id)
-                run = Run(type_name, 1, time.monotonic() - began_s)
-            self._store(owner, result_of(kind, task_id, *answer), run)
+                runs = Runs().add(1, time.monotonic() - began_s)
+            self._store(owner, result_of(kind, task_id, *answer), runs)
         finally:
             self._end(owner, type_name, task_id)  # what is not finished waits again
         return True
@@ -103,8 +103,9 @@ class TaskRunner:
             return failure("timed-out", f"it ran longer than {kind.timeout_s or 0:g} s")
         return answer
 
-    def _store(self, owner: str, result: Result, run: Run) -> None:
-        self._insist(lambda: self._manager.finish(owner, [result], runs=[run]))
+    def _store(self, owner: str, result: Result, runs: Runs) -> None:
+        of_type = {result.type: runs}
+        self._insist(lambda: self._manager.finish(owner, [result], runs=of_type))
 
     def _end(self, owner: str, type_name: str, task_id: str) -> None:
         self._insist(lambda: self._manager.end_run(owner, type_name, task_id))

@@ -13,7 +13,7 @@ from task_manager.errors import MisconfiguredError
 from task_manager.interface import State
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import FOLDER
-from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_MIN, Run, Tally, events_of
+from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_MIN, Runs, Tally
 from tests.contract.claiming.tasks import TYPES, MakeHarness
 from tests.contract.harness import ONE, RedisHarness, only, task
 from tests.helpers import connect
@@ -90,7 +90,7 @@ def test_how_long_and_in_what_company_tasks_ran(harness: RedisHarness) -> None:
     manager.submit([task(n) for n in range(5)])
     claims = manager.claim("a", TYPES, limit=5)
     results = [harness.result(claim) for claim in claims]
-    runs = [Run(ONE, 4, 0.3), Run(ONE, 1, 9000.0), Run("another", 3, 1.0)]
+    runs = {ONE: Runs().add(4, 0.3).add(1, 9000.0), "another": Runs().add(3, 1.0)}
     manager.finish("a", results, runs=runs)
     told = tally(harness)
     assert told.runs.counts[DURATIONS_S.index(0.5)] == 4
@@ -105,7 +105,7 @@ def test_how_long_and_in_what_company_tasks_ran(harness: RedisHarness) -> None:
 )
 def test_buckets_hold_their_upper_ends(elapsed_s: float, bucket: int) -> None:
     """As Prometheus wants them: less or equal."""
-    assert Tally(ONE, events_of([Run(ONE, 2, elapsed_s)])).runs.counts[bucket] == 2
+    assert Tally(ONE, Runs().add(2, elapsed_s).events()).runs.counts[bucket] == 2
 
 
 def test_scripts_and_programs_have_the_same_buckets() -> None:
