@@ -86,8 +86,8 @@ class Keys:
         return f"{self.prefix}:input:{task_id}"
 
     def counts(self, type_name: str) -> str:
-        """Hash: waiting tasks, in all and by the second when they expire. TTL: a
-        minute more than theirs."""
+        """Hash: waiting tasks, in all and by the second when they expire. TTL: some
+        seconds more than theirs."""
         return f"{_queue(self, type_name)}:counts"
 
     def pool_retry(self) -> str:
@@ -101,7 +101,8 @@ class Keys:
     # The distributed and the ordered queue mode
 
     def waiting(self, type_name: str) -> str:
-        """Sorted set: ids of waiting tasks by expiry, ms. TTL: a minute more than theirs."""
+        """Sorted set: ids of waiting tasks by expiry, ms. TTL: some
+        seconds more than theirs."""
         return f"{_queue(self, type_name)}:waiting"
 
     def inputs(self, type_name: str) -> str:

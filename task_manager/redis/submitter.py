@@ -134,13 +134,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
         return self._loads([(name, "") for name in type_names])
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
-        replies = self._run([self._call("published", name) for name in type_names])
-        others = [
-            (name, version)
-            for name, reply in zip(type_names, replies, strict=True)
-            for version in map(bytes.decode, reply)
-            if version != self._limits[name].version
-        ]
+        calls = [self._call("published", name) for name in type_names]
+        with self._connection.client() as client:
+            others = [
+                (name, version)
+                for name, reply in zip(type_names, run_scripts(client, calls), strict=True)
+                for version in map(bytes.decode, reply)
+                if version != self._limits[name].version
+            ]
         return [load for load in self._loads(others) if load.waiting + load.running + load.workers]
 
     def _loads(self, queues: Sequence[tuple[str, str]]) -> list[Load]:
@@ -148,12 +149,17 @@ class RedisSubmitter(Queues, TaskSubmitter):
         calls = self._load_calls(
             [self._queue_of_version(*each) if each[1] else self._queue(each[0]) for each in queues]
         )
-        counts = [int(count) for reply in self._run(calls) for count in reply] if calls else []
-        of_each = zip(queues, counts[::4], counts[1::4], counts[2::4], counts[3::4], strict=True)
-        return [
-            Load(name, waiting, running, workers, version, paused == 1)
-            for (name, version), waiting, running, workers, paused in of_each
-        ]
+        if not calls:
+            return []
+        with self._connection.client() as client:
+            counts = [int(count) for reply in run_scripts(client, calls) for count in reply]
+            columns = [counts[column::4] for column in range(4)]
+            return [
+                Load(name, waiting, running, workers, version, paused == 1)
+                for (name, version), waiting, running, workers, paused in zip(
+                    queues, *columns, strict=True
+                )
+            ]
 
     def pause(self, type_name: str, *, paused: bool) -> None:
         self._run([self._call("pause", type_name, is_paused=paused)])
@@ -161,13 +167,14 @@ class RedisSubmitter(Queues, TaskSubmitter):
     def oldest(self, type_names: Sequence[str]) -> list[float | None]:
         calls = self._oldest_calls(type_names)
         with self._connection.client() as client:
-            replies = run_scripts(client, calls)
-        waits_ms = [int(each) for reply in replies for each in reply]
+            waits_ms = [int(each) for reply in run_scripts(client, calls) for each in reply]
         return [None if wait_ms < 0 else wait_ms / 1000 for wait_ms in waits_ms]
 
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
-        replies = self._run([self._call("tallied", name) for name in type_names])
-        return [read_tally(name, fields) for name, fields in zip(type_names, replies, strict=True)]
+        calls = [self._call("tallied", name) for name in type_names]
+        with self._connection.client() as client:
+            replies = zip(type_names, run_scripts(client, calls), strict=True)
+            return [read_tally(name, fields) for name, fields in replies]
 
     def memory(self) -> Memory | None:
         with self._connection.client() as client:

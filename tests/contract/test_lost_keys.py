@@ -163,7 +163,7 @@ def test_each_key_alone(harness: RedisHarness, redis_url: str, prepare: Prepare)
             client.flushall()
         prepare(harness)
         lost = [each for each in all_keys(redis_url) if kind(each[1]) == name]
-        lose(redis_url, lost[0])
+        lose(redis_url, *lost[:1])  # there is none of those that are written once a minute
         let_die(harness)
         check_all_is_well(harness, redis_url)
 

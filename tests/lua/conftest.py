@@ -13,7 +13,7 @@ from task_manager.redis.scripts.run import run_scripts
 
 TTL_MS, KEEP_MS = 5000, 60_000
 
-COUNTED_WITHIN_MS = 60_000
+COUNTED_WITHIN_MS = 5_000
 """Keys of waiting tasks outlive these by so much."""
 
 

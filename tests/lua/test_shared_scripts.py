@@ -83,7 +83,8 @@ def test_finish_first_result_wins(run: RunScript, client: redis.Redis) -> None:
 
 def test_renew(run: RunScript, client: redis.Redis) -> None:
     """It registers, tells the dead, and tells each cancelled task once, to its owner only."""
-    given: dict[str, Given] = {name: name for name in ("owners", "running", "cancelled", "paused")}
+    keys = ("owners", "running", "cancelled", "paused", "tally", "counts")
+    given: dict[str, Given] = {name: name for name in keys}
     given |= {"claims": ["claims:o"], "lease_ms": 5000, "keep_ms": 60_000, "renewed": ["o"]}
     client.zadd("owners", {"dead": 1})
     client.hset("cancelled", mapping={"a": "o", "b": "p"})

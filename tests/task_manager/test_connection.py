@@ -14,8 +14,9 @@ from task_manager.redis.scripts.run import run_scripts
 from tests.faults.redis.refusing_redis import RefusingRedis
 
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
+KEYS = ("running", "owners", "cancelled", "paused", "tally", "counts")
 RENEW = script("random", "renew").call(
-    running="a", owners="b", cancelled="c", claims=[], lease_ms=1, keep_ms=1, renewed=[]
+    **{name: name for name in KEYS}, claims=[], lease_ms=1, keep_ms=1, renewed=[]
 )
 
 

@@ -2,6 +2,7 @@
 -- KEYS  waiting  zset    id by when it expires, ms
 -- KEYS  inputs   hash    id -> waiting record
 -- KEYS  turns    zset    id by its turn
+-- KEYS  tally    hash    as in parts/tally
 -- KEYS  clients  zset    "priority client" by the turn of its next task; "priority" by the turn claimed last
 -- ARGV  ids[]    string
 -- include clock
@@ -9,6 +10,14 @@
 -- include extend
 -- include purge_expired
 -- include turns
+-- include tally
+
+-- Removes those that have expired, and counts them.
+local function drop_expired()
+  local events = {}
+  purge_expired(waiting, inputs, turns, events)
+  tally_up(tally, events)
+end
 
 -- How many wait that have not expired.
 local function waiting_count()

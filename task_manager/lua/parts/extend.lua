@@ -1,6 +1,6 @@
 -- include clock
--- Keys of waiting tasks outlive these, so that whoever comes next counts those that expired.
-local COUNTED_WITHIN_MS = 60000 -- luacheck: ignore 211
+-- Keys of waiting tasks outlive these, so that those that expired are counted: workers look once a second.
+local COUNTED_WITHIN_MS = 5000 -- luacheck: ignore 211
 
 -- Keeps the keys until then at least; others may want them for longer.
 local function extend(keys, until_ms)

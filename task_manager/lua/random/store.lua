@@ -10,6 +10,9 @@
 -- include pool_record
 -- include extend
 
+-- Counts those that have expired.
+local function drop_expired() counted(counts, tally) end
+
 -- How many wait; not more than there are inputs, since some may be lost.
 local function waiting_count()
   local total = counted(counts, tally)

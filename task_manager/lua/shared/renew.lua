@@ -12,6 +12,7 @@
 --          {id, owner, ... of cancelled tasks of these owners; told once}
 -- include clock
 -- include running_record
+-- include store
 local MOST_DEAD = 16 -- told at once
 local MOST_SAMPLED = 16
 local PAUSED_MS = 30 * 24 * 3600 * 1000
@@ -25,6 +26,7 @@ end
 redis.call('PEXPIRE', owners, keep_ms)
 redis.call('PEXPIRE', running, keep_ms)
 redis.call('PEXPIRE', paused, PAUSED_MS)
+drop_expired()
 
 local sample = redis.call('HRANDFIELD', running, MOST_SAMPLED, 'WITHVALUES') or {}
 for i = 1, #sample, 2 do

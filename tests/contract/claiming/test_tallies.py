@@ -84,6 +84,18 @@ def test_abandoned(make_harness: MakeHarness) -> None:
     assert counts(harness, "abandoned", "new") == (6, 7)
 
 
+def test_a_worker_counts_abandoned_tasks_that_it_is_too_busy_to_claim(
+    make_harness: MakeHarness,
+) -> None:
+    """Its lease is renewed once a second."""
+    harness = make_harness(input_ttl_s=1.0)
+    harness.manager.renew({"a": TYPES}, lease_s=30)
+    harness.manager.submit([task(n) for n in range(7)])
+    time.sleep(2.1)
+    harness.manager.renew({"a": TYPES}, lease_s=30)
+    assert counts(harness, "new", "abandoned") == (7, 7)
+
+
 def test_how_long_and_in_what_company_tasks_ran(harness: RedisHarness) -> None:
     """As the worker says; once, though it may say so again."""
     manager = harness.manager

@@ -250,6 +250,7 @@ def test_a_question_outlives_a_worker_that_cannot_load(
     assert "task type embedding/late cannot be loaded: ModelNotFoundError: './late'" in lines[0]
     load_now = requests.get(system.url + "/load/embedding/late", timeout=10).json()
     assert load_now.pop("oldest_waiting_s") >= 0
+    assert not load_now.pop("paused")
     assert load_now == {"type": "embedding/late", "load": 1, "waiting": 1, "running": 0,
                         "workers": 0}  # fmt: skip
     assert status(system) == "waiting"
