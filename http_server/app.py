@@ -57,7 +57,7 @@ def create_app(
     app.extensions["bodies"] = bodies = BodyReader(settings)
     address_of = ClientAddress(settings).of
     asker_of = asker_by(address_of, settings) if manager.promises.fair else nobody(settings)
-    views = add_submit_routes(app, registry, service, bodies, settings, asker_of)
+    views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
     add_task_routes(app, registry, service)
     add_event_routes(app, registry, service, asker_of)
     add_load_routes(app, registry, service)

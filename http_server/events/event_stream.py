@@ -42,6 +42,7 @@ class EventStream(Iterator[bytes]):
         looker: Looker,
         task_type: TaskType,
         status: Status,
+        *,
         task: ParsedTask | None,
         seen: Seen,
     ) -> None:
@@ -61,13 +62,30 @@ class EventStream(Iterator[bytes]):
 
     def __next__(self) -> bytes:
         """What is to be sent next; empty now and then."""
+        try:
+            told = self._next()
+        except BaseException:
+            self.close()
+            raise
+        if told is None:
+            self.close()
+            raise StopIteration
+        return told
+
+    def close(self) -> None:
+        """Ends it; its place is free, and nobody looks for it any more."""
+        self._over = True
+        self._leaving.close()
+
+    def _next(self) -> bytes | None:
+        """As `__next__`; None at the end."""
         while not self._over:
             if told := self._first + self._news():
                 self._first = b""
                 self._comment_at_s = time.monotonic() + COMMENT_EVERY_S
                 return told
-            if self._over or self._room.draining:
-                break
+            if self._room.draining:
+                return None
             left_s = self._comment_at_s - time.monotonic()
             if left_s <= 0:
                 self._comment_at_s += COMMENT_EVERY_S
@@ -75,13 +93,7 @@ class EventStream(Iterator[bytes]):
             if not self._held.wake.wait(min(left_s, IS_THERE_EVERY_S)):
                 return b""
             self._held.wake.clear()
-        self.close()
-        raise StopIteration
-
-    def close(self) -> None:
-        """Ends it; its place is free, and nobody looks for it any more."""
-        self._over = True
-        self._leaving.close()
+        return None
 
     def _news(self) -> bytes:
         """The events of what has not been told yet."""
@@ -111,7 +123,8 @@ def events_since(seen: Seen, status: Status) -> tuple[bytes, Seen]:
     if progress and progress != seen.progress and status.progress is not None:
         seen = Seen(state, progress)
         fraction, message = status.progress
-        events += event("progress", _json({"fraction": fraction, "message": message}), seen.event_id)
+        come_to = {"fraction": fraction, "message": message}
+        events += event("progress", _json(come_to), seen.event_id)
     return events, seen
 
 
@@ -124,9 +137,7 @@ def no_place(room: WaitingRoom) -> Exception:
     """Why there is no place for one more stream."""
     if room.draining:
         return unavailable("this server is draining; use another one")
-    return unavailable(
-        "DONEYET_MAX_WAITING streams and held requests are open; poll, or try again"
-    )
+    return unavailable("DONEYET_MAX_WAITING streams and held requests are open; poll, or try again")
 
 
 def _json(value: object) -> bytes:

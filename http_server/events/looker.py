@@ -49,6 +49,7 @@ class Watched:
         """Set when something has changed."""
         self.refresh_at_s = 0.0
         self._as_of_s = 0.0
+        self._lock = threading.Lock()
 
     @property
     def is_over(self) -> bool:
@@ -57,9 +58,11 @@ class Watched:
 
     def tell(self, status: Status, as_of_s: float) -> None:
         """It is like this; wakes who has not seen that. What is older than `latest` is dropped."""
-        if as_of_s < self._as_of_s or self.is_over:
-            return
-        before, self.latest, self._as_of_s = self.latest, status, as_of_s
+        status.input = None  # it is in `task`, and large perhaps
+        with self._lock:
+            if as_of_s < self._as_of_s or self.is_over:
+                return
+            before, self.latest, self._as_of_s = self.latest, status, as_of_s
         if (before.state, before.progress) != (status.state, status.progress):
             self._wake()
 
@@ -102,15 +105,14 @@ class Looker:
         self._closed = False
         news.tell(self._hear, lambda: None)
 
-    def watch(
-        self, status: Status, task: ParsedTask | None, wake: threading.Event
-    ) -> Watched:
+    def watch(self, status: Status, task: ParsedTask | None, wake: threading.Event) -> Watched:
         """From now on `wake` is set when something changes; `status` is from a moment ago."""
         with self._lock:
             watched = self._watched.get(status.id)
             if watched is None or watched.is_over:
                 watched = self._watched[status.id] = Watched(status, task)
             watched.wakes.add(wake)
+            watched.tell(status, time.monotonic())
             if self._thread is None:
                 self._thread = threading.Thread(target=self.run, name="looker", daemon=True)
                 self._thread.start()

@@ -27,8 +27,10 @@ def add_event_routes(
 
     def events(task_id: str) -> Response:
         task_type = registry.of_task(task_id)
-        status = task_type and service.manager.status(task_type.name, task_id)
-        if task_type is None or status is None:
+        if task_type is None:
+            raise unknown_task()
+        status = service.manager.status(task_type.name, task_id)
+        if status is None:
             raise unknown_task()
         seen = seen_by(request.headers.get("Last-Event-ID"))
         if status.state.terminal:
@@ -41,7 +43,7 @@ def add_event_routes(
         # Who watches makes nothing more urgent: browsers cannot say how urgent it was.
         asker = asker_of({**request.environ, "HTTP_PRIORITY": str(PRIORITIES[-1])})
         task = _awaited(task_type, status, asker)
-        stream = EventStream(service.room, service.looker, task_type, status, task, seen)
+        stream = EventStream(service.room, service.looker, task_type, status, task=task, seen=seen)
         return StreamResponse(stream, MEDIA_TYPE, HEADERS)
 
     add_route(app, "/tasks/<task_id>/events", "events of a task", events, ["GET"])

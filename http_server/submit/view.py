@@ -80,6 +80,7 @@ def add_submit_routes(
     service: SubmitService,
     bodies: BodyReader,
     settings: Settings,
+    *,
     asker_of: AskerOf,
 ) -> Mapping[str, SubmitView]:
     """One route per endpoint, also at the root where that is set; returns the views by path.
