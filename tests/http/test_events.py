@@ -11,13 +11,14 @@ from flask.testing import FlaskClient
 
 from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
-from http_server.events import event_stream
+from http_server.events import event_stream, looker
 from http_server.submit.waiting_room import WaitingRoom
 from task_manager.interface import Asker, State
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.event_reader import EventReader
 from tests.http.fakes import FakeManager
+from tests.stopwatch import Stopwatch
 
 BODY = b'{"number":6,"factorization":[],"factorization_str":"x"}'
 
@@ -280,6 +281,21 @@ def test_gone(streams: Streams, manager: FakeManager) -> None:
     events.wait_for_end()
     assert events.names == ["status", "gone"]
     assert events.events[-1].data["type"] == "urn:doneyet:problem:overloaded"
+
+
+def test_the_answer_is_told_at_once(
+    streams: Streams, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """News of a finished task is a reason to look, whenever the next look is due."""
+    monkeypatch.setattr(looker, "LOOK_EVERY_S", 30.0)
+    monkeypatch.setattr(looker, "MOST_PAUSE_S", 30.0)
+    task_id = streams.ask()
+    events = streams.open(task_id)
+    wait_until(lambda: len(manager.rounds) > 1, description="it was looked at")
+    watch = Stopwatch()
+    manager.finish(task_id, BODY)
+    events.first("answer")
+    assert watch.within_s(2), watch
 
 
 def test_streams_of_a_task_share_looks(streams: Streams, manager: FakeManager) -> None:
