@@ -169,13 +169,15 @@ class Looker:
 
     def _look(self, watched: Sequence[Watched]) -> None:
         now_s = time.monotonic()
-        due = [each for each in watched if each.task is not None and each.refresh_at_s <= now_s]
-        self._refresh(due)
+        due: list[Watched] = []
         lost: list[Watched] = []
         others: dict[str, list[Watched]] = {}
         for each in watched:
-            if each not in due:
+            if each.task is not None and each.refresh_at_s <= now_s:
+                due.append(each)
+            else:
                 others.setdefault(each.latest.type, []).append(each)
+        self._refresh(due)
         for type_name, of_type in others.items():
             for part in _parts(of_type):
                 as_of_s = time.monotonic()
