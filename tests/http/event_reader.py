@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -51,7 +52,14 @@ class EventReader:
         headers = {"Last-Event-ID": last_id} if last_id else {}
         response = requests.get(url, headers=headers, stream=True, timeout=(5, 40))
         response.raise_for_status()
-        return cls(response.iter_content(None), response.close)
+
+        def hang_up() -> None:
+            connection: Any = response.raw.connection
+            with suppress(OSError, AttributeError):  # `close` alone would wait for what is read
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            response.close()
+
+        return cls(response.iter_content(None), hang_up)
 
     @property
     def names(self) -> list[str]:
