@@ -168,7 +168,8 @@ class Settings:
     )
     max_waiting: int = _setting(
         2048,
-        "most requests held by `Prefer: wait` at once; more are answered immediately",
+        "most requests held by `Prefer: wait` and streams of events at once; more requests are "
+        "answered immediately, more streams with 503",
         programs=(HTTP_SERVER,),
         minimum=0,
     )

@@ -19,6 +19,7 @@ from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
+from http_server.routes.events import add_event_routes
 from http_server.routes.health import add_health_routes
 from http_server.routes.load import add_load_routes
 from http_server.routes.metrics import add_metrics_routes
@@ -28,6 +29,7 @@ from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import keep_heap_small
 from http_server.submit.service import SubmitService
 from http_server.submit.view import add_submit_routes, with_fast_path
+from http_server.wire.asker import asker_by, nobody
 from http_server.wire.body_reader import BodyReader, tell_protocol
 from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
 from task_manager.interface import TaskSubmitter
@@ -52,8 +54,11 @@ def create_app(
     app.extensions["doneyet"] = service
     app.url_map.merge_slashes = False  # its redirects are HTML
     app.extensions["bodies"] = bodies = BodyReader(settings)
-    views = add_submit_routes(app, registry, service, bodies, settings)
+    address_of = ClientAddress(settings).of
+    asker_of = asker_by(address_of, settings) if manager.promises.fair else nobody(settings)
+    views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
     add_task_routes(app, registry, service)
+    add_event_routes(app, registry, service, asker_of)
     add_load_routes(app, registry, service)
     add_health_routes(app, service)
     add_docs_routes(app, registry, settings)
@@ -64,7 +69,6 @@ def create_app(
     responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
-    address_of = ClientAddress(settings).of
     rate = settings.client_rate
     checks = [RateLimit(rate, address_of).problem] if rate > 0 else []
     # Before the limit, so that a page of another site cannot use up what its visitor may ask for.

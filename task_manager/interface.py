@@ -240,6 +240,10 @@ class TaskSubmitter(ABC):
     def status(self, type_name: str, task_id: str) -> Status | None:
         """A task's status, without keeping it alive; None when unknown or expired."""
 
+    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
+        """As `status` of each, in order; one round trip, though not atomic."""
+        return [self.status(type_name, task_id) for task_id in task_ids]
+
     @abstractmethod
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         """Cancels a waiting or running task, for all clients; None when unknown.

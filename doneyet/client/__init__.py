@@ -22,11 +22,13 @@ from doneyet.client.errors import (
     UnavailableError,
     UnexpectedAnswerError,
 )
+from doneyet.client.events import Event
 
 __all__ = [
     "AlreadyTerminalError",
     "Client",
     "ClientError",
+    "Event",
     "FieldError",
     "InvalidInputError",
     "NotDoneError",

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from doneyet.client.answers import Outcome, outcome_of, read_answer
 from doneyet.client.bulk import Mapper
 from doneyet.client.errors import Answer, ClientError, NotDoneError, SomeFailedError
+from doneyet.client.events import Event, follow
 from doneyet.client.inputs import all_to_json, checked_id, merged, to_json
 from doneyet.client.progress import progress_display, total_of
 from doneyet.client.retry import Backoff, Deadline, patiently
@@ -192,6 +193,35 @@ class Client:
             ValueError: `task_id` is not an id.
         """
         return read_answer(self._transport.send("GET", f"tasks/{checked_id(task_id)}").body)
+
+    def events(
+        self, task_id: str, *, timeout_s: float | None = None, patience_s: float | None = None
+    ) -> Iterator[Event]:
+        """How a task goes on, as it happens: its states, its progress, at last its answer.
+
+        Keeps the task alive. A connection that breaks is made again, and nothing is told twice. The
+        answer is told whatever it is, also that the task failed.
+
+        Args:
+            task_id: the `id` of an answer, as of `ask`.
+            timeout_s: stops then.
+            patience_s: how long to retry, instead of the client's own patience.
+
+        Raises:
+            NotFoundError: it is unknown or expired, or the server has no such streams.
+            NotDoneError: there was no answer within `timeout_s`.
+            UnavailableError: the server could not serve for longer than `patience_s`, or has as
+                many streams and held requests as it may have.
+            ValueError: `task_id` is not an id.
+        """
+        path = f"tasks/{checked_id(task_id)}/events"
+
+        def lines(last_id: str, silent_s: float | None) -> Iterator[bytes]:
+            headers = {"Last-Event-ID": last_id} if last_id else {}
+            return self._transport.lines(path, headers, silent_s)
+
+        patience_s = self.patience_s if patience_s is None else patience_s
+        return follow(lines, patience_s, Deadline(timeout_s))
 
     def cancel(self, task_id: str) -> Answer:
         """Cancels a task, for all clients.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -14,6 +14,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -98,6 +99,44 @@ def progress_display(title: str, total: int | None, *, shown: bool) -> Iterator[
         yield lines
     finally:
         lines.say()
+
+
+class TaskBar:
+    """How one task goes on: its state, and a bar once it tells how far it is."""
+
+    def __init__(self, title: str, bar: Progress) -> None:
+        self._title, self._bar = title, bar
+        self._row: TaskID = bar.add_task(title, total=None, state="", message="")
+
+    def show(self, told: Mapping[str, Any]) -> None:
+        """Shows a pending answer, or what an event tells."""
+        progress = told.get("progress", told if "fraction" in told else None)
+        if isinstance(progress, Mapping):
+            done = float(progress.get("fraction") or 0)
+            message = str(progress.get("message") or "")
+            self._bar.update(self._row, total=1.0, completed=done, message=message)
+        if "load" in told:
+            state = f"{told.get('status', 'waiting')}, load {told['load']}"
+            self._bar.update(self._row, state=state)
+
+
+@contextmanager
+def task_display(title: str) -> Iterator[TaskBar | None]:
+    """A bar on standard error that goes at the task's end; None where there is no terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal or console.is_dumb_terminal:
+        yield None
+        return
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[state]}", markup=False),
+        TextColumn("{task.fields[message]}", markup=False),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield TaskBar(title, bar)
 
 
 def total_of(inputs: Iterable[object]) -> int | None:

@@ -26,6 +26,11 @@ CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 15.0
 """How long an answer may take beyond the time that the request asks to be held."""
 
+SILENT_S = 40.0
+"""How long a stream may be silent; a server sends a comment every 15 s."""
+
+EVENT_STREAM = "text/event-stream"
+_PIECE_BYTES = 1 << 20
 _MOST_SAID = 300
 
 # What a lost connection looks like to `requests`, whichever side or moment it was lost on.
@@ -84,6 +89,30 @@ class Transport:
             raise self._failure(error) from error
         return self._reply(response, time.monotonic() - began_at)
 
+    def lines(
+        self, path: str, headers: Mapping[str, str], silent_s: float | None = None
+    ) -> Iterator[bytes]:
+        """The lines of a stream of server-sent events, as they come; at most `silent_s` apart.
+
+        Raises:
+            ProblemError, UnexpectedAnswerError: as `send`; a stream that breaks is an
+                UnavailableError.
+        """
+        timeout_s = SILENT_S if silent_s is None else max(0.1, min(SILENT_S, silent_s))
+        try:
+            with self._session().get(
+                f"{self.url}/{quote(path, safe='/')}",
+                headers={"Accept": f"{EVENT_STREAM}, application/problem+json", **headers},
+                timeout=(CONNECT_TIMEOUT_S, timeout_s),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                if not response.headers.get("Content-Type", "").startswith(EVENT_STREAM):
+                    raise self._refusal(response)
+                yield from response.iter_lines(_PIECE_BYTES)
+        except requests.RequestException as error:
+            raise self._failure(error) from error
+
     def close(self) -> None:
         """Closes all connections."""
         while self._sessions:
@@ -127,23 +156,24 @@ class Transport:
         return UnavailableError(told, status=0, problem={})
 
     def _reply(self, response: requests.Response, took_s: float) -> Reply:
-        retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
-        try:
-            body = response.json()
-        except (ValueError, RecursionError):
-            body = None
+        body = _json_of(response)
         if response.ok and not response.is_redirect and body is not None:
-            return Reply(body, retry_after_s, took_s)
+            return Reply(body, _retry_after_s(response.headers.get("Retry-After")), took_s)
+        raise self._refusal(response)
+
+    def _refusal(self, response: requests.Response) -> ClientError:
+        """What it means that this is no answer."""
         if response.ok:
-            raise UnexpectedAnswerError(self._without_json(response))
+            return UnexpectedAnswerError(self._without_json(response))
+        body = _json_of(response)
         error = problem_error(response.status_code, body if isinstance(body, dict) else {})
         if body is None and not isinstance(error, InvalidInputError):
             if not isinstance(error, UnavailableError):
-                raise UnexpectedAnswerError(self._without_json(response))
+                return UnexpectedAnswerError(self._without_json(response))
             told = self._without_json(response)
             error = UnavailableError(told, status=response.status_code, problem={})
-        error.retry_after_s = retry_after_s
-        raise error
+        error.retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+        return error
 
     def _without_json(self, response: requests.Response) -> str:
         """That something else answers, what it may be, and what to do."""
@@ -156,6 +186,14 @@ class Transport:
         if (proxy := proxy_to(self.url)) is not None:
             told += f", through the proxy {proxy.url}, which {proxy.variable} names"
         return f"{told}; is this a doneyet server?"
+
+
+def _json_of(response: requests.Response) -> Any:
+    """The body; None where it is no JSON."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
 
 
 def _retry_after_s(value: str | None) -> float | None:

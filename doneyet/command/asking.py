@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import suppress
 from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +16,10 @@ import click
 from doneyet.command.running import INTERRUPTED, NAMES, open_standard_streams, run
 
 if TYPE_CHECKING:
-    from rich.status import Status
-
     from doneyet.client import Client
     from doneyet.client.answers import Outcome
     from doneyet.client.errors import Answer
+    from doneyet.client.progress import TaskBar
 
 OK, FAILED, USAGE, NO_ANSWER, BROKEN_PIPE = 0, 1, 2, 3, 141
 DEFAULTS = {"url": "http://localhost:8080", "patience_s": 60.0}
@@ -175,7 +174,7 @@ def ask(
     no_wait: bool,
     timeout_s: float | None,
 ) -> int:
-    from rich.console import Console
+    from doneyet.client.progress import task_display
 
     whole: dict[str, Any] = {}
     for name, value in (pair for field in fields for pair in field.items()):
@@ -186,15 +185,9 @@ def ask(
         answer = client.ask(endpoint, whole)
         _print_json(answer)
         return FAILED if answer.get("error") else OK
-    console = Console(stderr=True)
-    waiting = console.status("waiting ...") if console.is_terminal else nullcontext()
-    with waiting as status:
-        answer = client.run(
-            endpoint,
-            whole,
-            timeout_s=timeout_s,
-            on_pending=None if status is None else partial(_show_pending, status),
-        )
+    with task_display(endpoint) as bar:
+        on_pending = None if bar is None else partial(_show_live, client, bar, timeout_s)
+        answer = client.run(endpoint, whole, timeout_s=timeout_s, on_pending=on_pending)
     _print_json(answer)
     return OK
 
@@ -331,13 +324,15 @@ def _to_json(outcome: Outcome) -> Answer:
     return outcome
 
 
-def _show_pending(status: Status, answer: Answer) -> None:
-    fraction, message = 0.0, ""
-    if isinstance(answer.get("progress"), dict):
-        fraction = float(answer["progress"].get("fraction") or 0)
-        message = str(answer["progress"].get("message") or "")
-    done = f", {fraction:.0%} {message}" if fraction or message else ""
-    status.update(f"{answer.get('status', 'waiting')}, load {answer.get('load', '?')}{done} ...")
+def _show_live(client: Client, bar: TaskBar, timeout_s: float | None, answer: Answer) -> None:
+    """Shows how a pending task goes on until it has finished, by its events; where there are none,
+    as it is now: `Client.run` polls, and calls this again."""
+    from doneyet.client.errors import ClientError
+
+    bar.show(answer)
+    with suppress(ClientError):
+        for event in client.events(answer["id"], timeout_s=timeout_s, patience_s=0):
+            bar.show(event.data)
 
 
 def _print_json(value: Any) -> None:

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from http_server.wire.problem import MEDIA_TYPE
+from http_server.wire.server_sent_events import MEDIA_TYPE as EVENT_STREAM
 from task_manager.interface import PRIORITIES, USUAL_PRIORITY
 
 Json = dict[str, Any]
@@ -54,6 +55,13 @@ PRIORITY: Json = {
     "description": "Whose turn it is: 1 comes first, 5 last.",
     "schema": {"type": "integer", "minimum": PRIORITIES[0], "maximum": PRIORITIES[-1]},
     "example": USUAL_PRIORITY,
+}
+
+LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "The `id` of the last event that was seen; what it told is not told again.",
+    "schema": {"type": "string", "pattern": "^[a-z0-9_.-]*$"},
 }
 
 PROBLEM_SCHEMAS: Json = {
@@ -169,6 +177,7 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
                 *(403, 404, 409, 429, 503),
             ),
         },
+        "/tasks/{task_id}/events": {"parameters": [_TASK_ID], "get": _events()},
         "/load": {
             "get": _operation(
                 "operations",
@@ -225,6 +234,23 @@ def fixed_paths(type_names: Sequence[str]) -> Json:
             "healthcheck", "Check that the process answers", "An older name of `/healthz`."
         ),
     }
+
+
+def _events() -> Json:
+    """A task's server-sent events."""
+    said = _operation(
+        "tasks",
+        "events",
+        "Follow a task",
+        "Server-sent events: `status`, `progress`, at last `answer`, which is the JSON object of "
+        "`/tasks/{task_id}`. Keeps the task alive.",
+        {},
+        *(403, 404, 429, 503),
+    )
+    said["parameters"] = [LAST_EVENT_ID]
+    said["responses"]["200"]["content"] = {EVENT_STREAM: {"schema": {"type": "string"}}}
+    said["responses"]["204"] = {"description": "The answer was seen, and nothing comes after it."}
+    return said
 
 
 def metrics_paths() -> Json:

@@ -7,6 +7,7 @@ from functools import partial
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from http_server.events.looker import Looker
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
 from http_server.submit.completions import News
@@ -32,6 +33,7 @@ class SubmitService:
         inner: Layer = manager if at_once else self.cache
         long_poll = LongPoll(inner, self.news, settings.max_waiting, settings.input_ttl_s)
         self.room = long_poll.room
+        self.looker = Looker(manager, self.cache, self.news, self.outage, settings.input_ttl_s)
         self.chain: WaitingLayer = long_poll
         self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
@@ -44,6 +46,7 @@ class SubmitService:
     def close(self) -> None:
         """Sends waiting requests off and lets go of the manager."""
         self.room.drain()
+        self.looker.close()
         self.news.close()
         self.manager.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,21 @@ class PlainResponse(Response):
         changed = self.__dict__.get("headers")
         start_response(self._status, self._own if changed is None else changed.to_wsgi_list())
         return [] if environ["REQUEST_METHOD"] == "HEAD" else list(self.response)  # type: ignore[arg-type]
+
+
+class StreamResponse(PlainResponse):
+    """A body that comes piece by piece; whoever sends it closes it at its end."""
+
+    def __init__(
+        self, body: Iterator[bytes], media_type: str, headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        super().__init__(b"")
+        self._body = body
+        self._own = [NOT_KEPT, *PROTECTED, ("content-type", media_type), *headers]
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        nothing = super().__call__(environ, start_response)
+        return nothing if environ["REQUEST_METHOD"] == "HEAD" else self._body
 
 
 def json_response(value: Any) -> PlainResponse:

@@ -104,15 +104,27 @@ class RedisSubmitter(Queues, TaskSubmitter):
             client.delete(self._keys.result(type_name, task_id))
             return self._status(type_name, task_id)
 
+    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
+        try:
+            return self._statuses(type_name, task_ids)
+        except UnreadableResultError:  # one by one, so that it is dropped
+            return [self.status(type_name, task_id) for task_id in task_ids]
+
     def _status(self, type_name: str, task_id: str) -> Status | None:
-        call = self._call("status", type_name, ids=[task_id])
-        with self._connection.client() as client:
-            load, record, *text = run_scripts(client, [call])[0]
-        if record is None:
-            return None
-        status = read_status(type_name, task_id, int(load), record)
-        status.input = text[0] if text else None
-        return status
+        return self._statuses(type_name, [task_id])[0]
+
+    def _statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
+        calls = [self._call("status", type_name, ids=[task_id]) for task_id in task_ids]
+        replies = self._run(calls) if calls else []
+        statuses: list[Status | None] = []
+        for task_id, (load, record, *text) in zip(task_ids, replies, strict=True):
+            if record is None:
+                statuses.append(None)
+                continue
+            status = read_status(type_name, task_id, int(load), record)
+            status.input = text[0] if text else None
+            statuses.append(status)
+        return statuses
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         call = self._call("cancel", type_name, ids=[task_id])

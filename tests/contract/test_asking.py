@@ -145,6 +145,16 @@ def test_submitting_keeps_a_task_alive(make_harness: MakeHarness) -> None:
     assert harness.work_once() == [7]
 
 
+def test_statuses_of_many(harness: Harness) -> None:
+    """Each as it is alone, in the order in which they were asked for."""
+    manager = harness.manager
+    assert manager.statuses(ONE, []) == []
+    ask_until_done(harness, 7)
+    manager.submit([task(8)])
+    ids = [task(n).id for n in (8, 9, 7)]
+    assert manager.statuses(ONE, ids) == [manager.status(ONE, each) for each in ids]
+
+
 @where_tasks_wait
 def test_new_tasks_are_refused_at_max_load(make_harness: MakeHarness) -> None:
     """At max_load a new task is refused, while tasks that are there are still answered."""

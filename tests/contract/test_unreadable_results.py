@@ -96,6 +96,10 @@ def test_status(
     status = harness.manager.status(ONE, task(3).id)
     assert status is not None
     assert status.state is State.WAITING
+    spoil(2, value)
+    unreadable, readable = harness.manager.statuses(ONE, [task(2).id, task(3).id])
+    assert unreadable is None
+    assert readable is not None
 
 
 @modes

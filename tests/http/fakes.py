@@ -32,6 +32,8 @@ class FakeManager(TaskSubmitter):
         self.submits = 0  # those that have done what they were to do
         self.rounds_at_s: list[float] = []
         self.discarded: list[str] = []
+        self.looks: list[float] = []  # when the statuses of tasks were asked for
+        self.failures = 0
         self.down = False
         self.broken = False
         self.full = False
@@ -70,10 +72,11 @@ class FakeManager(TaskSubmitter):
 
     def status(self, type_name: str, task_id: str) -> Status | None:
         self._check()
+        self.looks.append(time.monotonic())
         status = self.tasks.get(task_id)
         if status is None or status.state.terminal:
             return status
-        return replace(status, input=self.inputs[task_id])
+        return replace(status, input=self.inputs[task_id], load=self._load(type_name))
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         self._check()
@@ -144,6 +147,13 @@ class FakeManager(TaskSubmitter):
         for call in self._on_finished:
             call([task_id])
 
+    def run(self, task_id: str, fraction: float, message: str) -> None:
+        """A task runs, and has come so far."""
+        with self._lock:
+            status = self.tasks[task_id]
+            status.state, status.attempts = State.RUNNING, 1
+            status.progress = fraction, message
+
     def finish_all(self) -> None:
         """Ends every unfinished task with the same output."""
         for status in list(self.tasks.values()):
@@ -169,6 +179,7 @@ class FakeManager(TaskSubmitter):
 
     def _check(self) -> None:
         if self.down:
+            self.failures += 1
             raise UnavailableError("Redis at nowhere cannot be reached")
         if self.broken:
             raise KeyError("secret internals")

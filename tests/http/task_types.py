@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
 
-from doneyet.task_types import TaskType
+from doneyet.task_types import RunContext, TaskType
 
 
 class Roberta(TaskType):
@@ -73,3 +74,23 @@ class Sleep(TaskType):
     def run(self, inputs: Sequence[Any]) -> Sequence[Any]:
         time.sleep(sum(item.seconds for item in inputs))
         return [self.Output(slept=True) for _ in inputs]
+
+
+class Steps(TaskType):
+    """Tells ten times how far it is, and which process runs it."""
+
+    name, endpoint = "steps", "/steps"
+    example = {"seconds": 0.01}
+
+    class Input(BaseModel):
+        seconds: float = Field(ge=0, le=20)
+
+    class Output(BaseModel):
+        steps: int
+
+    def run(self, inputs: Sequence[Any], context: RunContext) -> Sequence[Any]:
+        for step in range(10):
+            for index, item in enumerate(inputs):
+                context.progress(index, step / 10, f"step {step} in process {os.getpid()}")
+                time.sleep(item.seconds / 10)
+        return [self.Output(steps=10) for _ in inputs]

@@ -1,0 +1,1 @@
+"""Server-sent events of a task, and who looks how it is."""
