@@ -12,6 +12,7 @@ from doneyet.client.errors import (
     AlreadyTerminalError,
     ClientError,
     FieldError,
+    ForbiddenError,
     InvalidInputError,
     NotDoneError,
     NotFoundError,
@@ -19,6 +20,7 @@ from doneyet.client.errors import (
     SomeFailedError,
     TaskCancelledError,
     TaskFailedError,
+    UnauthorizedError,
     UnavailableError,
     UnexpectedAnswerError,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Client",
     "ClientError",
     "FieldError",
+    "ForbiddenError",
     "InvalidInputError",
     "NotDoneError",
     "NotFoundError",
@@ -35,6 +38,7 @@ __all__ = [
     "SomeFailedError",
     "TaskCancelledError",
     "TaskFailedError",
+    "UnauthorizedError",
     "UnavailableError",
     "UnexpectedAnswerError",
 ]
