@@ -10,12 +10,14 @@ from flask import Flask
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
+from http_server.keys.key_ring import KeyRing
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
 from http_server.middleware import with_check
 from http_server.middleware.access import Access
+from http_server.middleware.authentication import Authentication
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
@@ -67,8 +69,11 @@ def create_app(
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     address_of = ClientAddress(settings).of
     rate = settings.client_rate
-    checks = [RateLimit(rate, address_of).problem] if rate > 0 else []
-    # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
+    checks = [RateLimit(rate, address_of).problem] if rate > 0 or settings.keys else []
+    if settings.keys:  # before the limit, which is a key's
+        ring = KeyRing(settings.keys)
+        checks.append(Authentication(ring, app.url_map, frozenset(views)).problem)
+    # Before both, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
     if settings.enable_metrics == "true":

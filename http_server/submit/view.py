@@ -11,7 +11,6 @@ from flask import Flask, Response, request
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.metrics.request_metrics import ROUTE
-from http_server.middleware.client_address import ClientAddress
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
 from http_server.submit.bounded_cache import BoundedCache
@@ -19,7 +18,7 @@ from http_server.submit.parse import Body, BodyCache, InputParser, Parsed
 from http_server.submit.render import render
 from http_server.submit.service import SubmitService
 from http_server.wire import prefer
-from http_server.wire.asker import AskerOf, asker_by, nobody
+from http_server.wire.asker import AskerOf, asker_from, nobody
 from http_server.wire.body_reader import BodyReader
 from http_server.wire.error_handlers import ErrorResponses
 from http_server.wire.problem import Problem
@@ -87,7 +86,7 @@ def add_submit_routes(
     The routes are for Flask's part: which methods there are.
     """
     fair = service.manager.promises.fair
-    asker_of = asker_by(ClientAddress(settings).of, settings) if fair else nobody(settings)
+    asker_of = asker_from(settings) if fair else nobody(settings)
     kept: BoundedCache[Body, Parsed] = BoundedCache()
     views = {
         path: SubmitView(
