@@ -86,3 +86,16 @@ def test_a_server_with_keys(key_file: Path, capsys: pytest.CaptureFixture[str]) 
         assert capsys.readouterr().out == "healthy\n"
         errors = server.stop()
     assert "dyk_" not in errors
+
+
+@pytest.mark.parametrize(
+    "path",
+    [ROOT / "Dockerfile", *sorted(ROOT.glob("docker-compose*.yml"))],
+    ids=lambda path: path.name,
+)
+def test_containers_start_without_keys(path: Path) -> None:
+    """They must listen on all addresses; who reaches these is decided by the published port."""
+    text = path.read_text()
+    assert text.count("DONEYET_HOST") == text.count("DONEYET_ALLOW_NO_KEYS")
+    extended = "file: docker-compose.yml\n      service: http-server"
+    assert "DONEYET_ALLOW_NO_KEYS" in text or extended in text
