@@ -66,13 +66,15 @@ CMD ["python", "-m", "worker"]
 FROM code AS http-server
 COPY --from=http-packages /venv /venv
 COPY http_server http_server
-ENV DONEYET_HOST=0.0.0.0
+# A container must listen on all of its addresses to be reached at all. Who reaches them is decided by
+# whoever publishes the port; DONEYET_KEYS has the server ask for a key.
+ENV DONEYET_HOST=0.0.0.0 DONEYET_ALLOW_NO_KEYS=true
 EXPOSE 8080
 CMD ["python", "-m", "http_server"]
 
 FROM code AS synchronous
 COPY --from=synchronous-packages /venv /venv
 COPY http_server http_server
-ENV DONEYET_HOST=0.0.0.0
+ENV DONEYET_HOST=0.0.0.0 DONEYET_ALLOW_NO_KEYS=true
 EXPOSE 8080
 CMD ["python", "-m", "http_server", "--synchronous"]

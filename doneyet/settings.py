@@ -27,6 +27,12 @@ HTTP_SERVER, WORKER = "http_server", "worker"
 BOTH = (HTTP_SERVER, WORKER)
 
 
+CLIENT_KEY = "DONEYET_KEY"
+"""A variable that is no setting: the key that clients on this machine send."""
+
+KEY_START = "dyk_"
+"""What every API key begins with."""
+
 URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "database"}
 """The seeds' flags that change a part of the Redis URL, and which."""
 
@@ -173,9 +179,22 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=0,
     )
+    keys: str = _setting(
+        "",
+        "file with the API keys, of which every request needs one; `doneyet key new` makes them",
+        programs=(HTTP_SERVER,),
+    )
+    allow_no_keys: str = _setting(
+        "false",
+        "whether a server without keys may listen beyond loopback, where everybody who reaches it "
+        "may use it",
+        programs=(HTTP_SERVER,),
+        choices=("true", "false"),
+    )
     client_rate: float = _setting(
         0.0,
-        "requests per second that one address may make on average; above it, 429; 0: no limit",
+        "requests per second that one address, or key, may make on average; above it, 429; 0: no "
+        "limit",
         unit="1/s",
         programs=(HTTP_SERVER,),
         minimum=0,
@@ -270,6 +289,11 @@ class Settings:
             raise SettingError(
                 f"{env_name('pick')} is for the distributed queue mode, not for {self.queue_mode}"
             )
+        if self.keys and self.client_weights:
+            raise SettingError(
+                f"{env_name('client_weights')} is for addresses; with {env_name('keys')}, write "
+                "weight=N into the lines of keys"
+            )
         if not self.key_prefix or any(c in "{}" or c.isspace() for c in self.key_prefix):
             raise SettingError(
                 f"{env_name('key_prefix')} must be non-empty without braces or spaces, "
@@ -296,6 +320,9 @@ class Settings:
                 values[row.name] = _parse(row, environ[name], name)
         for name, text in environ.items():
             if not name.startswith("DONEYET_") or name in links:
+                continue
+            if name == CLIENT_KEY:
+                _check_client_key(text)
                 continue
             if name not in rows:
                 raise SettingError(f"{name} is not a setting; {_nearest(name, rows)}")
@@ -353,6 +380,15 @@ def service_links(environ: Mapping[str, str] | None = None) -> list[str]:
         for name, text in environ.items()
         if any(names.fullmatch(name) and values.fullmatch(text) for names, values in _SERVICE_LINKS)
     ]
+
+
+def _check_client_key(text: str) -> None:
+    """Refuses a file where a client's key should be: else a server would have no keys at all."""
+    if text.strip() and not text.strip().startswith(KEY_START):
+        raise SettingError(
+            f"{CLIENT_KEY} is the key that a client sends, {KEY_START}...; the setting for a file "
+            f"of keys is {env_name('keys')}"
+        )
 
 
 def _nearest(name: str, rows: Mapping[str, Any]) -> str:

@@ -9,12 +9,14 @@ from flask import Flask
 from doneyet.logs import set_up_logs
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
+from http_server.keys.key_ring import KeyRing
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
 from http_server.middleware.access import Access
 from http_server.middleware.access_log import with_access_log
+from http_server.middleware.authentication import Authentication
 from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.rate_limit import RateLimit
@@ -29,7 +31,7 @@ from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import keep_heap_small
 from http_server.submit.service import SubmitService
 from http_server.submit.view import add_submit_routes, with_fast_path
-from http_server.wire.asker import asker_by, nobody
+from http_server.wire.asker import asker_from, nobody
 from http_server.wire.body_reader import BodyReader, tell_protocol
 from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
 from task_manager.interface import TaskSubmitter
@@ -55,7 +57,7 @@ def create_app(
     app.url_map.merge_slashes = False  # its redirects are HTML
     app.extensions["bodies"] = bodies = BodyReader(settings)
     address_of = ClientAddress(settings).of
-    asker_of = asker_by(address_of, settings) if manager.promises.fair else nobody(settings)
+    asker_of = asker_from(settings) if manager.promises.fair else nobody(settings)
     views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
     add_task_routes(app, registry, service)
     add_event_routes(app, registry, service, asker_of)
@@ -70,8 +72,11 @@ def create_app(
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     rate = settings.client_rate
-    checks = [RateLimit(rate, address_of).problem] if rate > 0 else []
-    # Before the limit, so that a page of another site cannot use up what its visitor may ask for.
+    checks = [RateLimit(rate, address_of).problem] if rate > 0 or settings.keys else []
+    if settings.keys:  # before the limit, which is a key's
+        ring = KeyRing(settings.keys)
+        checks.append(Authentication(ring, app.url_map, frozenset(views)).problem)
+    # Before both, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
     if settings.access_log == "on":

@@ -8,6 +8,7 @@ import os
 from doneyet.logs import say
 from doneyet.settings import SettingError, Settings, service_links
 from doneyet.task_types import Registry, TaskTypeError, load_registry
+from http_server.keys.start_check import check_keys
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.middleware.access import Access
@@ -35,6 +36,7 @@ def run(settings: Settings) -> int:
         registry = load_registry(settings)
         submit_paths(registry, settings)
         Access(settings)
+        check_keys(settings)
         metric_prefix(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":

@@ -12,6 +12,7 @@ from doneyet.client.errors import (
     AlreadyTerminalError,
     ClientError,
     FieldError,
+    ForbiddenError,
     InvalidInputError,
     NotDoneError,
     NotFoundError,
@@ -19,6 +20,7 @@ from doneyet.client.errors import (
     SomeFailedError,
     TaskCancelledError,
     TaskFailedError,
+    UnauthorizedError,
     UnavailableError,
     UnexpectedAnswerError,
 )
@@ -30,6 +32,7 @@ __all__ = [
     "ClientError",
     "Event",
     "FieldError",
+    "ForbiddenError",
     "InvalidInputError",
     "NotDoneError",
     "NotFoundError",
@@ -37,6 +40,7 @@ __all__ = [
     "SomeFailedError",
     "TaskCancelledError",
     "TaskFailedError",
+    "UnauthorizedError",
     "UnavailableError",
     "UnexpectedAnswerError",
 ]

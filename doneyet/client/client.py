@@ -10,6 +10,7 @@ from doneyet.client.bulk import Mapper
 from doneyet.client.errors import Answer, ClientError, NotDoneError, SomeFailedError
 from doneyet.client.events import Event, follow
 from doneyet.client.inputs import all_to_json, checked_id, merged, to_json
+from doneyet.client.key import key_header
 from doneyet.client.progress import progress_display, total_of
 from doneyet.client.retry import Backoff, Deadline, patiently
 from doneyet.client.transport import Reply, Transport
@@ -29,6 +30,8 @@ class Client:
             (connection errors, 429, 502, 503, 504), counted from the last time that it worked.
         wait_s: how long one request asks to be held (`Prefer: wait`); 0: never.
         headers: more headers for every request, such as those of an authenticating proxy.
+        key: the API key, where the server wants one; by default what DONEYET_KEY says, and ""
+            sends none. It is sent as `X-API-Key`, and never shown.
     """
 
     def __init__(
@@ -38,9 +41,10 @@ class Client:
         patience_s: float = 60.0,
         wait_s: float = 20.0,
         headers: Mapping[str, str] | None = None,
+        key: str | None = None,
     ) -> None:
         self.patience_s, self.wait_s = patience_s, wait_s
-        self._transport = Transport(url, headers or {})
+        self._transport = Transport(url, {**(headers or {}), **key_header(key)})
 
     def run(
         self,

@@ -2,6 +2,8 @@
 
 ClientError
 ├── ProblemError               the server refused; its problem object is in .problem
+│   ├── UnauthorizedError      the server wants a key, or does not know the one that was sent
+│   ├── ForbiddenError         the key does not permit this, or the server refuses whoever asks
 │   ├── InvalidInputError      the input is wrong; .errors says which fields and why
 │   ├── NotFoundError          no such endpoint, or the task is unknown or expired
 │   ├── AlreadyTerminalError   the task is done, so it cannot be cancelled
@@ -17,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 Answer = dict[str, Any]
@@ -63,6 +66,18 @@ class ProblemError(ClientError):
         self.problem = dict(problem)
         self.retry_after_s: float | None = None
         """Seconds after which the server says to retry, if it says so."""
+
+
+class UnauthorizedError(ProblemError):
+    """Raised when the server wants a key: none was sent, or one that it does not know."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(ProblemError):
+    """Raised when the key does not permit the request, or the server refuses it from anybody."""
+
+    code = "forbidden"
 
 
 class InvalidInputError(ProblemError):
@@ -165,6 +180,8 @@ class SomeFailedError(ClientError):
 
 _BY_STATUS: dict[int, type[ProblemError]] = {
     400: InvalidInputError,
+    401: UnauthorizedError,
+    403: ForbiddenError,
     404: NotFoundError,
     409: AlreadyTerminalError,
     413: InvalidInputError,
@@ -181,6 +198,8 @@ def problem_error(status: int, problem: Mapping[str, Any]) -> ProblemError:
     """The exception for a problem object that came with `status`; its message names the fields."""
     wrong = "; ".join(map(str, field_errors(problem)))
     said = problem.get("detail") or problem.get("title") or f"the server answered {status}"
+    if status == HTTPStatus.UNAUTHORIZED:
+        said = f"{said} (set DONEYET_KEY, or give Client a key)"
     return _BY_STATUS.get(status, ProblemError)(wrong or str(said), status=status, problem=problem)
 
 

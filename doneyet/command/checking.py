@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import click
@@ -45,11 +46,23 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield Finding("task types", "ok", ", ".join(registry.types) or "none")
     except (TaskTypeError, SettingError) as error:
         yield Finding("task types", "broken", str(error))
+    if settings.keys:
+        yield _look_at_keys(settings)
     if settings.queue_mode != "synchronous":
         yield from _look_at_redis(settings, registry)
     if settings.storage:
         yield from _look_at_storage(settings)
     yield from _load(registry)
+
+
+def _look_at_keys(settings: Settings) -> Finding:
+    from http_server.keys.key_file import read_key_file
+
+    try:
+        keys = read_key_file(Path(settings.keys))
+    except SettingError as error:
+        return Finding("keys", "broken", str(error))
+    return Finding("keys", "ok", ", ".join(sorted({key.name for key in keys.values()})))
 
 
 def _look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:

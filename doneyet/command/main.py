@@ -8,6 +8,7 @@ import click
 
 from doneyet.command import asking
 from doneyet.command.checking import check
+from doneyet.command.keys import key
 from doneyet.command.programs import server, worker
 from doneyet.command.running import NAMES, run
 from doneyet.command.serving import serve
@@ -35,7 +36,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 doneyet = click.Group(
     "doneyet",
-    commands=[serve, server, worker, check, *asking.COMMANDS.values()],
+    commands=[serve, server, worker, check, key, *asking.COMMANDS.values()],
     params=[
         click.Option(
             ["--version"],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import socket
@@ -10,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from doneyet.fresh_python import python_command, python_environment
@@ -21,6 +21,10 @@ START_TIMEOUT_S = 60.0
 """How long a part may take to be ready; models are loaded meanwhile."""
 FREE_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.02
+
+
+class NeedsKeyError(Exception):
+    """Raised when the server answers only those with a key."""
 
 
 class System:
@@ -170,18 +174,29 @@ class System:
         return self._get("/readyz") is not None
 
     def _has_worker(self) -> bool:
-        load = self._get("/load")
+        """Whether the server sees a worker; taken for true where it tells only those with a key."""
+        try:
+            load = self._get("/load")
+        except NeedsKeyError:
+            return True
         return load is not None and _workers_in(load) > 0
 
     def _get(self, path: str) -> Any:
-        """The JSON at `path`; None where there is none yet."""
+        """The JSON at `path`; None where there is none yet.
+
+        Raises:
+            NeedsKeyError: the server has keys (`DONEYET_KEYS`).
+        """
         # A proxy named in the environment is for the world outside.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with (
-            contextlib.suppress(OSError, ValueError),
-            opener.open(self.url + path, timeout=5) as got,
-        ):
-            return json.load(got)
+        try:
+            with opener.open(self.url + path, timeout=5) as got:
+                return json.load(got)
+        except urllib.error.HTTPError as error:
+            if error.code == HTTPStatus.UNAUTHORIZED:
+                raise NeedsKeyError from error
+        except (OSError, ValueError):
+            pass
         return None
 
 

@@ -21,6 +21,7 @@ from http_server.openapi.parts import (
     string,
     task_of_endpoint,
 )
+from http_server.openapi.security import with_keys
 from http_server.routes.endpoints import ROOT, submit_paths
 from http_server.submit.parse import MOST_ITEMS
 
@@ -39,7 +40,7 @@ def document(registry: Registry, settings: Settings) -> Json:
         if path != ROOT:
             paths[f"{path}/{{task_id}}"] = task_of_endpoint(path)
     metrics = metrics_paths() if settings.enable_metrics == "true" else {}
-    return {
+    whole: Json = {
         "openapi": "3.1.0",
         "info": {
             "title": "doneyet",
@@ -59,6 +60,7 @@ def document(registry: Registry, settings: Settings) -> Json:
         "paths": {**paths, **fixed_paths(list(registry.types)), **metrics},
         "components": {"schemas": schemas},
     }
+    return with_keys(whole) if settings.keys else whole
 
 
 def _description(*, at_once: bool) -> str:

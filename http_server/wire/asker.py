@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings, env_name
+from http_server.middleware.authentication import key_of
+from http_server.middleware.client_address import ClientAddress
 from http_server.wire.problem import bad_request
 from task_manager.interface import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
 
@@ -36,6 +38,33 @@ def nobody(settings: Settings) -> AskerOf:
     return lambda _environ: NOBODY
 
 
+def asker_from(settings: Settings) -> AskerOf:
+    """Tells who asks: by key where there are keys, else by address.
+
+    Raises:
+        SettingError: `settings.client_weights` or `settings.trusted_proxies` is junk.
+    """
+    if settings.keys:
+        return asker_by_key(settings)
+    return asker_by(ClientAddress(settings).of, settings)
+
+
+def asker_by_key(settings: Settings) -> AskerOf:
+    """Tells who asks by key: its name is the client, and its line says what the client gets.
+
+    A priority that is more urgent than the key permits becomes the most urgent that it does.
+    """
+
+    def asker(environ: WSGIEnvironment) -> Asker:
+        key = key_of(environ)
+        if key is None:
+            return NOBODY
+        priority = max(_wished(environ), key.priority)
+        return Asker(key.name, priority, key.weight, settings.client_max_waiting)
+
+    return asker
+
+
 def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -> AskerOf:
     """Tells who asks by address.
 
@@ -46,11 +75,16 @@ def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -
 
     def asker(environ: WSGIEnvironment) -> Asker:
         client = address_of(environ)
-        wish = environ.get("HTTP_PRIORITY")
-        priority = USUAL_PRIORITY if wish is None else _priority(wish)
-        return Asker(client, priority, weights.get(client, 1), settings.client_max_waiting)
+        weight = weights.get(client, 1)
+        return Asker(client, _wished(environ), weight, settings.client_max_waiting)
 
     return asker
+
+
+def _wished(environ: WSGIEnvironment) -> int:
+    """The priority that a request asks for; the usual one where it asks for none."""
+    wish = environ.get("HTTP_PRIORITY")
+    return USUAL_PRIORITY if wish is None else _priority(wish)
 
 
 @lru_cache(maxsize=64)

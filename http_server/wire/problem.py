@@ -16,6 +16,8 @@ _MOST_CHARACTERS = 500  # of one sentence or pointer; what was sent may be in it
 TITLES = {
     "bad-request": "Bad request",
     "not-json": "The body is not JSON",
+    "unauthorized": "Key needed",
+    "forbidden": "Not permitted with this key",
     "foreign-host": "Host not allowed",
     "foreign-page": "Cross-site request refused",
     "not-found": "Not found",
@@ -87,6 +89,16 @@ def bad_request(detail: str, kind: str = "bad-request") -> Problem:
     return Problem(400, kind, detail)
 
 
+def unauthorized(detail: str) -> Problem:
+    """401: whoever sent this has not shown a key that is one."""
+    return Problem(401, "unauthorized", detail, headers=[("www-authenticate", "Bearer")])
+
+
+def forbidden(detail: str) -> Problem:
+    """403: the key is one, but not for this."""
+    return Problem(403, "forbidden", detail)
+
+
 def foreign_host(name: str) -> Problem:
     """403: nobody told this server that it is known by `name`; a page may have made up the name."""
     detail = (
@@ -125,10 +137,10 @@ def unknown_task() -> Problem:
 
 
 def rate_limited(retry_after_s: int) -> Problem:
-    """429: this address has used up its requests for now."""
+    """429: this client has used up its requests for now."""
     detail = (
-        "this address sends more requests a second than DONEYET_CLIENT_RATE allows; send "
-        "arrays, or use Prefer: wait"
+        "this client sends more requests a second than DONEYET_CLIENT_RATE, or the rate of its "
+        "key, allows; send arrays, or use Prefer: wait"
     )
     return Problem(429, "rate-limited", detail, headers=[("retry-after", str(retry_after_s))])
 

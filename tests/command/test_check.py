@@ -40,6 +40,15 @@ def test_what_is_broken_says_what_to_do(tmp_path: Path) -> None:
     assert "--redis-url" in findings["Redis"].text
 
 
+def test_keys(tmp_path: Path) -> None:
+    """Whose there are, or what is wrong with their file."""
+    path = tmp_path / "keys.txt"
+    settings = Settings(keys=str(path), tasks="no.py", queue_mode="synchronous")
+    assert found(settings)["keys"].state == "broken"
+    path.write_text(f"b ask {'0' * 64}\na read {'1' * 64}\n")
+    assert found(settings)["keys"] == ("keys", "ok", "a, b")
+
+
 def test_a_server_that_evicts(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 1: it would throw waiting tasks away."""
     import redis

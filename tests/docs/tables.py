@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from doneyet.settings import BOTH, Settings, env_name, flag_name
+from http_server.keys.roles import PERMISSIONS, Role
 from http_server.wire.problem import TITLES
 from task_manager.interface import Promises
 from task_manager.redis.keys import Keys
@@ -42,6 +43,8 @@ PROMISES = {
 STATUSES = {
     "bad-request": "400",
     "not-json": "400",
+    "unauthorized": "401",
+    "forbidden": "403",
     "foreign-host": "403",
     "foreign-page": "403",
     "not-found": "404",
@@ -106,6 +109,19 @@ def problems() -> str:
     return table(["type", "status", "title"], rows)
 
 
+def roles() -> str:
+    """What each role may do."""
+    rows = [
+        [
+            f"`{each.method} {each.route}`",
+            each.meaning,
+            *("yes" if role >= each.least else "no" for role in Role),
+        ]
+        for each in PERMISSIONS
+    ]
+    return table(["request", "what for", *(f"`{role.word}`" for role in Role)], rows)
+
+
 def keys() -> str:
     """Every key."""
     rows = []
@@ -135,6 +151,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "settings": settings,
     "promises": promises,
     "problems": problems,
+    "roles": roles,
     "keys": keys,
 }
 

@@ -37,7 +37,10 @@ def test_a_taken_port_is_one_line() -> None:
         (["--tasks", "no_such_module"], "'no_such_module' cannot be imported"),
         (["--port", "high"], "--port must be a whole number, not 'high'"),
         (["--port", "70000"], "cannot listen on 127.0.0.1:70000"),
-        (["--host", "no.such.host.invalid"], "cannot listen on no.such.host.invalid"),
+        (
+            ["--host", "no.such.host.invalid", "--allow-no-keys", "true"],
+            "cannot listen on no.such.host.invalid",
+        ),
         (["--redis-url", "http://x"], "must begin with redis://"),
         (["--input-db", "0"], "DONEYET_INPUT_DB"),
         (["--distributed", "--ordered"], "choose one queue mode: distributed and ordered"),

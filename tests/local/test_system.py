@@ -6,14 +6,16 @@ import io
 import socket
 import sys
 from contextlib import redirect_stderr
+from pathlib import Path
 
 import pytest
 
-from doneyet.client import Client
+from doneyet.client import Client, UnauthorizedError
 from doneyet.local import console
 from doneyet.local.managed_process import PartError
 from doneyet.local.system import System
 from tests.helpers import wait_until
+from tests.http.keys.conftest import line
 from tests.local.processes import marked, new_mark
 
 
@@ -35,6 +37,20 @@ def test_synchronous_needs_only_the_server() -> None:
         assert (system.redis, system.worker) == (None, None)
         answer = client.ask("factorize", number=408216)
         assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
+
+
+@pytest.mark.parametrize("queue_mode", ["random", "synchronous"])
+def test_a_system_with_keys(queue_mode: str, tmp_path: Path) -> None:
+    """It starts, though its own look at /load is refused; who has a key is answered."""
+    path = tmp_path / "keys.txt"
+    path.write_text(line("a", "ask", "dyk_mine"))
+    keys = {"DONEYET_KEYS": str(path)}
+    with System(queue_mode=queue_mode, processes=1, settings=keys) as system:
+        with Client(system.url, key="dyk_mine") as client:
+            answer = client.run("factorize", number=408216, timeout_s=30)
+        assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
+        with Client(system.url, key="") as client, pytest.raises(UnauthorizedError):
+            client.ask("factorize", number=408216)
 
 
 def test_a_port_in_use_is_told_at_once() -> None:
