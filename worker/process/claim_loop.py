@@ -29,6 +29,9 @@ IDLE_WAIT_S = 0.5
 
 TOP_UP_EVERY_S = 0.002
 FAILED_WAIT_S = 1.0
+CHOOSE_FROM = 2
+"""How many times as much is claimed where inputs are grouped by cost: of more, more are alike."""
+
 MOST_FAILURES = 4
 """Passes in a row that may fail for no reason that is known; then the process ends."""
 
@@ -142,9 +145,8 @@ class ClaimLoop:
         if self._held == 0:
             self._refill()
         elif self._prefetch_in_s() == 0:
-            limit = self._limit()
             # Surplus only: whoever is idle comes first.
-            self._supply(self._finish(limit, leave=limit), limit)
+            self._supply(self._finish(self._limit(), leave=self._share()))
         elif self._unstored:
             self._finish()
         elif self._overheld():
@@ -185,7 +187,7 @@ class ClaimLoop:
         """The main thread has nothing to do: stores what it did, and waits for more."""
         limit = self._limit()
         claims = self._finish(limit) if self._unstored else self._claim(limit)
-        self._supply(claims, limit, top_up=True)
+        self._supply(claims, top_up=True)
 
     def _claim(self, limit: int) -> list[Claim]:
         """Waits a little for tasks; suspects come in their time."""
@@ -225,9 +227,9 @@ class ClaimLoop:
         self._unstored, self._untallied = [], {}
         return claims
 
-    def _supply(self, claims: list[Claim], limit: int, *, top_up: bool = False) -> None:
+    def _supply(self, claims: list[Claim], *, top_up: bool = False) -> None:
         """Puts claims on the queue of batches, in batches."""
-        self._backlog = len(claims) >= limit or any(claim.alone for claim in claims)
+        self._backlog = len(claims) >= self._share() or any(claim.alone for claim in claims)
         if not claims:
             return
         if len(self._types) > 1:
@@ -280,6 +282,11 @@ class ClaimLoop:
         return claims
 
     def _limit(self) -> int:
+        """How many to claim."""
+        return self._share() * (CHOOSE_FROM if self._grouped else 1)
+
+    def _share(self) -> int:
+        """How many make about as much work as should be held; so many are left to the others."""
         return self._size.limit(self._batch_size)
 
     def _prefetch_in_s(self) -> float | None:

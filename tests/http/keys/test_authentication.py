@@ -36,6 +36,9 @@ REQUESTS: dict[tuple[str, str], str] = {
     ("DELETE", "/tasks/<task_id>"): f"/tasks/{UNKNOWN}",
     ("GET", "/docs/<file>"): "/docs/docs.css",
     ("GET", "/load/<type>"): "/load/factorization",
+    ("GET", "/tasks/<task_id>/events"): f"/tasks/{UNKNOWN}/events",
+    ("POST", "/types/<type>/pause"): "/types/factorization/pause",
+    ("POST", "/types/<type>/resume"): "/types/factorization/resume",
 }
 """A path for each row of the table whose route is not one."""
 
@@ -146,6 +149,8 @@ def test_what_each_role_is_for() -> None:
     """Those who ask see neither load nor metrics; only those who operate cancel."""
     may_not_ask = {(each.method, each.route) for each in PERMISSIONS if each.least > Role.ASK}
     assert may_not_ask == {
+        ("POST", "/types/<type>/pause"),
+        ("POST", "/types/<type>/resume"),
         ("GET", "/load"),
         ("GET", "/load/<type>"),
         ("GET", "/metrics"),

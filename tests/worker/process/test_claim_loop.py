@@ -20,7 +20,7 @@ from tests.worker.one_process import (
     start,
     wait_for_results,
 )
-from worker.process.claim_loop import MOST_FAILURES
+from worker.process.claim_loop import CHOOSE_FROM, MOST_FAILURES
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S
 
 __all__ = ["kind", "manager", "start"]
@@ -130,6 +130,18 @@ def test_grouped_claims_are_kept_while_others_have_enough_to_do(
     wait_until(lambda: manager.called("release"), description="the others are given back")
     assert len(manager.held) == 1
     kind.gate.set()
+
+
+def test_grouped_inputs_are_chosen_from_twice_as_many(manager: FakeManager, start: Start) -> None:
+    """So that more of them are alike; what is left to others is a share all the same."""
+    kind = _Grouped()
+    load(kind)
+    manager.add(kind.name, *map(str, range(400)))
+    start(kind)
+    wait_for_results(manager, 400)
+    prefetches = [call for call in manager.calls if call[2]]
+    assert prefetches
+    assert all(limit == CHOOSE_FROM * leave for _, limit, leave in prefetches)
 
 
 def test_grouped_claims_are_not_kept_for_ever(manager: FakeManager, start: Start) -> None:
