@@ -24,7 +24,8 @@ ROLES: Mapping[str, Role] = {role.word: role for role in Role}
 """By their words."""
 
 PUBLIC = frozenset({"/healthz", "/readyz", "/ping", "/healthcheck"})
-"""Paths that need no key: load balancers and container health checks call them."""
+"""Paths that need no key, and are neither limited nor refused to pages of other sites: load
+balancers and container health checks call them, and they tell nothing."""
 
 ENDPOINT = "<endpoint>"
 """Stands for each path that inputs are submitted to, `/` too where that is one."""

@@ -20,13 +20,13 @@ import re
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings
-from http_server.middleware.rate_limit import NOT_COUNTED
+from http_server.keys.roles import PUBLIC
 from http_server.wire.problem import Problem, bad_request, foreign_host, foreign_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-ALWAYS_ANSWERED = NOT_COUNTED
+ALWAYS_ANSWERED = PUBLIC
 """Load balancers call these by whatever name they have, and they tell nothing."""
 
 DOCUMENTATION = frozenset({"/", "/docs", "/openapi.json"})

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from doneyet.settings import Settings
+from http_server.keys.roles import PUBLIC
 from http_server.middleware.authentication import key_of
 from http_server.middleware.client_address import ClientAddress
 from http_server.wire.problem import Problem, rate_limited
@@ -21,10 +22,6 @@ BURST_S = 5.0
 
 MOST_ADDRESSES = 10_000
 """Addresses, or names of keys, remembered at once."""
-
-NOT_COUNTED = frozenset(
-    {"/healthz", "/readyz", "/ping", "/healthcheck", "/metrics", "/metrics/queue"}
-)
 
 
 class RateLimit:
@@ -51,7 +48,7 @@ class RateLimit:
 
     def problem(self, environ: WSGIEnvironment) -> Problem | None:
         """Why this request is refused, if it is."""
-        if environ["PATH_INFO"] in NOT_COUNTED:
+        if environ["PATH_INFO"] in PUBLIC:
             return None
         key = key_of(environ)
         client = self._address_of(environ) if key is None else key.name

@@ -250,6 +250,20 @@ def test_a_link_leads_to_nothing_else(client: FlaskClient) -> None:
         assert client.get(path, headers=LINK).status_code == 403, path
 
 
+def test_nothing_but_health_is_told_to_everybody() -> None:
+    """Whoever adds a path here tells it to every page that a visitor has open."""
+    assert {"/healthz", "/readyz", "/ping", "/healthcheck"} == ALWAYS_ANSWERED
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/queue", "/load", "/tasks/1/events"])
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, LINK, {"Origin": "null"}], ids=str)
+def test_what_operators_see_is_not_told_to_pages(
+    client: FlaskClient, path: str, headers: dict[str, str]
+) -> None:
+    """By whatever way a page of another site asks."""
+    assert client.get(path, headers=headers).status_code == 403
+
+
 @pytest.mark.parametrize("path", sorted(ALWAYS_ANSWERED))
 def test_health_is_told_to_everybody(client: FlaskClient, path: str) -> None:
     """A load balancer has whatever name for us."""
