@@ -115,14 +115,18 @@ class RedisSubmitter(Queues, TaskSubmitter):
 
     def _statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
         calls = [self._call("status", type_name, ids=[task_id]) for task_id in task_ids]
-        replies = self._run(calls) if calls else []
+        if not calls:
+            return []
+        with self._connection.client() as client:  # which knows what to say of another shape
+            replies = [
+                (int(load), record, text[0] if text else None)
+                for load, record, *text in run_scripts(client, calls)
+            ]
         statuses: list[Status | None] = []
-        for task_id, (load, record, *text) in zip(task_ids, replies, strict=True):
-            if record is None:
-                statuses.append(None)
-                continue
-            status = read_status(type_name, task_id, int(load), record)
-            status.input = text[0] if text else None
+        for task_id, (load, record, text) in zip(task_ids, replies, strict=True):
+            status = None if record is None else read_status(type_name, task_id, load, record)
+            if status is not None:
+                status.input = text
             statuses.append(status)
         return statuses
 

@@ -19,6 +19,7 @@ import requests
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import Part
 from doneyet.local.system import System
+from doneyet.task_types.base import type_tag
 from tests.conftest import wait_until_all_keys_expire
 from tests.faults.conftest import SETTINGS
 from tests.faults.redis.muting_proxy import MutingProxy
@@ -187,7 +188,10 @@ class Running:
         assert int(reply.headers["retry-after"]) >= 1
         assert self.status("/readyz") == 503
         assert self.status("/load") in (200, 503), "it needs no writes"
-        assert self.status("/tasks/" + "0" * 40) in (404, 503)
+        assert self.status("/metrics/queue") in (200, 503)
+        unknown = type_tag("slow").ljust(40, "0")  # else no Redis would be asked
+        assert self.status(f"/tasks/{unknown}") in (404, 503)
+        assert self.status(f"/tasks/{unknown}/events") in (404, 503)
         assert self.status("/healthz") == 200
 
     def assert_all_is_well(self) -> None:

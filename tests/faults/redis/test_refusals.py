@@ -68,6 +68,9 @@ def test_refusals(running: Running, error: str) -> None:
         pytest.param(b"*1\r\n$x\r\n", id="broken"),
         pytest.param(b"+OK\r\n", id="another-type"),
         pytest.param(b"*2\r\n:1\r\n+a\r\n", id="another-shape"),
+        pytest.param(b"*1\r\n:1\r\n", id="too-short"),
+        # Not an empty list: that is what a script returns that has stored all results.
+        pytest.param(b"*2\r\n+a\r\n+a\r\n", id="no-number"),
     ],
 )
 def test_garbled_replies(running: Running, reply: bytes) -> None:
