@@ -15,10 +15,11 @@ from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
 from http_server.middleware.access import Access
-from http_server.middleware.access_log import with_access_log
+from http_server.middleware.access_log import access_log
 from http_server.middleware.authentication import Authentication
 from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
+from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.events import add_event_routes
@@ -64,10 +65,14 @@ def create_app(
     add_load_routes(app, registry, service)
     add_health_routes(app, service)
     add_docs_routes(app, registry, settings)
-    prefix = metric_prefix(settings)
-    requests = RequestMetrics(prefix, service.cache.remembered)
+    observers: list[Observer] = []
     if settings.enable_metrics == "true":
+        prefix = metric_prefix(settings)
+        requests = RequestMetrics(prefix, service.cache.remembered)
         add_metrics_routes(app, requests, QueueMetrics(manager, registry.types, prefix))
+        observers.append(requests.observe)
+    if settings.access_log == "on":
+        observers.append(access_log(address_of))
     responses = ErrorResponses(service.outage)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
@@ -79,10 +84,8 @@ def create_app(
     # Before both, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, Access(settings).problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
-    if settings.access_log == "on":
-        app.wsgi_app = with_access_log(app.wsgi_app, address_of)  # type: ignore[method-assign, assignment]
-    if settings.enable_metrics == "true":
-        app.wsgi_app = requests.measured(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    if observers:
+        app.wsgi_app = with_observers(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
     service.start()
     return app

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from _typeshed.wsgi import WSGIEnvironment
 
 ROUTE = "doneyet.route"
 """Where routes write into a request's environment what they are called."""
@@ -47,30 +46,13 @@ class RequestMetrics:
         self.registry.register(_Remembered(f"{prefix}remembered_answers", remembered))
         ProcessCollector(registry=self.registry)
 
-    def measured(
-        self, app: WSGIApplication
-    ) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-        """`app`, each of whose requests is measured."""
-
-        def measuring(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            began_s = time.perf_counter()
-            code = "500"
-
-            def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-                nonlocal code
-                code = status[:3]
-                return start_response(status, headers, exc_info)
-
-            try:
-                return app(environ, start)
-            finally:
-                labels = environ.get(ROUTE, NO_ROUTE), code
-                observe = self._observe.get(labels)
-                if observe is None:
-                    observe = self._observe[labels] = self._seconds.labels(*labels).observe
-                observe(time.perf_counter() - began_s)
-
-        return measuring
+    def observe(self, environ: WSGIEnvironment, code: str, elapsed_s: float) -> None:
+        """A request was answered with this status code, after so many seconds."""
+        labels = environ.get(ROUTE, NO_ROUTE), code
+        observe = self._observe.get(labels)
+        if observe is None:
+            observe = self._observe[labels] = self._seconds.labels(*labels).observe
+        observe(elapsed_s)
 
 
 class _Remembered(Collector):

@@ -59,16 +59,19 @@ class StatusCache:
             discarded: list[Outcome] = self._inner.submit(tasks, discard=True)
             self.doubt(task.id for task in tasks)
             return discarded
-        known = self._known(tasks)
+        known, types = self._known(tasks)
         outcomes: list[Outcome] = []
         if len(known) < len(tasks):
             before = self._news.epoch, self._doubts
             asked = [task for place, task in enumerate(tasks) if place not in known]
             outcomes = self._inner.submit(asked)
             self._learn(asked, outcomes, *before)
+        if len(types) == 1:  # as nearly always: not one by one
+            self.remembered[types[0]] += len(known)
         for status in known.values():
             status.load = self._loads[status.type][0]
-            self.remembered[status.type] += 1
+            if len(types) > 1:
+                self.remembered[status.type] += 1
         if len(known) == len(tasks):
             return list(known.values())
         told = iter(outcomes)
@@ -86,11 +89,11 @@ class StatusCache:
             while len(self._doubted) > MOST_RECENT:
                 self._doubted.popitem(last=False)
 
-    def _known(self, tasks: Sequence[ParsedTask]) -> dict[int, Status]:
-        """What need not be asked, by place. Where a type's load is stale, one of its tasks is left
-        out: asking about any one tells the load of all."""
+    def _known(self, tasks: Sequence[ParsedTask]) -> tuple[dict[int, Status], list[str]]:
+        """What need not be asked, by place, and of which types that is. Where a type's load is
+        stale, one of its tasks is left out: asking about any one tells the load of all."""
         if not self._news.connected:
-            return {}
+            return {}, []
         now_s, wall_s, epoch = time.monotonic(), time.time(), self._news.epoch
         known: dict[int, Status] = {}
         by_type: dict[str, int] = {}
@@ -108,7 +111,7 @@ class StatusCache:
         for name, place in by_type.items():
             if now_s - self._loads[name][1] > REPEAT_S:
                 del known[place]
-        return known
+        return known, list(by_type)
 
     def _learn(
         self, tasks: Sequence[ParsedTask], outcomes: Sequence[Outcome], epoch: int, doubts: int

@@ -66,6 +66,31 @@ def test_a_finished_answer_needs_redis_only_for_the_load(
     assert [len(round_) for round_ in manager.rounds[before:]] == [1]
 
 
+def test_what_is_remembered_is_counted_by_type(
+    app: Flask, client: FlaskClient, manager: FakeManager, clock: Clock
+) -> None:
+    """Each answer that Redis was not asked about, also where an array is of several types."""
+    remembered = app.extensions["doneyet"].cache.remembered
+    alike = [{"number": number} for number in range(2, 22)]
+    mixed = [{"question": "q", "model": model} for model in ("bert", "roberta", "bert")]
+    for path, items in (("/factorize", alike), ("/question-answering", mixed)):
+        client.post(path, json=items)
+        manager.finish_all()
+        client.post(path, json=items)
+        assert not remembered.total()
+        client.post(path, json=items)
+        counts = dict(remembered)
+        remembered.clear()
+        if items is alike:
+            assert counts == {"factorization": 20}
+            clock.now_s += 0.3
+            client.post(path, json=items)
+            assert remembered == {"factorization": 19}, "one was asked about, for the load"
+            remembered.clear()
+        else:
+            assert counts == {"question-answering/bert": 2, "question-answering/roberta": 1}
+
+
 def test_no_load_is_older_than_told(
     client: FlaskClient, manager: FakeManager, clock: Clock
 ) -> None:
