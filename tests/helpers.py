@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import pytest
 import redis
 
 from task_manager.redis.connection import IN_PROCESS
@@ -32,6 +34,17 @@ def wait_until(
             raise AssertionError(f"waited {timeout_s:g} s in vain until {description}")
         time.sleep(pause_s)
         pause_s = min(0.05, 1.25 * pause_s)
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item], marker: str, folder: Path) -> None:
+    """Leaves the tests below `folder` to whoever asks for `marker`: what they need is not in the
+    virtual environment, or takes minutes."""
+    if marker in config.option.markexpr:
+        return
+    left_out = [item for item in items if folder in item.path.parents]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
 
 
 def connect(url: str, **options: Any) -> redis.Redis:

@@ -8,19 +8,14 @@ from pathlib import Path
 import pytest
 
 from tests.browser.chromium import PROGRAMS, Chromium, find_program
+from tests.helpers import leave_out
 
 HOSTS = ("evil.example", "box.example")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A browser is no part of the virtual environment, so they are left to `make browser`."""
-    if "browser" in config.option.markexpr:
-        return
-    here = Path(__file__).parent
-    left_out = [item for item in items if here in item.path.parents]
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
+    leave_out(config, items, "browser", Path(__file__).parent)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,13 @@ def slots(owner: str = "o", *ids: str) -> dict[str, Given]:
     return {**common_slots(owner, ids), **own}
 
 
+OF_EACH_QUEUE = (
+    *("running", "claims", "owners", "waiting", "inputs", "retry", "wake", "turns", "clients"),
+    *("tally", "paused"),
+)
+"""Keys of which a claim gets one for each type."""
+
+
 def submit(
     run: RunScript,
     *ids: str,
@@ -39,21 +46,8 @@ def claim(
     run: RunScript, owner: str = "o", limit: int = 10, leave: int = 0, pick: str = "random"
 ) -> list[bytes]:
     """Runs distributed/claim for one type."""
-    lists = [
-        "running",
-        "claims",
-        "owners",
-        "waiting",
-        "inputs",
-        "retry",
-        "wake",
-        "turns",
-        "clients",
-        "tally",
-        "paused",
-    ]
     given: dict[str, Given] = slots(owner)
-    given |= {name: [str(given[name])] for name in lists}
+    given |= {name: [str(given[name])] for name in OF_EACH_QUEUE}
     given |= {"limit": limit, "leave": leave, "pick": pick, "suspects": True, "queue": ["t"]}
     reply: list[bytes] = run("distributed/claim", **given)
     return reply
@@ -183,19 +177,9 @@ def test_claim_of_several_types_keeps_to_the_limit(run: RunScript, client: redis
             client.hset(f"{name}:inputs", i, "0 1\n{}")
         for key in (f"{name}:waiting", f"{name}:inputs"):
             client.expire(key, 60)
-    fields = (
-        "running",
-        "claims",
-        "waiting",
-        "inputs",
-        "retry",
-        "wake",
-        "turns",
-        "clients",
-        "tally",
-        "paused",
-    )
-    given: dict[str, Given] = {f: [f"{name}:{f}" for name in ("x", "y")] for f in fields}
+    given: dict[str, Given] = {
+        key: [f"{name}:{key}" for name in ("x", "y")] for key in OF_EACH_QUEUE
+    }
     given |= {"owner": "o", "limit": 4, "leave": 0, "keep_ms": KEEP_MS}
     given |= {"owners": ["owners"] * 2, "pick": "random", "suspects": True, "queue": ["x", "y"]}
     reply = run("distributed/claim", **given)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -16,7 +15,7 @@ from task_manager.redis.scripts.lua_script import FOLDER
 from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_MIN, Runs, Tally
 from tests.contract.claiming.tasks import TYPES, MakeHarness
 from tests.contract.harness import ONE, RedisHarness, only, task
-from tests.helpers import connect
+from tests.helpers import connect, wait_until
 
 MINUTES_AGO = 7
 
@@ -30,6 +29,18 @@ def counts(harness: RedisHarness, *events: str) -> tuple[int, ...]:
     """How often these happened."""
     told = tally(harness).events
     return tuple(told.get(event, 0) for event in events)
+
+
+def wait_until_expired(server: redis.Redis) -> None:
+    """Waits for as long as a task lives that was submitted just now for a second: tasks of the
+    random queue mode expire on whole ones. By the clock that decides."""
+
+    def now_s() -> float:
+        seconds, micros = server.time()
+        return float(seconds + micros / 1e6)
+
+    expired_s = now_s() + 2
+    wait_until(lambda: now_s() > expired_s, description="all tasks have expired")
 
 
 @pytest.fixture
@@ -68,7 +79,7 @@ def test_who_asks_of_a_running_task_joins(harness: RedisHarness) -> None:
     assert counts(harness, "new", "joined") == (2, 2)
 
 
-def test_abandoned(make_harness: MakeHarness) -> None:
+def test_abandoned(make_harness: MakeHarness, server: redis.Redis) -> None:
     """Tasks of which nobody asks any more, waiting or running, once each."""
     harness = make_harness(input_ttl_s=1.0)
     manager = harness.manager
@@ -76,7 +87,7 @@ def test_abandoned(make_harness: MakeHarness) -> None:
     manager.submit([task(1)])
     assert len(manager.claim("a", TYPES, limit=1)) == 1
     manager.submit([task(n) for n in range(10, 15)])
-    time.sleep(2.1)
+    wait_until_expired(server)
     assert manager.claim("a", TYPES, limit=9) == []
     manager.submit([task(99)])
     assert counts(harness, "abandoned") == (5,)
@@ -85,13 +96,13 @@ def test_abandoned(make_harness: MakeHarness) -> None:
 
 
 def test_a_worker_counts_abandoned_tasks_that_it_is_too_busy_to_claim(
-    make_harness: MakeHarness,
+    make_harness: MakeHarness, server: redis.Redis
 ) -> None:
     """Its lease is renewed once a second."""
     harness = make_harness(input_ttl_s=1.0)
     harness.manager.renew({"a": TYPES}, lease_s=30)
     harness.manager.submit([task(n) for n in range(7)])
-    time.sleep(2.1)
+    wait_until_expired(server)
     harness.manager.renew({"a": TYPES}, lease_s=30)
     assert counts(harness, "new", "abandoned") == (7, 7)
 
