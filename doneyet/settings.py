@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from doneyet.service_links import service_links
 
 PICKS = ("fair", "oldest", "random")
 QUEUE_MODES = ("random", "distributed", "ordered", "rq", "synchronous")
@@ -44,19 +45,6 @@ LONGEST_S = 1e9
 
 _WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-_SERVICE_LINKS = [
-    (re.compile(rf"DONEYET(?:_\w+)?{name}"), re.compile(text))
-    for name, text in (
-        ("_SERVICE_HOST", r"[0-9a-fA-F:.]+"),
-        (r"_SERVICE_PORT(?:_\w+)?", r"[0-9]+"),
-        (r"_PORT(?:_[0-9]+_(?:TCP|UDP|SCTP))?", r"(?:tcp|udp|sctp)://[0-9a-fA-F:.\[\]]+:[0-9]+"),
-        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_PROTO", "tcp|udp|sctp"),
-        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_PORT", "[0-9]+"),
-        ("_PORT_[0-9]+_(?:TCP|UDP|SCTP)_ADDR", r"[0-9a-fA-F:.]+"),
-    )
-]
-"""Names and values of what Kubernetes sets in every container for each Service."""
 
 
 class SettingError(ValueError):
@@ -367,19 +355,6 @@ def env_name(name: str) -> str:
 def flag_name(name: str) -> str:
     """`lease_s` → `--lease-s`."""
     return "--" + name.replace("_", "-")
-
-
-def service_links(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Variables that Kubernetes made of a Service called `doneyet` or `doneyet-...`: no settings.
-
-    Such as `DONEYET_PORT=tcp://10.0.0.1:80`. The value tells them from a setting of the same name.
-    """
-    environ = os.environ if environ is None else environ
-    return [
-        name
-        for name, text in environ.items()
-        if any(names.fullmatch(name) and values.fullmatch(text) for names, values in _SERVICE_LINKS)
-    ]
 
 
 def _check_client_key(text: str) -> None:

@@ -6,7 +6,8 @@ import dataclasses
 import os
 
 from doneyet.logs import say
-from doneyet.settings import SettingError, Settings, service_links
+from doneyet.service_links import service_links
+from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.keys.start_check import check_keys
 from http_server.manager_factory import open_manager

@@ -12,7 +12,8 @@ import pytest
 
 from doneyet.command.setting_options import settings_from
 from doneyet.redis_url import without_password
-from doneyet.settings import SettingError, Settings, env_name, flag_name, service_links
+from doneyet.service_links import service_links
+from doneyet.settings import SettingError, Settings, env_name, flag_name
 
 
 def test_defaults() -> None:

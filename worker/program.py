@@ -6,7 +6,8 @@ import logging
 import signal
 
 from doneyet.logs import set_up_logs
-from doneyet.settings import SettingError, Settings, service_links
+from doneyet.service_links import service_links
+from doneyet.settings import SettingError, Settings
 from doneyet.task_types import TaskTypeError
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
