@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -77,3 +78,40 @@ def test_a_supervisor_that_is_killed_in_a_drain_ends_it_too(
     assert timers == []
     os.close(writer)
     wait_until(lambda: timers == [3], description="the timer is set")
+
+
+@pytest.mark.usefixtures("timers")
+def test_what_it_started_ends_with_it_however_soon_it_ends(
+    monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int], board: StatusBoard
+) -> None:
+    """Also where it is over before the program has started that bounds its grace time, which takes
+    its time on a busy machine."""
+    ended, may_start = threading.Event(), threading.Event()
+    main = "worker.process.__main__"
+    monkeypatch.setattr(f"{main}.kill_own_remains", ended.set)
+    monkeypatch.setattr(f"{main}.kill_own_group_after", lambda _delay_s: may_start.wait(20))
+    reader, writer = pipe
+    queue = BatchQueue()
+    control = _Control(reader, 3, board)
+    control.on_drain(queue)
+    os.close(writer)
+    wait_until(lambda: queue.stopping, description="it hears the end")
+    control.end()
+    assert ended.is_set()
+    may_start.set()
+
+
+@pytest.mark.usefixtures("timers")
+def test_what_it_started_is_the_supervisors_business_while_there_is_one(
+    monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int], board: StatusBoard
+) -> None:
+    """Which ends it together with the process, and may want its exit code."""
+    monkeypatch.setattr("worker.process.__main__.kill_own_remains", lambda: pytest.fail("why?"))
+    reader, writer = pipe
+    queue = BatchQueue()
+    control = _Control(reader, 3, board)
+    control.on_drain(queue)
+    os.write(writer, b"drain\n")
+    wait_until(lambda: queue.stopping, description="it drains")
+    control.end()
+    os.close(writer)

@@ -108,6 +108,7 @@ class _Control:
         self._lines = os.fdopen(fd, "r")
         self._grace_s, self._board = grace_s, board
         self._killer: subprocess.Popen[bytes] | None = None
+        self._is_alone = False
 
     def told_to_serve(self) -> tuple[str, float] | None:
         """Waits for the name to serve under, and how many seconds suspects are to come last.
@@ -123,9 +124,11 @@ class _Control:
         def listen() -> None:
             with self._lines:
                 told = self._lines.readline()
+                self._is_alone = not told  # known before anything ends because of it
                 queue.stopping = True
                 queue.wake()
                 self._lines.read()  # returns when the supervisor is gone
+                self._is_alone = True
             if not told:
                 log.warning("the supervisor is gone; this worker process finishes what it runs")
             # Nobody else would end a handler that takes too long, or a Redis that is away.
@@ -138,6 +141,7 @@ class _Control:
         """Nothing runs any more: where the supervisor is gone, what was started here ends, too."""
         if self._killer is not None:
             self._killer.kill()
+        if self._is_alone:
             kill_own_remains()
 
 
