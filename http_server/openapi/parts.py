@@ -260,13 +260,13 @@ def metrics_paths() -> Json:
             "metrics",
             "Get this server's metrics",
             "Requests by route and status code, answers from memory, the process itself.",
-            *(403,),
+            *(403, 429),
         ),
         "/metrics/queue": _metrics(
             "queue-metrics",
             "Get the metrics of all queues",
             "The same from every server, so scrape it once. 503 while Redis is away.",
-            *(403, 503),
+            *(403, 429, 503),
         ),
     }
 
