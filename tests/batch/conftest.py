@@ -83,7 +83,7 @@ def start_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
         def start(settings: dict[str, str] | None = None, **options: Any) -> Jobs:
             chosen = {
-                "DONEYET_TASKS": "factorization,regression,tests.faults.fault_tasks",
+                "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
                 "DONEYET_STORAGE": str(folder),
                 "DONEYET_LEASE_S": "1",
                 **(settings or {}),

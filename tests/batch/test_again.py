@@ -41,7 +41,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
         patch.setenv(RUNS, str(folder / "runs"))
         (folder / "jobs").mkdir()
         settings = {
-            "DONEYET_TASKS": "factorization,regression,tests.faults.fault_tasks",
+            "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
             "DONEYET_STORAGE": str(folder / "jobs"),
         }
         with System(processes=1, settings=settings) as system:

@@ -26,7 +26,7 @@ from tests.stopwatch import Stopwatch
 def system() -> Iterator[System]:
     """A real worker, whose task takes ten steps in 3 s."""
     with System(
-        processes=1, settings={"DONEYET_TASKS": "factorization,regression,tests.client.slow_tasks"}
+        processes=1, settings={"DONEYET_TASKS": "factorization,tests.client.slow_tasks"}
     ) as running:
         yield running
 

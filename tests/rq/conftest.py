@@ -20,7 +20,7 @@ from task_manager.redis.modes.rq import RqManager
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]
-SAMPLE_TASKS = "factorization,regression,tests.rq.sample_tasks"
+SAMPLE_TASKS = "factorization,tests.rq.sample_tasks"
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -19,11 +19,13 @@ from schemathesis.specs.openapi.checks import (
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.task_types import load_registry
 from http_server.openapi.document import document
-from tests.http.conftest import SETTINGS, TASKS
+from tests.http.conftest import SETTINGS
 from tests.http.keys.conftest import line
 from tests.http.servers import serving
 
 SECRET = "dyk_of-the-operators"
+TASKS = "factorization,tests.http.task_types"
+KEYED = dataclasses.replace(SETTINGS, tasks=TASKS, keys="keys.txt")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +41,9 @@ def url(redis_server: EmbeddedRedis, tmp_path_factory: pytest.TempPathFactory) -
         yield server.url
 
 
-schema = schemathesis.openapi.from_dict(
-    document(load_registry(SETTINGS), dataclasses.replace(SETTINGS, keys="keys.txt"))
-).exclude(path="/sleep")
+schema = schemathesis.openapi.from_dict(document(load_registry(KEYED), KEYED)).exclude(
+    path="/sleep"
+)
 
 
 @schema.parametrize()
