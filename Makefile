@@ -24,7 +24,7 @@ UV := uv==0.13.8
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test quick check lint format mutants bench soak containers browser monitoring openapi lock upgrade clean
+.PHONY: help demo demo-models serve test quick check lint format mutants bench soak chaos containers browser monitoring openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,9 @@ bench: $(DEV) ## Measures doneyet beside its peers and writes docs/explanation/b
 
 soak: $(DEV) ## Mixed traffic for five minutes: fails if memory grows; ARGS="--seconds 60" for less
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
+
+chaos: $(DEV) ## Breaks a system for two minutes while clients ask; ARGS="--seconds 600 --mode random"
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 containers: $(DEV) ## Builds and runs the containers on the Docker engine that is there
 	@$(BIN)/python -m pytest -m containers $(ARGS)
