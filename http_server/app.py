@@ -77,7 +77,8 @@ def create_app(
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     rate = settings.client_rate
-    checks = [RateLimit(rate, address_of).problem] if rate > 0 or settings.keys else []
+    limit = RateLimit(rate, address_of, manager.allow)
+    checks = [limit.problem] if rate > 0 or settings.keys else []
     if settings.keys:  # before the limit, which is a key's
         ring = KeyRing(settings.keys)
         checks.append(Authentication(ring, app.url_map, frozenset(views)).problem)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.interface import Allowance, Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.tally import Tally
 
 
@@ -78,6 +78,11 @@ class Routed(TaskSubmitter):
 
     def memory(self) -> Memory | None:
         return self._main.memory()
+
+    def allow(
+        self, client: str, requests_per_s: float, burst_s: float, wanted: int
+    ) -> Allowance | None:
+        return self._main.allow(client, requests_per_s, burst_s, wanted)
 
     def watch(
         self,

@@ -151,6 +151,13 @@ class Result(NamedTuple):
     ttl_s: float
 
 
+class Allowance(NamedTuple):
+    """How many requests a client may make now, and in how many seconds one where that is none."""
+
+    granted: int
+    wait_s: float
+
+
 class Lifetimes(Protocol):
     """What a `TaskType` of the registry says of how long its results are kept."""
 
@@ -286,6 +293,16 @@ class TaskSubmitter(ABC):
 
     def memory(self) -> Memory | None:
         """What Redis uses; None where there is none, or nobody may ask it."""
+        return None
+
+    def allow(
+        self, client: str, requests_per_s: float, burst_s: float, wanted: int
+    ) -> Allowance | None:
+        """Up to `wanted` requests of a client, counted for all servers of a deployment.
+
+        On average it may make `requests_per_s`; after a pause, as many at once as in `burst_s`, but
+        at least one. None where nothing is counted for others than this process.
+        """
         return None
 
     @abstractmethod

@@ -6,13 +6,15 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from doneyet.settings import Settings
 from http_server.keys.roles import PUBLIC
 from http_server.middleware.authentication import key_of
 from http_server.middleware.client_address import ClientAddress
 from http_server.wire.problem import Problem, rate_limited
+from task_manager.errors import UnavailableError
+from task_manager.interface import Allowance
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -23,26 +25,53 @@ BURST_S = 5.0
 MOST_ADDRESSES = 10_000
 """Addresses, or names of keys, remembered at once."""
 
+GRANT_S = 0.2
+"""A server asks for this many seconds' worth of a client's requests at once, so that a client that
+makes many is not a round trip to Redis each time."""
+GRANT_VALID_S = 1.0
+"""What a client has not used of them by then is lost to it."""
+
+ALONE_S = 1.0
+"""How long Redis is not asked after it could not be."""
+
+Allow = Callable[[str, float, float, int], Allowance | None]
+"""As `TaskSubmitter.allow`."""
+
+
+class _Granted(NamedTuple):
+    """What Redis said of one client, until when on our clock: how many more requests it may make;
+    none: it may make none until then."""
+
+    requests: int
+    until_s: float
+
 
 class RateLimit:
     """The generic cell rate algorithm (ITU-T I.371), one cell stream per client: the name of its
     key where it has one, else its address.
 
     For each client one time is kept: when its requests so far would have come, had they come
-    evenly. A request is too early while that is more than a burst ahead of now.
+    evenly. A request is too early while that is more than a burst ahead of now. Where `allow`
+    counts for all servers together, that time is in Redis; while Redis is away, and where there is
+    none, each process counts for itself.
 
     Args:
         requests_per_s: of those whose key does not say another rate; 0: no limit for them.
         address_of: tells the address of a request.
+        allow: asks for requests of a client.
     """
 
     def __init__(
         self,
         requests_per_s: float,
         address_of: Callable[[WSGIEnvironment], str] | None = None,
+        allow: Allow = lambda *_: None,
     ) -> None:
         self._address_of = address_of or ClientAddress(Settings()).of
         self._requests_per_s = requests_per_s
+        self._allow = allow
+        self._granted: dict[str, _Granted] = {}
+        self._alone_until_s = 0.0
         self._due_s: dict[str, float] = {}
         self._lock = threading.Lock()
 
@@ -53,8 +82,42 @@ class RateLimit:
         key = key_of(environ)
         client = self._address_of(environ) if key is None else key.name
         rate = self._requests_per_s if key is None or not key.rate else key.rate
-        early_s = self.too_early_s(client, time.monotonic(), rate)
+        early_s = self._too_early_anywhere_s(client, time.monotonic(), rate) if rate else 0.0
         return rate_limited(math.ceil(early_s)) if early_s else None
+
+    def _too_early_anywhere_s(self, client: str, now_s: float, rate: float) -> float:
+        """As `too_early_s`, by what all servers were asked."""
+        with self._lock:
+            requests, until_s = self._granted.get(client, (0, 0.0))
+            if now_s < until_s:
+                if not requests:
+                    return until_s - now_s
+                self._granted[client] = _Granted(requests - 1, until_s if requests > 1 else 0.0)
+                return 0.0
+        allowance = None
+        if now_s >= self._alone_until_s:
+            try:
+                allowance = self._allow(client, rate, BURST_S, max(1, int(rate * GRANT_S)))
+            except UnavailableError:  # it may have taken seconds to say so
+                self._alone_until_s = time.monotonic() + ALONE_S
+        if allowance is None:
+            return self.too_early_s(client, now_s, rate)
+        with self._lock:
+            self._note(client, allowance, now_s)
+        return 0.0 if allowance.granted else allowance.wait_s
+
+    def _note(self, client: str, allowance: Allowance, now_s: float) -> None:
+        """Remembers what is left for the next requests, or that there is nothing."""
+        if allowance.granted > 1:
+            granted = _Granted(allowance.granted - 1, now_s + GRANT_VALID_S)
+        elif not allowance.granted:
+            granted = _Granted(0, now_s + allowance.wait_s)
+        else:
+            self._granted.pop(client, None)
+            return
+        if len(self._granted) >= MOST_ADDRESSES:  # whoever is forgotten asks once more
+            self._granted.clear()
+        self._granted[client] = granted
 
     def too_early_s(self, client: str, now_s: float, rate: float | None = None) -> float:
         """0 when a request of `client` may be answered now, else in how many seconds it may.

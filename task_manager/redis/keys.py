@@ -71,6 +71,11 @@ class Keys:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
 
+    def rate(self, client: str) -> str:
+        """String: when the requests of a client (its hash) so far would have come, had they come
+        evenly, µs. TTL: until then."""
+        return f"{self.prefix}:rate:{client}"
+
     def probe(self) -> str:
         """String, hash, list and sorted set in turn, within one script. TTL: a minute at most."""
         return f"{self.prefix}:probe"

@@ -171,3 +171,14 @@ def test_lock(run: RunScript, client: redis.Redis) -> None:
     assert run("random/release_lock", lock="lock", owner="b") == 0
     assert run("random/release_lock", lock="lock", owner="a") == 1
     assert client.exists("lock") == 0
+
+
+def test_allow_grants_what_is_free_and_keeps_time(run: RunScript, client: redis.Redis) -> None:
+    """A burst of three at most, of a minute each; then nothing until there is one again."""
+    slots: dict[str, Given] = {"rate": "rate", "interval_us": 60_000_000, "burst_us": 180_000_000}
+    assert run("random/allow", **slots, wanted=2) == [2, 0]
+    assert run("random/allow", **slots, wanted=2) == [1, 0]
+    granted, wait_us = run("random/allow", **slots, wanted=1)
+    assert granted == 0
+    assert 0 < wait_us <= 60_000_000
+    assert 0 < client.pttl("rate") <= 180_000

@@ -6,13 +6,18 @@ import dataclasses
 from collections.abc import Iterator
 
 import pytest
+import requests
 from flask.testing import FlaskClient
 
+from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.middleware.rate_limit import BURST_S, MOST_ADDRESSES, RateLimit
+from task_manager.errors import UnavailableError
+from task_manager.interface import Allowance
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
+from tests.http.servers import serving
 
 
 @pytest.fixture
@@ -85,3 +90,72 @@ def test_no_number_of_addresses_takes_more_room() -> None:
     for n in range(3 * MOST_ADDRESSES):
         assert limit.too_early_s(str(n), 0.0) == 0.0
     assert len(limit._due_s) <= MOST_ADDRESSES
+
+
+ANYBODY = {"PATH_INFO": "/load", "REMOTE_ADDR": "192.0.2.7"}
+
+
+class Shared:
+    """What all servers are granted, in the place of Redis."""
+
+    def __init__(self, left: int) -> None:
+        self.left, self.asked, self.is_away = left, 0, False
+
+    def allow(self, client: str, rate: float, burst_s: float, wanted: int) -> Allowance:
+        self.asked += 1
+        if self.is_away:
+            raise UnavailableError("away")
+        granted = min(wanted, self.left)
+        self.left -= granted
+        return Allowance(granted, 0.0 if granted else 60.0)
+
+
+def is_let_through(limit: RateLimit) -> bool:
+    """Whether one more request is."""
+    return limit.problem(ANYBODY) is None
+
+
+def test_what_all_servers_are_granted_is_shared() -> None:
+    """Two servers let through what there is, neither of them more; they ask once for several."""
+    shared = Shared(left=30)
+    servers = [RateLimit(50.0, allow=shared.allow) for _ in range(2)]
+    let_through = [is_let_through(servers[n % 2]) for n in range(100)]
+    assert sum(let_through) == 30
+    assert shared.asked <= 6
+
+
+def test_who_is_refused_costs_nothing() -> None:
+    """Redis is asked again only when it said that there may be something."""
+    shared = Shared(left=0)
+    limit = RateLimit(50.0, allow=shared.allow)
+    assert not any(is_let_through(limit) for _ in range(1000))
+    assert shared.asked == 1
+
+
+def test_while_redis_is_away_each_counts_for_itself() -> None:
+    """Requests are let through as far as this server knows, and Redis is not asked each time."""
+    shared = Shared(left=0)
+    shared.is_away = True
+    limit = RateLimit(1.0, allow=shared.allow)
+    assert [is_let_through(limit) for _ in range(7)] == [True] * 5 + [False] * 2
+    assert shared.asked == 1
+
+
+def test_no_number_of_clients_takes_more_room_where_it_is_shared() -> None:
+    """Whoever is forgotten is asked about once more."""
+    shared = Shared(left=10**9)
+    limit = RateLimit(50.0, address_of=lambda environ: environ["REMOTE_ADDR"], allow=shared.allow)
+    for n in range(2 * MOST_ADDRESSES):
+        assert limit.problem({**ANYBODY, "REMOTE_ADDR": str(n)}) is None
+    assert len(limit._granted) <= MOST_ADDRESSES
+
+
+def test_servers_of_one_deployment_count_together(redis_server: EmbeddedRedis) -> None:
+    """A client that goes from one to the other gets no more by it."""
+    flags = ("--client-rate", "0.05", "--key-prefix", "rates")
+    with (
+        serving(*flags, redis_url=redis_server.url) as one,
+        serving(*flags, redis_url=redis_server.url) as other,
+    ):
+        codes = [requests.get(f"{at.url}/load", timeout=30).status_code for at in (one, other)]
+    assert codes == [200, 429]
