@@ -205,6 +205,11 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=0,
     )
+    tracing: str = _setting(
+        "off",
+        "spans of requests and batches, sent as the OTEL_ variables say; needs doneyet[tracing]",
+        choices=("off", "on"),
+    )
     threads: int = _setting(
         64,
         "threads for requests that are not held",

@@ -9,6 +9,7 @@ from flask import Flask
 from doneyet.logs import set_up_logs
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
+from doneyet.tracing import open_tracing
 from http_server.keys.key_ring import KeyRing
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
@@ -21,6 +22,7 @@ from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
+from http_server.middleware.traced import with_spans
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.events import add_event_routes
 from http_server.routes.health import add_health_routes
@@ -52,7 +54,8 @@ def create_app(
     """
     registry = registry or load_registry(settings)
     manager = manager or open_manager(settings, registry)
-    service = SubmitService(manager, settings, registry)
+    tracing = open_tracing(settings, "doneyet-server")
+    service = SubmitService(manager, settings, registry, tracing)
     app = Flask("http_server", static_folder=None)
     app.extensions["doneyet"] = service
     app.url_map.merge_slashes = False  # its redirects are HTML
@@ -88,6 +91,8 @@ def create_app(
     if observers:
         app.wsgi_app = with_observers(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
+    if tracing is not None:
+        app.wsgi_app = with_spans(app.wsgi_app, tracing.tracer)  # type: ignore[method-assign, assignment]
     service.start()
     return app
 

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-GROUND = {"doneyet.redis_url", "doneyet.settings", "doneyet.fresh_python"}
+GROUND = {"doneyet.redis_url", "doneyet.settings", "doneyet.fresh_python", "doneyet.tracing"}
 
 MAY_IMPORT = {
     "doneyet.process_tree": set[str](),
@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "doneyet.fresh_python": set[str](),
     "doneyet.strict_json": set[str](),
     "doneyet.settings": {"doneyet.redis_url"},
+    "doneyet.tracing": {"doneyet.settings"},
     "doneyet.client": set[str](),
     "doneyet.task_types": {*GROUND, "doneyet.strict_json"},
     "doneyet.local": {*GROUND, "doneyet.client", "doneyet.task_types"},

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from doneyet.tracing import Tracing
 from http_server.events.looker import Looker
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
@@ -23,7 +24,13 @@ from task_manager.interface import TaskSubmitter
 class SubmitService:
     """One per process."""
 
-    def __init__(self, manager: TaskSubmitter, settings: Settings, registry: Registry) -> None:
+    def __init__(
+        self,
+        manager: TaskSubmitter,
+        settings: Settings,
+        registry: Registry,
+        tracing: Tracing | None = None,
+    ) -> None:
         self.manager = manager
         self.outage = Outage()
         self.news = News()
@@ -38,6 +45,9 @@ class SubmitService:
         self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
             self.chain = Rechecking(long_poll)
+        self._ends: list[Callable[[], None]] = []
+        if tracing is not None:
+            self._trace(tracing, settings)
 
     def start(self) -> None:
         """Begins to hear news."""
@@ -49,6 +59,20 @@ class SubmitService:
         self.looker.close()
         self.news.close()
         self.manager.close()
+        for end in self._ends:
+            end()
+
+    def _trace(self, tracing: Tracing, settings: Settings) -> None:
+        """Tells workers of the traces of requests, where tasks wait for any."""
+        self._ends.append(tracing.close)
+        if not self.manager.promises.uses_redis:
+            return
+        from http_server.submit.traced_layer import TracedLayer
+        from task_manager.redis.trace_links import TraceLinks
+
+        links = TraceLinks(settings.redis_url, settings.key_prefix)
+        self.chain = TracedLayer(self.chain, links)
+        self._ends.append(links.close)
 
     def _news_changed(self) -> None:
         if self.news.connected:

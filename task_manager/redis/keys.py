@@ -32,6 +32,11 @@ class Keys:
         """String: times, then the body of a terminal task. TTL: the result or failure ttl."""
         return f"{self.prefix}:{{{type_name}}}:result:{task_id}"
 
+    def traces(self, type_name: str, task_id: str) -> str:
+        """Sorted set, where requests are traced: traces of those that submitted a task, by when, s.
+        TTL: an hour after the last one."""
+        return f"{self.prefix}:{{{type_name}}}:traces:{task_id}"
+
     def running(self, type_name: str) -> str:
         """Hash: id → "owner kept_until_ms submitted_ms started_ms attempts [turn]". Kept."""
         return f"{_queue(self, type_name)}:running"

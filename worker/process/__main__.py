@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from doneyet.logs import set_up_logs
 from doneyet.process_tree import ignore_signals, kill_own_group_after, kill_own_remains
@@ -20,6 +21,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskTypeError
 from doneyet.task_types.context import Host
 from doneyet.task_types.loading import NotLoadedError, load_all
+from doneyet.tracing import open_tracing
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from task_manager.result_lookup import recaller
@@ -32,6 +34,9 @@ from worker.process.progress import ProgressReports
 from worker.process.runner import Runner
 from worker.status_board import StatusBoard
 from worker.type_selection import served_registry
+
+if TYPE_CHECKING:
+    from worker.process.batch_spans import BatchSpans
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +103,21 @@ def _work(
     control.on_drain(queue)
     _start_thread("claim-loop", claim_loop.run, board)
     host = Host(progress, recaller(manager))
-    Runner(queue, board, owner=owner, host=host, lock=lock).run()
+    spans = _open_spans(settings, owner)
+    Runner(queue, board, owner=owner, host=host, lock=lock, spans=spans).run()
+    if spans is not None:
+        spans.close()
+
+
+def _open_spans(settings: Settings, owner: str) -> BatchSpans | None:
+    """None where nobody traces, without a look at what is needed for it."""
+    tracing = open_tracing(settings, "doneyet-worker")
+    if tracing is None:
+        return None
+    from task_manager.redis.trace_links import TraceLinks
+    from worker.process.batch_spans import BatchSpans
+
+    return BatchSpans(tracing, TraceLinks(settings.redis_url, settings.key_prefix), owner)
 
 
 class _Control:

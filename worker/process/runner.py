@@ -6,18 +6,22 @@ import logging
 import os
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from doneyet.task_types.answer import Answer
 from doneyet.task_types.context import NO_HOST, Host
 from doneyet.task_types.error_text import named
 from doneyet.task_types.loading import load
-from doneyet.task_types.ready import make_ready
+from doneyet.task_types.ready import Ready, make_ready
 from doneyet.task_types.run_batch import run_ready
 from task_manager.interface import Result, result_of
 from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import BatchQueue, Finished
 from worker.process.batcher import Batch
 from worker.status_board import StatusBoard
+
+if TYPE_CHECKING:
+    from worker.process.batch_spans import BatchSpans
 
 log = logging.getLogger(__name__)
 
@@ -36,9 +40,10 @@ class Runner:
         owner: str,
         host: Host = NO_HOST,
         lock: DeviceLock | None = None,
+        spans: BatchSpans | None = None,
     ) -> None:
         self._queue, self._board, self._host = queue, board, host
-        self._owner, self._lock = owner, lock
+        self._owner, self._lock, self._spans = owner, lock, spans
         self._told_s = 0.0
         self._pid = os.getpid()
 
@@ -78,7 +83,10 @@ class Runner:
         if ready is None:
             ids = [claim.id for claim in claims]
             ready = make_ready(batch.type, [claim.input for claim in claims], ids)
-        answers = run_ready(batch.type, ready, self._host)
+        if self._spans is None:
+            answers = run_ready(batch.type, ready, self._host)
+        else:
+            answers = self._run_traced(self._spans, batch, ready)
         if os.getpid() != self._pid:
             os._exit(0)  # a handler has forked, and this is the other one
         self._board.end()
@@ -90,6 +98,13 @@ class Runner:
         if batch.last or ended_s - self._told_s > STORE_EVERY_S or queue.exhausted():
             self._told_s = ended_s
             queue.wake()
+
+    def _run_traced(self, spans: BatchSpans, batch: Batch, ready: Sequence[Ready]) -> list[Answer]:
+        with spans.of(batch.type.name, [claim.id for claim in batch.claims]) as span:
+            answers = run_ready(batch.type, ready, self._host)
+            done = sum(answer.done for answer in answers)
+            spans.tell_outcome(span, done, len(answers) - done)
+        return answers
 
     def _log(self, batch: Batch, answers: Sequence[Answer], elapsed_s: float) -> None:
         fields = {

@@ -1,0 +1,140 @@
+"""A trace that a request comes with goes on in the server, and is linked to by its batch's span."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+import requests
+
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.local.managed_process import free_port
+from doneyet.local.system import System
+from doneyet.settings import SettingError, Settings
+from doneyet.tracing import open_tracing
+from task_manager.redis.trace_links import MOST_LINKS, TraceLinks
+from tests.helpers import wait_until
+from tests.tracing import traced_tasks
+from tests.tracing.collector import Collector, Heard
+
+TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "1" * 32
+SPAN = "b7ad6b7169203331"
+Start = Callable[..., System]
+SERVER, CONSUMER = 2, 5
+"""Kinds of spans."""
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """Where spans are sent to."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture
+def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
+    """Starts systems that trace, and stops them."""
+    with ExitStack() as stack:
+
+        def started(url: str, mode: str = "random") -> System:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+            monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+            tasks = {"DONEYET_TASKS": traced_tasks.__name__, "DONEYET_TRACING": "on"}
+            system = System(queue_mode=mode, processes=1, settings=tasks, grace_s=5)
+            return stack.enter_context(system)
+
+        yield started
+
+
+def ask(system: System, number: int, trace: str = TRACE) -> requests.Response:
+    """The answer, in a trace."""
+    return requests.post(
+        f"{system.url}/halves",
+        json={"n": number},
+        headers={"traceparent": f"00-{trace}-{SPAN}-01", "Prefer": "wait=20"},
+        timeout=30,
+    )
+
+
+def heard(collector: Collector, service: str, name: str, count: int = 1) -> list[Heard]:
+    """So many spans."""
+    return wait_until(
+        lambda: found if len(found := collector.of(service, name)) >= count else [],
+        description=f"{count} of {service}: {name} among {collector.spans}",
+    )
+
+
+@pytest.mark.parametrize("mode", ["random", "distributed"])
+def test_a_trace_from_request_to_batch(mode: str, collector: Collector, start: Start) -> None:
+    """Who follows a trace sees the request, and from the batch's span who asked for it."""
+    system = start(collector.url, mode)
+    assert ask(system, 8).json()["half"] == 4
+    (request,) = heard(collector, "doneyet-server", "POST /halves")
+    assert (request.trace, request.parent, request.kind) == (TRACE, SPAN, SERVER)
+    assert request.attributes == {
+        "http.request.method": "POST",
+        "http.route": "/halves",
+        "http.response.status_code": 200,
+        "url.path": "/halves",
+    }
+    (batch,) = heard(collector, "doneyet-worker", "run halves")
+    assert batch.links == {TRACE}
+    assert (batch.parent, batch.kind) == ("", CONSUMER)
+    assert batch.trace != TRACE
+    assert batch.attributes["messaging.batch.message_count"] == 1
+    assert (batch.attributes["doneyet.done"], batch.attributes["doneyet.failed"]) == (1, 0)
+    assert not batch.is_error
+    (own,) = heard(collector, "doneyet-worker", "compute")
+    assert (own.trace, own.parent) == (batch.trace, batch.id)
+
+
+def test_failures_and_what_is_not_traced(collector: Collector, start: Start) -> None:
+    """A failed batch is an error; health checks and requests that are not sampled leave nothing."""
+    system = start(collector.url)
+    unsampled = {"traceparent": f"00-{OTHER_TRACE}-{SPAN}-00"}
+    requests.post(f"{system.url}/halves", json={"n": 2}, headers=unsampled, timeout=30)
+    assert requests.get(f"{system.url}/healthz", timeout=30).ok
+    assert ask(system, 3).json()["error"]
+    odd = wait_until(
+        lambda: [span for span in collector.of("doneyet-worker", "run halves") if span.is_error],
+        description="a failed batch is heard of",
+    )
+    assert odd[0].links == {TRACE}
+    assert odd[0].attributes["doneyet.failed"] == 1
+    heard(collector, "doneyet-server", "POST /halves")
+    assert OTHER_TRACE not in {span.trace for span in collector.spans}
+    assert not [
+        span for span in collector.spans if "healthz" in span.attributes.get("url.path", "")
+    ]
+
+
+def test_a_collector_that_is_away_changes_nothing(start: Start) -> None:
+    """Answers come as ever, and the programs end in time."""
+    system = start(f"http://127.0.0.1:{free_port()}")
+    assert ask(system, 8).json()["half"] == 4
+    system.stop()
+
+
+def test_what_is_kept_of_traces_is_bounded(redis_server: EmbeddedRedis) -> None:
+    """The first of them, for a while."""
+    links = TraceLinks(redis_server.url, "links")
+    noted = [f"00-{number:032x}-{SPAN}-01" for number in range(1, 21)]
+    for each in noted:
+        links.note([("a", "one"), ("a", "two")], each)
+    assert links.of("a", ["one", "two", "three"]) == noted[:MOST_LINKS]
+    links.close()
+    with redis.Redis.from_url(redis_server.url) as client:
+        keys = client.keys("links:*")
+        assert len(keys) == 2
+        assert all(0 < client.ttl(key) <= 3600 for key in keys)
+
+
+def test_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that cannot trace says at its start how to."""
+    assert open_tracing(Settings(), "x") is None
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
+    with pytest.raises(SettingError, match=r"doneyet\[tracing\]"):
+        open_tracing(Settings(tracing="on"), "x")
