@@ -33,12 +33,19 @@ def board() -> Iterator[StatusBoard]:
 
 
 @pytest.fixture
-def timers(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The times after which the process was to be ended by force."""
+def timers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
+    """The times after which the process was to be ended by force.
+
+    Whoever listens has heard the end of the pipe before what would kill the tests is back.
+    """
     set_to: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _which, after_s: set_to.append(after_s))
     monkeypatch.setattr("worker.process.__main__.kill_own_group_after", lambda _delay_s: None)
-    return set_to
+    yield set_to
+    for thread in threading.enumerate():
+        if thread.name == "control":
+            thread.join(20)
+            assert not thread.is_alive(), "a test closes what it writes to"
 
 
 def test_serve_names_the_owner(
