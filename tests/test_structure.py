@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 GROUND = {"doneyet.redis_url", "doneyet.settings", "doneyet.fresh_python", "doneyet.tracing"}
 
 MAY_IMPORT = {
+    "autoscaler": set[str](),
     "doneyet.process_tree": set[str](),
     "doneyet.redis_url": set[str](),
     "doneyet.fresh_python": set[str](),
@@ -23,7 +24,7 @@ MAY_IMPORT = {
     "doneyet.local": {*GROUND, "doneyet.client", "doneyet.task_types"},
     "doneyet.command": {
         *(*GROUND, "doneyet.client", "doneyet.local", "doneyet.task_types"),
-        *("http_server", "worker", "task_manager"),
+        *("autoscaler", "http_server", "worker", "task_manager"),
     },
     "doneyet.testing": {
         *(*GROUND, "doneyet.client", "doneyet.strict_json", "doneyet.task_types"),

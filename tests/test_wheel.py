@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("doneyet", "http_server", "task_manager", "worker")
+PACKAGES = ("autoscaler", "doneyet", "http_server", "task_manager", "worker")
 
 
 @pytest.fixture(scope="module")

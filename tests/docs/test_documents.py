@@ -15,7 +15,7 @@ from tests.docs.markdown import anchors, blocks, links
 from tests.docs.tables import BLOCK, PROMISES, ROOT, STATUSES, TABLES, documents, renewed
 
 SETTINGS = ROOT / "docs" / "reference" / "settings.md"
-PARTS = ("doneyet", "http_server", "task_manager", "worker")
+PARTS = ("autoscaler", "doneyet", "http_server", "task_manager", "worker")
 
 
 def name(path: Path) -> str:

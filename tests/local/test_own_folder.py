@@ -56,7 +56,16 @@ class Iris(TaskType):
 """
 
 OURS_AND_OTHERS = (
-    *("tasks", "settings", "client", "worker", "http_server", "task_manager", "doneyet"),
+    *(
+        "tasks",
+        "settings",
+        "client",
+        "worker",
+        "http_server",
+        "task_manager",
+        "autoscaler",
+        "doneyet",
+    ),
     *("redis", "flask", "pydantic", "granian", "json", "logging", "queue", "signal", "click"),
 )
 

@@ -1,0 +1,1 @@
+"""How many workers a task type needs: the policy, and what carries it out."""
