@@ -52,9 +52,13 @@ PERMISSIONS = (
     Permission("GET", "/", Role.ASK, "be sent to that page"),
     Permission("GET", "/load", Role.READ, "see how busy all task types are"),
     Permission("GET", "/load/<type>", Role.READ, "see how busy one is"),
+    Permission("GET", "/tasks", Role.READ, "list tasks of all clients"),
+    Permission("GET", "/workers", Role.READ, "list workers and what they run"),
+    Permission("GET", "/history", Role.READ, "see what happened in each of the last minutes"),
     Permission("GET", "/metrics", Role.READ, "scrape a server's metrics"),
     Permission("GET", "/metrics/queue", Role.READ, "scrape the queues' metrics"),
     Permission("DELETE", "/tasks/<task_id>", Role.OPERATE, "cancel anybody's task"),
+    Permission("DELETE", "/tasks", Role.OPERATE, "cancel all waiting tasks of a type"),
     Permission("POST", "/types/<type>/pause", Role.OPERATE, "have no task of a type begin"),
     Permission("POST", "/types/<type>/resume", Role.OPERATE, "have them begin again"),
 )
