@@ -17,10 +17,13 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
 from task_manager.tally import Runs, Tally
+
+if TYPE_CHECKING:
+    from task_manager.kept import KeptTasks
 
 PRIORITIES = range(1, 6)
 USUAL_PRIORITY = 3
@@ -286,6 +289,10 @@ class TaskSubmitter(ABC):
 
     def memory(self) -> Memory | None:
         """What Redis uses; None where there is none, or nobody may ask it."""
+        return None
+
+    def kept(self) -> KeptTasks | None:
+        """The tasks that servers keep alive; None where none can be kept without a client."""
         return None
 
     @abstractmethod

@@ -18,10 +18,18 @@ Write = Callable[[TaskType, Status, bytes], bytes]
 
 
 def render(
-    parsed: Parsed, outcomes: Sequence[Outcome], write: Write, waited_s: float | None
+    parsed: Parsed,
+    outcomes: Sequence[Outcome],
+    write: Write,
+    waited_s: float | None,
+    kept_s: float | None = None,
 ) -> PlainResponse:
-    """The response: one answer object, or the array of what each item alone would get."""
+    """The response: one answer object, or the array of what each item alone would get.
+
+    `waited_s` and `kept_s` are the wishes to wait and to be kept that were respected."""
     headers = [] if waited_s is None else [("preference-applied", f"wait={waited_s:g}")]
+    if kept_s is not None:
+        headers.append(("preference-applied", f"keep={kept_s:.10g}"))
     if parsed.is_array:
         parts = []
         pending = False

@@ -35,9 +35,9 @@ def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes
     more = {
         "type": status.type,
         "attempts": status.attempts,
-        "submitted_at": _rfc3339(status.submitted_ms),
-        "started_at": _rfc3339(status.started_ms),
-        "finished_at": _rfc3339(status.finished_ms),
+        "submitted_at": rfc3339(status.submitted_ms),
+        "started_at": rfc3339(status.started_ms),
+        "finished_at": rfc3339(status.finished_ms),
     }
     return _opened(answer(task_type, status, echo)) + _dump(more)[1:]
 
@@ -79,7 +79,8 @@ def _dump(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _rfc3339(unix_ms: int | None) -> str | None:
+def rfc3339(unix_ms: int | None) -> str | None:
+    """A time in UTC, as answers tell it."""
     if unix_ms is None:
         return None
     moment = datetime.fromtimestamp(unix_ms / 1000, tz=UTC)

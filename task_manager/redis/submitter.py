@@ -16,8 +16,10 @@ from task_manager.errors import (
     OverloadedError,
 )
 from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.kept import KeptTasks
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
+from task_manager.redis.kept import RedisKept
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import (
     CLIENT_FULL,
@@ -199,6 +201,9 @@ class RedisSubmitter(Queues, TaskSubmitter):
             except redis.exceptions.NoPermissionError:
                 return None
         return Memory(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
+
+    def kept(self) -> KeptTasks:
+        return RedisKept(self._connection, self._keys, self.mode)
 
     def watch(
         self,
