@@ -54,6 +54,7 @@ MOST_PER_S = 500
 MOST_PER_ROUND = 200
 IDLE_S = 1.0
 """How often a process asks whether something is due."""
+TICK_S = 0.005
 MOST_KNOWN = 20_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
@@ -94,6 +95,7 @@ class Keeper:
         self._known: OrderedDict[str, set[str]] = OrderedDict()  # entries by task
         self._heard: dict[str, None] = {}
         self._unsettled: deque[Settled] = deque(maxlen=10 * MOST_PER_ROUND)
+        self._soonest_s = 0.0  # when what was settled since is due first, or in `IDLE_S`
         self._wake = threading.Event()
         self._closed = False
         self._thread = threading.Thread(target=self.run, name="keeper", daemon=True)
@@ -154,6 +156,7 @@ class Keeper:
     def run_once(self) -> float:
         """Looks at what is due; for how long nothing is, as far as is known, s."""
         self._settle()
+        self._soonest_s = time.monotonic() + IDLE_S
         with self._lock:
             heard = list(self._heard)[:MOST_PER_ROUND]
             for each in heard:
@@ -167,9 +170,10 @@ class Keeper:
             except Exception:  # a type's own code; in `LEASE_S` it is tried again
                 log.exception("kept task %s cannot be handled", taken.kept.task_id)
         self._settle()
-        if self._heard:
-            return 0.0
-        return IDLE_S if found.next_s is None else min(IDLE_S, found.next_s + 0.005)
+        pause_s = self._soonest_s - time.monotonic()
+        if found.next_s is not None:
+            pause_s = min(pause_s, found.next_s)
+        return 0.0 if self._heard else max(0.0, pause_s) + TICK_S
 
     # Looking
 
@@ -316,6 +320,9 @@ class Keeper:
             self._unsettled.append(settled)
             if settled.pause_s is None:
                 self._forget(settled.taken.kept)
+            elif (due_s := time.monotonic() + settled.pause_s) < self._soonest_s:
+                self._soonest_s = due_s
+                self._wake.set()
 
     def _settle(self) -> None:
         with self._lock:
