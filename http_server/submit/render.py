@@ -27,9 +27,11 @@ def render(
     """The response: one answer object, or the array of what each item alone would get.
 
     `waited_s` and `kept_s` are the wishes to wait and to be kept that were respected."""
-    headers = [] if waited_s is None else [("preference-applied", f"wait={waited_s:g}")]
-    if kept_s is not None:
-        headers.append(("preference-applied", f"keep={kept_s:.10g}"))
+    headers = []
+    if waited_s is not None or kept_s is not None:
+        applied = [f"wait={waited_s:g}"] if waited_s is not None else []
+        applied += [f"keep={kept_s:.10g}"] if kept_s is not None else []
+        headers.append(("preference-applied", ", ".join(applied)))
     if parsed.is_array:
         parts = []
         pending = False
