@@ -167,6 +167,34 @@ class Settings:
         programs=(HTTP_SERVER,),
         minimum=0,
     )
+    max_keep_s: float = _setting(
+        86400.0,
+        "longest time that `Prefer: keep` keeps a task alive without polls; so long a task with a "
+        "`Webhook-URL` is kept",
+        unit="s",
+        programs=(HTTP_SERVER,),
+        minimum=1,
+    )
+    webhook_secrets: str = _setting(
+        "",
+        "secrets that webhooks are signed with, comma separated: whsec_ and base64; each signs, so "
+        "that one can replace another; empty: `Webhook-URL` is refused",
+        programs=(HTTP_SERVER,),
+        secret=True,
+    )
+    webhook_http: str = _setting(
+        "false",
+        "whether webhooks may be sent without TLS, to http:// URLs",
+        programs=(HTTP_SERVER,),
+        choices=("true", "false"),
+    )
+    webhook_private: str = _setting(
+        "false",
+        "whether webhooks may be sent to private networks and to this machine, which whoever "
+        "submits could reach by them",
+        programs=(HTTP_SERVER,),
+        choices=("true", "false"),
+    )
     keys: str = _setting(
         "",
         "file with the API keys, of which every request needs one; `doneyet key new` makes them",

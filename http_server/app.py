@@ -15,6 +15,7 @@ from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
 from http_server.metrics.request_metrics import RequestMetrics
+from http_server.metrics.webhook_metrics import WebhookMetrics
 from http_server.middleware.access import Access
 from http_server.middleware.access_log import access_log
 from http_server.middleware.authentication import Authentication
@@ -74,6 +75,8 @@ def create_app(
     if settings.enable_metrics == "true":
         prefix = metric_prefix(settings)
         requests = RequestMetrics(prefix, service.cache.remembered)
+        deliveries = service.keeper.deliveries if service.keeper is not None else {}
+        requests.registry.register(WebhookMetrics(prefix, deliveries))
         add_metrics_routes(app, requests, QueueMetrics(manager, registry.types, prefix))
         observers.append(requests.observe)
     if settings.access_log == "on":

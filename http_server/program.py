@@ -21,6 +21,7 @@ from http_server.serving.server import (
     load_application,
     make_server,
 )
+from http_server.webhooks.signing import secrets_from
 from task_manager.errors import MisconfiguredError, UnavailableError
 
 
@@ -38,6 +39,7 @@ def run(settings: Settings) -> int:
         submit_paths(registry, settings)
         Access(settings)
         check_keys(settings)
+        secrets_from(settings)
         metric_prefix(settings)
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":

@@ -16,9 +16,9 @@ one fails would fill the log."""
 
 
 class Outage:
-    """What does not work now, of what this process does with Redis: `SUBMITS`, `NEWS`."""
+    """What does not work now, of what this process does with Redis: `SUBMITS`, `NEWS`, `KEPT`."""
 
-    SUBMITS, NEWS = "submits", "news"
+    SUBMITS, NEWS, KEPT = "submits", "news", "kept"
 
     def __init__(self) -> None:
         self._failing: set[str] = set()

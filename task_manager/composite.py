@@ -20,6 +20,7 @@ from task_manager.interface import (
     TaskSubmitter,
     Watch,
 )
+from task_manager.kept import KeptTasks
 from task_manager.listing import MOST_WORKERS, Page, Place, WorkerSeen, merged
 from task_manager.tally import Tally
 
@@ -117,6 +118,9 @@ class Routed(TaskSubmitter):
         self, client: str, requests_per_s: float, burst_s: float, wanted: int
     ) -> Allowance | None:
         return self._main.allow(client, requests_per_s, burst_s, wanted)
+
+    def kept(self) -> KeptTasks | None:
+        return self._main.kept()
 
     def watch(
         self,

@@ -9,6 +9,7 @@ TaskManagerError
 │   ├── ClientOverloadedError         its client has as many waiting tasks as it may have
 │   └── LargeAnswersError             its answer is there, but too large beside the others
 ├── AlreadyTerminalError          a task that has its answer cannot be cancelled
+├── TooManyKeptError              as many tasks are kept as may be
 ├── CannotPauseError              nobody could pause here
 └── CannotListError               nobody could list waiting tasks here
 
@@ -74,6 +75,16 @@ class LargeAnswersError(NoStatusError):
 
 class AlreadyTerminalError(TaskManagerError):
     """Raised when a task that is done, failed or cancelled should be cancelled."""
+
+
+class TooManyKeptError(TaskManagerError):
+    """Raised when more tasks should be kept than may be; none of these is."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(
+            f"{most} tasks are kept without polls or wait to be told to webhooks, the most that is "
+            "allowed; poll without Prefer: keep and Webhook-URL, or try again later"
+        )
 
 
 class CannotPauseError(TaskManagerError):

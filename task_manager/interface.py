@@ -17,11 +17,14 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
 from task_manager.listing import Page, Place, WorkerSeen
 from task_manager.tally import Runs, Tally
+
+if TYPE_CHECKING:
+    from task_manager.kept import KeptTasks
 
 PRIORITIES = range(1, 6)
 USUAL_PRIORITY = 3
@@ -342,6 +345,10 @@ class TaskSubmitter(ABC):
         On average it may make `requests_per_s`; after a pause, as many at once as in `burst_s`, but
         at least one. None where nothing is counted for others than this process.
         """
+        return None
+
+    def kept(self) -> KeptTasks | None:
+        """The tasks that servers keep alive; None where none can be kept without a client."""
         return None
 
     @abstractmethod

@@ -14,6 +14,7 @@ from http_server.openapi.parts import (
     PREFER,
     PRIORITY,
     PROBLEM_SCHEMAS,
+    WEBHOOK,
     fixed_paths,
     json_content,
     metrics_paths,
@@ -97,18 +98,21 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
         **problem_responses(400, 403, 413, 415, 422, 429, 503),
     }
     if not at_once:
-        responses["200"]["headers"] = {"Preference-Applied": string("`wait=<seconds>`")}
+        applied = string("`wait=<seconds>`, `keep=<seconds>`, or both")
+        responses["200"]["headers"] = {"Preference-Applied": applied}
         responses["202"] = {
             "description": "Not done yet. Submit the same input again after `Retry-After` seconds.",
             "headers": {
                 "Location": string("The task, as `/tasks/<id>`."),
                 "Retry-After": string("Seconds until it is worth submitting again."),
-                "Preference-Applied": string("`wait=<seconds>`"),
+                "Preference-Applied": applied,
             },
             **json_content(answer),
         }
     fair = settings.queue_mode == "distributed" and settings.pick == "fair"
     parameters = [PREFER] * (not at_once) + [PRIORITY] * fair
+    if settings.webhook_secrets and not at_once:
+        parameters += WEBHOOK
     return {
         "tags": ["submit"],
         "operationId": f"submit-{name}",

@@ -44,8 +44,9 @@ def problem_responses(*statuses: int) -> Json:
 PREFER: Json = {
     "name": "Prefer",
     "in": "header",
-    "description": "`wait=20` holds the request until its answer is done, at most 20 s (RFC 7240).",
-    "schema": {"type": "string", "pattern": "^wait=[0-9]{1,3}$"},
+    "description": "`wait=20` holds the request until its answer is done, at most 20 s; "
+    "`keep=3600` keeps its tasks alive without polls, at most an hour (RFC 7240).",
+    "schema": {"type": "string", "pattern": "^(wait|keep)=[0-9]{1,3}$"},
     "example": "wait=20",
 }
 
@@ -56,6 +57,22 @@ PRIORITY: Json = {
     "schema": {"type": "integer", "minimum": PRIORITIES[0], "maximum": PRIORITIES[-1]},
     "example": USUAL_PRIORITY,
 }
+
+WEBHOOK: Sequence[Json] = (
+    {
+        "name": "Webhook-URL",
+        "in": "header",
+        "description": "Is told when a task is completed (Standard Webhooks 1.0).",
+        "schema": {"type": "string", "format": "uri"},
+    },
+    {
+        "name": "Webhook-Events",
+        "in": "header",
+        "description": "What it is told: `completed`, `started`, `progress`, comma separated.",
+        "schema": {"type": "string"},
+        "example": "completed",
+    },
+)
 
 LAST_EVENT_ID: Json = {
     "name": "Last-Event-ID",

@@ -18,10 +18,20 @@ Write = Callable[[TaskType, Status, bytes], bytes]
 
 
 def render(
-    parsed: Parsed, outcomes: Sequence[Outcome], write: Write, waited_s: float | None
+    parsed: Parsed,
+    outcomes: Sequence[Outcome],
+    write: Write,
+    waited_s: float | None,
+    kept_s: float | None = None,
 ) -> PlainResponse:
-    """The response: one answer object, or the array of what each item alone would get."""
-    headers = [] if waited_s is None else [("preference-applied", f"wait={waited_s:g}")]
+    """The response: one answer object, or the array of what each item alone would get.
+
+    `waited_s` and `kept_s` are the wishes to wait and to be kept that were respected."""
+    headers = []
+    if waited_s is not None or kept_s is not None:
+        applied = [f"wait={waited_s:g}"] if waited_s is not None else []
+        applied += [f"keep={kept_s:.10g}"] if kept_s is not None else []
+        headers.append(("preference-applied", ", ".join(applied)))
     if parsed.is_array:
         parts = []
         pending = False

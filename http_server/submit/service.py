@@ -9,6 +9,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.tracing import Tracing
 from http_server.events.looker import Looker
+from http_server.kept.keeper import Keeper
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
 from http_server.submit.completions import News
@@ -41,6 +42,18 @@ class SubmitService:
         long_poll = LongPoll(inner, self.news, settings.max_waiting, settings.input_ttl_s)
         self.room = long_poll.room
         self.looker = Looker(manager, self.cache, self.news, self.outage, settings.input_ttl_s)
+        kept = manager.kept()
+        self.keeper: Keeper | None = None
+        if kept is not None:
+            self.keeper = Keeper(
+                kept,
+                manager,
+                registry,
+                settings,
+                news=self.news,
+                outage=self.outage,
+                draining=lambda: self.room.draining,
+            )
         self.chain: WaitingLayer = long_poll
         self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
@@ -50,13 +63,17 @@ class SubmitService:
             self._trace(tracing, settings)
 
     def start(self) -> None:
-        """Begins to hear news."""
+        """Begins to hear news, and to look after kept tasks."""
         self.news.start(self.manager, partial(self.outage.failed, Outage.NEWS))
+        if self.keeper is not None:
+            self.keeper.start()
 
     def close(self) -> None:
         """Sends waiting requests off and lets go of the manager."""
         self.room.drain()
         self.looker.close()
+        if self.keeper is not None:
+            self.keeper.close()
         self.news.close()
         self.manager.close()
         for end in self._ends:

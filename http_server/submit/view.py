@@ -10,6 +10,7 @@ from flask import Flask, Response, request
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from http_server.kept.wishes import WishOf, wishes
 from http_server.metrics.request_metrics import ROUTE
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
@@ -36,10 +37,12 @@ class SubmitView:
         parser: InputParser | BodyCache,
         service: SubmitService,
         bodies: BodyReader,
+        *,
         asker_of: AskerOf,
+        wish_of: WishOf,
         max_wait_s: float,
     ) -> None:
-        self._parser, self._service = parser, service
+        self._parser, self._service, self._wish_of = parser, service, wish_of
         self._bodies, self._asker_of, self._max_wait_s = bodies, asker_of, max_wait_s
 
     def __call__(self, environ: WSGIEnvironment) -> PlainResponse:
@@ -49,6 +52,7 @@ class SubmitView:
             Problem: the request, or its one input, is not valid.
             TaskManagerError: Redis is away, or no server for doneyet.
         """
+        kept = self._wish_of(environ)
         parsed = self._parse(environ)
         wish, control = environ.get("HTTP_PREFER"), environ.get("HTTP_CACHE_CONTROL")
         wait_s = None if wish is None else prefer.wait_s(wish, self._max_wait_s)
@@ -56,7 +60,11 @@ class SubmitView:
         if not parsed.tasks:
             return render(parsed, (), self._service.write, None)
         outcomes, waited = self._service.chain.submit(parsed.tasks, discard=discard, wait_s=wait_s)
-        return render(parsed, outcomes, self._service.write, wait_s if waited else None)
+        wait_s = wait_s if waited else None
+        if kept is None or self._service.keeper is None:
+            return render(parsed, outcomes, self._service.write, wait_s)
+        self._service.keeper.keep(parsed.tasks, outcomes, kept)
+        return render(parsed, outcomes, self._service.write, wait_s, kept.applied_s)
 
     def _parse(self, environ: WSGIEnvironment) -> Parsed:
         """What is asked for. The body itself is let go of: the request may be held for long."""
@@ -88,9 +96,15 @@ def add_submit_routes(
     The routes are for Flask's part: which methods there are.
     """
     kept: BoundedCache[Body, Parsed] = BoundedCache()
+    wish_of = wishes(settings, can_keep=service.keeper is not None)
     views = {
         path: SubmitView(
-            BodyCache(InputParser(types), kept), service, bodies, asker_of, settings.max_wait_s
+            BodyCache(InputParser(types), kept),
+            service,
+            bodies,
+            asker_of=asker_of,
+            wish_of=wish_of,
+            max_wait_s=settings.max_wait_s,
         )
         for path, types in submit_paths(registry, settings).items()
     }

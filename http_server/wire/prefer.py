@@ -17,9 +17,19 @@ def wait_s(prefer: str | None, cap_s: float) -> float | None:
     The first `wait` counts and unknown preferences are skipped, both as RFC 7240 has it; werkzeug,
     which knows no `Prefer`, would take the last one.
     """
+    return _seconds("wait", prefer, cap_s)
+
+
+@lru_cache(maxsize=256)
+def keep_s(prefer: str | None, cap_s: float) -> float | None:
+    """How long the client prefers its tasks to be kept without polls, as `wait_s`."""
+    return _seconds("keep", prefer, cap_s)
+
+
+def _seconds(preference: str, prefer: str | None, cap_s: float) -> float | None:
     for item in _items(prefer):
         name, _, value = item.split(";", 1)[0].partition("=")
-        if name.strip().lower() == "wait":
+        if name.strip().lower() == preference:
             digits = value.strip().strip('"')
             if not (digits.isascii() and digits.isdigit()):
                 return None

@@ -85,6 +85,17 @@ class Keys:
         after the last renewal."""
         return f"{self.prefix}:{{{type_name}}}:paused"
 
+    def kept(self) -> str:
+        """Sorted set: entries of kept tasks by when they are looked at next, ms. TTL: a minute
+        more than the last of them."""
+        return f"{self.prefix}:{{kept}}:due"
+
+    def kept_entry(self, entry: str) -> str:
+        """Hash: a task that is kept, its input, who is told of it, and how far that is; or when it
+        finished what was told. TTL: a minute more than it is kept; a day at most once all is
+        told."""
+        return f"{self.prefix}:{{kept}}:entry:{entry}"
+
     def lock(self, name: str) -> str:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"

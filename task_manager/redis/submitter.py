@@ -17,8 +17,10 @@ from task_manager.errors import (
     OverloadedError,
 )
 from task_manager.interface import Allowance, Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.kept import KeptTasks
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
+from task_manager.redis.kept import RedisKept
 from task_manager.redis.listings import Listings
 from task_manager.redis.records import (
     CLIENT_FULL,
@@ -215,6 +217,9 @@ class RedisSubmitter(Listings, TaskSubmitter):
         with self._connection.client() as redis_client:
             granted, wait_us = run_scripts(redis_client, [call])[0]
             return Allowance(int(granted), int(wait_us) / 1e6)
+
+    def kept(self) -> KeptTasks:
+        return RedisKept(self._connection, self._keys, self.mode)
 
     def watch(
         self,

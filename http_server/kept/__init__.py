@@ -1,0 +1,1 @@
+"""Kept tasks: what a request wishes, and the thread that polls for clients that left."""

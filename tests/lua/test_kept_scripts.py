@@ -1,0 +1,143 @@
+"""The scripts of kept tasks, one by one, on a real server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import redis
+
+from tests.helpers import wait_until
+from tests.lua.conftest import RunScript
+
+LONG_MS = 60_000
+
+
+def keep(run: RunScript, *ids: str, finished_ms: str = "0", look_ms: int = 0, **given: Any) -> int:
+    """Has entries kept for a minute, due in `look_ms`."""
+    slots: dict[str, Any] = {
+        "kept": "kept",
+        "entries": [f"entry:{each}" for each in ids],
+        "most": 100,
+        "keep_ms": LONG_MS,
+        "ids": list(ids),
+        "records": [f"record {each}" for each in ids],
+        "texts": [f"text {each}" for each in ids],
+        "looks_ms": [look_ms] * len(ids),
+        "finished_ms": [finished_ms] * len(ids),
+    }
+    return int(run("random/keep", **(slots | given)))
+
+
+def take(run: RunScript, taker: str, *heard: str, **given: Any) -> list[str]:
+    """The entries that `taker` gets."""
+    slots: dict[str, Any] = {
+        "kept": "kept",
+        "entry_prefix": "entry:",
+        "limit": 100,
+        "most_bytes": 1000,
+        "lease_ms": LONG_MS,
+        "taker": taker,
+        "heard": list(heard),
+    }
+    reply = run("random/take_kept", **(slots | given))
+    return [entry.decode() for entry in reply[2::6]]
+
+
+def settle(run: RunScript, entry: str, taker: str, pause_ms: int, keep_ms: int = 0) -> int:
+    """Settles one entry, of a task that finished at 7."""
+    return int(
+        run(
+            "random/settle_kept",
+            kept="kept",
+            entries=[f"entry:{entry}"],
+            ids=[entry],
+            takers=[taker],
+            states=["state"],
+            pauses_ms=[pause_ms],
+            keeps_ms=[keep_ms],
+            told_ms=["7"],
+        )
+    )
+
+
+def test_an_entry_is_made_once(run: RunScript, client: redis.Redis) -> None:
+    """However often it is asked for; all that is there expires a minute after it is over."""
+    assert keep(run, "a", "b") == 2
+    assert keep(run, "a", "b", "c") == 1
+    assert client.zcard("kept") == 3
+    for key in ("kept", "entry:a", "entry:c"):
+        assert LONG_MS < client.pttl(key) <= 2 * LONG_MS
+    assert keep(run, "a", keep_ms=10 * LONG_MS) == 0
+    assert client.pttl("entry:a") > 9 * LONG_MS
+    assert client.pttl("kept") > 9 * LONG_MS
+
+
+def test_there_are_no_more_than_there_may_be(run: RunScript, client: redis.Redis) -> None:
+    """What is there is kept on; of new ones all or none are."""
+    keep(run, "a", "b", most=3)
+    assert keep(run, "a", "c", "d", most=3) == -1
+    assert client.zcard("kept") == 2
+    assert keep(run, "a", "b", most=2) == 0
+
+
+def test_one_takes_what_is_due(run: RunScript) -> None:
+    """Nobody else does before the lease is over; then somebody does again."""
+    keep(run, "a", "b")
+    keep(run, "later", look_ms=LONG_MS)
+    assert sorted(take(run, "x", lease_ms=50)) == ["a", "b"]
+    assert take(run, "y") == []
+    wait_until(lambda: sorted(take(run, "y")) == ["a", "b"], description="the lease is over")
+    assert settle(run, "a", "x", 0) == 0
+    assert settle(run, "a", "y", 0) == 1
+    assert take(run, "x") == ["a"]
+
+
+def test_what_was_heard_of_is_taken_at_once(run: RunScript) -> None:
+    """Though it is not due; not while another holds it."""
+    keep(run, "a", look_ms=LONG_MS)
+    assert take(run, "x", "a", "unknown") == ["a"]
+    assert take(run, "y", "a") == []
+    settle(run, "a", "x", LONG_MS)
+    assert take(run, "y", "a") == ["a"]
+
+
+def test_large_inputs_are_taken_little_by_little(run: RunScript) -> None:
+    """As many as fit, and one more."""
+    keep(run, "a", "b", "c", texts=["1" * 600, "2" * 600, "3"])
+    assert take(run, "x") == ["a", "b"]
+    assert take(run, "x") == ["c"]
+    keep(run, "d", "e")
+    assert len(take(run, "x", limit=1)) == 1
+
+
+def test_what_lost_its_entry_is_forgotten(run: RunScript, client: redis.Redis) -> None:
+    """A Redis that evicts, or an entry that nobody looked at until it expired."""
+    keep(run, "a")
+    client.delete("entry:a")
+    assert take(run, "x") == []
+    assert client.zcard("kept") == 0
+
+
+def test_what_was_told_is_not_told_again(run: RunScript, client: redis.Redis) -> None:
+    """While its marker is there: the same end is not kept again, another end or no end is."""
+    keep(run, "a")
+    take(run, "x")
+    assert settle(run, "a", "x", -1, LONG_MS) == 1
+    assert client.zcard("kept") == 0
+    assert 0 < client.pttl("entry:a") <= LONG_MS
+    assert keep(run, "a", finished_ms="7") == 0
+    assert keep(run, "a", finished_ms="8") == 1
+    take(run, "x")
+    settle(run, "a", "x", -1, LONG_MS)
+    assert keep(run, "a") == 1
+
+
+def test_what_is_over_leaves_nothing(run: RunScript, client: redis.Redis) -> None:
+    """Where nothing was told; and an entry may be kept for longer than was asked for."""
+    keep(run, "a", "b")
+    take(run, "x")
+    settle(run, "a", "x", -1)
+    assert client.exists("entry:a") == 0
+    settle(run, "b", "x", 0, 10 * LONG_MS)
+    for key in ("kept", "entry:b"):
+        assert client.pttl(key) > 9 * LONG_MS
