@@ -7,6 +7,7 @@ import sys
 import click
 
 from doneyet.command import asking
+from doneyet.command.autoscaling import autoscale
 from doneyet.command.checking import check
 from doneyet.command.keys import key
 from doneyet.command.programs import server, worker
@@ -36,7 +37,7 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 doneyet = click.Group(
     "doneyet",
-    commands=[serve, server, worker, check, key, *asking.COMMANDS.values()],
+    commands=[serve, server, worker, check, key, autoscale, *asking.COMMANDS.values()],
     params=[
         click.Option(
             ["--version"],
