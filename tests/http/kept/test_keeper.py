@@ -11,7 +11,8 @@ import pytest
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
-from http_server.kept.keeper import MOST_KNOWN, MOST_PER_ROUND, Keeper
+from http_server.kept.keeper import MOST_PER_ROUND, Keeper
+from http_server.kept.known import MOST_KNOWN
 from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
 from http_server.submit.chain import ParsedTask
@@ -252,7 +253,7 @@ def test_news_is_looked_at_at_once(setup: Setup) -> None:
     setup.keeper._hear(["t", "another"])
     setup.keeper.run_once()
     assert setup.kept.heard == ["entry6"]
-    setup.keeper._remember(
+    setup.keeper._known.remember(
         Kept(str(n), str(n), "factorization", "1", b"") for n in range(MOST_KNOWN + 5)
     )
     assert len(setup.keeper._known) == MOST_KNOWN
