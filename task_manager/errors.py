@@ -78,7 +78,7 @@ class AlreadyTerminalError(TaskManagerError):
 
 
 class TooManyKeptError(TaskManagerError):
-    """Raised when more tasks should be kept than may be; none of these is."""
+    """Raised when more tasks should be kept than may be; not all of these are."""
 
     def __init__(self, most: int) -> None:
         super().__init__(

@@ -100,14 +100,14 @@ class KeptTasks(ABC):
     def keep(
         self, entries: Sequence[Kept], keep_s: float, finished_ms: Sequence[int], look_s: float
     ) -> None:
-        """Keeps these for `keep_s` from now, at least; one round trip, all or none.
+        """Keeps these for `keep_s` from now, at least; one round trip.
 
         An entry that is there stays as it is. Where all is told of a task that finished at
         `finished_ms` (0: it has not), nothing happens. What has finished is due at once, other
         new ones in `look_s`.
 
         Raises:
-            TooManyKeptError: there would be more than `MOST_KEPT`.
+            TooManyKeptError: there would be more than `MOST_KEPT`; the last of these are not kept.
         """
 
     @abstractmethod

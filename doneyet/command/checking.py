@@ -48,6 +48,8 @@ def look(settings: Settings) -> Iterator[Finding]:
         yield Finding("task types", "broken", str(error))
     if settings.keys:
         yield _look_at_keys(settings)
+    if settings.webhook_secrets:
+        yield _look_at_webhooks(settings)
     if settings.queue_mode != "synchronous":
         yield from _look_at_redis(settings, registry)
     if settings.storage:
@@ -63,6 +65,16 @@ def _look_at_keys(settings: Settings) -> Finding:
     except SettingError as error:
         return Finding("keys", "broken", str(error))
     return Finding("keys", "ok", ", ".join(sorted({key.name for key in keys.values()})))
+
+
+def _look_at_webhooks(settings: Settings) -> Finding:
+    from http_server.webhooks.signing import secrets_from
+
+    try:
+        count = len(secrets_from(settings))
+    except SettingError as error:
+        return Finding("webhooks", "broken", str(error))
+    return Finding("webhooks", "ok", "1 secret signs" if count == 1 else f"{count} secrets sign")
 
 
 def _look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:

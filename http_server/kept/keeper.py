@@ -13,13 +13,15 @@ import json
 import logging
 import threading
 import time
-from collections import Counter, OrderedDict, deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType
-from http_server.kept.notice import EAGER_S, Notice, result_s, settled_by, told
+from http_server.kept.known import KnownEntries
+from http_server.kept.looks import EAGER_S, LOOK_EVERY_S, Looks, is_eager, stretched_s
+from http_server.kept.notice import Notice, result_s, settled_by, told
 from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Outcome, ParsedTask
@@ -36,7 +38,7 @@ from task_manager.errors import (
     TooManyKeptError,
     UnavailableError,
 )
-from task_manager.interface import State, Status, Task, TaskSubmitter
+from task_manager.interface import State, Status, TaskSubmitter
 from task_manager.kept import Kept, KeptTasks, Round, Settled, Taken
 
 log = logging.getLogger(__name__)
@@ -45,17 +47,12 @@ LEASE_S = 30.0
 """How long entries are taken: their tasks are looked at, and told in an attempt or two."""
 
 SPARE_OF_LEASE_S = 2.0
-LOOK_EVERY_S = 10.0
 FIRST_LOOK_S = 1.0
 """After a submit: news of a task that is quick comes before its entry is there."""
-MOST_PER_S = 500
-"""Looks of a deployment, where more than that would be due; but no task expires for that."""
-
 MOST_PER_ROUND = 200
 IDLE_S = 1.0
 """How often a process asks whether something is due."""
 TICK_S = 0.005
-MOST_KNOWN = 20_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 1.0
 
 
@@ -86,13 +83,14 @@ class Keeper:
         outage: Outage,
         draining: Callable[[], bool],
     ) -> None:
-        self._kept, self._manager, self._registry = kept, manager, registry
-        self._settings, self._outage, self._draining = settings, outage, draining
+        self._kept, self._settings = kept, settings
+        self._outage, self._draining = outage, draining
+        self._looks = Looks(manager, registry, settings.input_ttl_s)
         self._deliverer, self._sender = Deliverer(settings), Sender()
         self.deliveries: Counter[str] = Counter()
         """Attempts by outcome."""
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, set[str]] = OrderedDict()  # entries by task
+        self._known = KnownEntries()
         self._heard: dict[str, None] = {}
         self._unsettled: deque[Settled] = deque(maxlen=10 * MOST_PER_ROUND)
         self._soonest_s = 0.0  # when what was settled since is due first, or in `IDLE_S`
@@ -127,12 +125,12 @@ class Keeper:
             entries.append(_entry(task, wish))
             finished_ms.append(_finished_ms(outcome))
         try:
-            look_s = EAGER_S if _is_eager(wish.events) else FIRST_LOOK_S
+            look_s = EAGER_S if is_eager(wish.events) else FIRST_LOOK_S
             self._kept.keep(entries, wish.keep_s, finished_ms, look_s)
         except TooManyKeptError as error:
             detail, wait = str(error), [("retry-after", "2")]
             raise Problem(503, "overloaded", detail, headers=wait) from error
-        self._remember(entries)
+        self._known.remember(entries)
         if any(finished_ms):
             self._wake.set()
 
@@ -163,8 +161,8 @@ class Keeper:
                 del self._heard[each]
         found = self._kept.take(MOST_PER_ROUND, LEASE_S, heard)
         until_s = time.monotonic() + LEASE_S
-        self._remember([each.kept for each in found.taken])
-        for taken, outcome in self._look(found.taken):
+        self._known.remember(each.kept for each in found.taken)
+        for taken, outcome in self._looks.look(found.taken):
             try:
                 self._handle(taken, outcome, found, until_s)
             except Exception:  # a type's own code; in `LEASE_S` it is tried again
@@ -175,30 +173,11 @@ class Keeper:
             pause_s = min(pause_s, found.next_s)
         return 0.0 if self._heard else max(0.0, pause_s) + TICK_S
 
-    # Looking
-
-    def _look(self, taken: Sequence[Taken]) -> Iterable[tuple[Taken, Outcome | None]]:
-        """How each task is; None: nobody knows. A task that was done once is not run again."""
-        submitted: list[Taken] = []
-        others: dict[str, list[Taken]] = {}
-        for each in taken:
-            task_type = self._type_of(each)
-            if task_type is None:
-                yield each, None
-            elif each.progress.attempts or each.left_ms <= 0 or not _is_own(each, task_type):
-                others.setdefault(each.kept.type, []).append(each)
-            else:
-                submitted.append(each)
-        if submitted:
-            tasks = [_task(each.kept) for each in submitted]
-            yield from zip(submitted, self._manager.submit(tasks), strict=True)
-        for type_name, of_type in others.items():
-            ids = [each.kept.task_id for each in of_type]
-            yield from zip(of_type, self._manager.statuses(type_name, ids), strict=True)
+    # Deciding
 
     def _handle(self, taken: Taken, outcome: Outcome | None, found: Round, until_s: float) -> None:
         """Has a task told, or has it looked at again."""
-        task_type, progress = self._type_of(taken), taken.progress
+        task_type, progress = self._looks.type_of(taken.kept), taken.progress
         if outcome is None and progress.body:
             notice = Notice(
                 taken,
@@ -272,11 +251,7 @@ class Keeper:
             self._look_again(taken, found)
 
     def _look_again(self, taken: Taken, found: Round) -> None:
-        """So that all together are not too many looks, but no task expires meanwhile."""
-        task_type = self._type_of(taken)
-        ttl_s = (task_type.input_ttl_s if task_type else None) or self._settings.input_ttl_s
-        usual_s = EAGER_S if _is_eager(taken.kept.events) else LOOK_EVERY_S
-        pause_s = min(ttl_s / 2, max(usual_s, found.total / MOST_PER_S))
+        pause_s = self._looks.pause_s(taken.kept, found.total)
         self._settle_soon(Settled(taken, pause_s, taken.progress))
 
     # Telling
@@ -290,7 +265,7 @@ class Keeper:
         kept = dataclasses.replace(notice.taken.kept, input=b"")  # which may be large
         notice = notice._replace(taken=dataclasses.replace(notice.taken, kept=kept))
         if not self._sender.offer(host, lambda: self._send(notice)):
-            pause_s = max(LOOK_EVERY_S / 2, found.total / MOST_PER_S)
+            pause_s = stretched_s(LOOK_EVERY_S / 2, found.total)
             self._settle_soon(Settled(notice.taken, pause_s, notice.taken.progress))
 
     def _send(self, notice: Notice) -> None:
@@ -316,11 +291,13 @@ class Keeper:
     # Settling
 
     def _settle_soon(self, settled: Settled) -> None:
+        if settled.pause_s is None:
+            self._known.forget(settled.taken.kept)
         with self._lock:
             self._unsettled.append(settled)
             if settled.pause_s is None:
-                self._forget(settled.taken.kept)
-            elif (due_s := time.monotonic() + settled.pause_s) < self._soonest_s:
+                return
+            if (due_s := time.monotonic() + settled.pause_s) < self._soonest_s:
                 self._soonest_s = due_s
                 self._wake.set()
 
@@ -335,36 +312,12 @@ class Keeper:
                 self._unsettled.extendleft(reversed(settled))
             raise
 
-    # Who is known
-
     def _hear(self, ids: Iterable[str]) -> None:
         """Of tasks that finished."""
-        if not self._known:
-            return
-        with self._lock:
-            entries = [entry for each in ids for entry in self._known.get(each, ())]
-            self._heard.update(dict.fromkeys(entries))
-        if entries:
+        if entries := self._known.of(ids):
+            with self._lock:
+                self._heard.update(dict.fromkeys(entries))
             self._wake.set()
-
-    def _remember(self, entries: Iterable[Kept]) -> None:
-        with self._lock:
-            for each in entries:
-                self._known.setdefault(each.task_id, set()).add(each.id)
-                self._known.move_to_end(each.task_id)
-            while len(self._known) > MOST_KNOWN:
-                self._known.popitem(last=False)
-
-    def _forget(self, kept: Kept) -> None:
-        entries = self._known.get(kept.task_id)
-        if entries is not None:
-            entries.discard(kept.id)
-            if not entries:
-                del self._known[kept.task_id]
-
-    def _type_of(self, taken: Taken) -> TaskType | None:
-        """None where this server serves no such type."""
-        return self._registry.types.get(taken.kept.type)
 
 
 def _entry(task: ParsedTask, wish: Wish) -> Kept:
@@ -380,19 +333,6 @@ def _entry(task: ParsedTask, wish: Wish) -> Kept:
         wish.url,
         wish.events,
     )
-
-
-def _task(kept: Kept) -> Task:
-    return Task(kept.task_id, kept.type, kept.input, awaited=True, asker=kept.asker)
-
-
-def _is_own(taken: Taken, task_type: TaskType) -> bool:
-    """Whether a submit here would be of the same task: each version has ids of its own."""
-    return taken.kept.version == task_type.version
-
-
-def _is_eager(events: Sequence[str]) -> bool:
-    return STARTED in events or PROGRESS in events
 
 
 def _finished_ms(outcome: Status) -> int:

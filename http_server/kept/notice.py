@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from http_server.kept.looks import EAGER_S
 from http_server.webhooks.bodies import COMPLETED
 from http_server.webhooks.delivery import Attempt, Verdict, pause_s
 from task_manager.interface import Status
 from task_manager.kept import Progress, Settled, Taken
-
-EAGER_S = 0.5
-"""How often the progress of a task is told, and looked at, at most."""
 
 MOST_MARKED_S = 86_400.0
 """How long it is known at most that something was told."""

@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 MOST_BYTES = 16 << 20
 """Of inputs that one `take` brings, but for the last of them."""
 
+MOST_PER_CALL = 1000
+"""Entries that one call of a script makes, so that others' calls come between."""
+
 _FIELDS = 6  # of each entry in what `take_kept` returns
 
 
@@ -44,20 +47,22 @@ class RedisKept(KeptTasks):
     ) -> None:
         by_id = dict(zip((each.id for each in entries), finished_ms, strict=True))
         once = list({each.id: each for each in entries}.values())
-        if not once:
-            return
-        call = script(self._mode, "keep").call(
-            kept=self._keys.kept(),
-            entries=[self._keys.kept_entry(each.id) for each in once],
-            most=MOST_KEPT,
-            keep_ms=ms(keep_s),
-            ids=[each.id for each in once],
-            records=[_record(each) for each in once],
-            texts=[each.input for each in once],
-            looks_ms=[0 if by_id[each.id] else ms(look_s) for each in once],
-            finished_ms=[str(by_id[each.id]) for each in once],
-        )
-        if self._run(call) == -1:
+        calls = [
+            script(self._mode, "keep").call(
+                kept=self._keys.kept(),
+                entries=[self._keys.kept_entry(each.id) for each in part],
+                most=MOST_KEPT,
+                keep_ms=ms(keep_s),
+                ids=[each.id for each in part],
+                records=[_record(each) for each in part],
+                texts=[each.input for each in part],
+                looks_ms=[0 if by_id[each.id] else ms(look_s) for each in part],
+                finished_ms=[str(by_id[each.id]) for each in part],
+            )
+            for at in range(0, len(once), MOST_PER_CALL)
+            if (part := once[at : at + MOST_PER_CALL])
+        ]
+        if calls and -1 in self._run(calls):
             raise TooManyKeptError(MOST_KEPT)
 
     def take(self, limit: int, lease_s: float, heard: Sequence[str] = ()) -> Round:
@@ -95,11 +100,11 @@ class RedisKept(KeptTasks):
             keeps_ms=[ms(each.keep_s) if each.keep_s > 0 else 0 for each in settled],
             told_ms=[str(each.told_ms) for each in settled],
         )
-        self._run(call)
+        self._run([call])
 
-    def _run(self, call: Call) -> int:
+    def _run(self, calls: Sequence[Call]) -> list[int]:
         with self._connection.client() as client:
-            return int(run_scripts(client, [call])[0])
+            return [int(each) for each in run_scripts(client, calls)]
 
 
 def _record(kept: Kept) -> str:

@@ -67,6 +67,8 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.ended_cancelled(NAME),
         keys.versions(NAME),
         keys.paused(NAME),
+        keys.kept(),
+        keys.kept_entry("e"),
         keys.lock("gpu"),
         keys.finished(),
         keys.probe(),

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,3 +145,30 @@ def test_certificates_are_checked() -> None:
         with pytest.raises(NotSentError, match=r"TLS|its certificate"):
             post(target, b"{}", HEADERS, private=True, limit_s=5)
         assert not receiver.received
+
+
+def test_https_is_spoken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To who has a certificate for the name that is known; `Host` names a port that is not 443."""
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    names = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost")
+    files = ("-keyout", key, "-out", certificate)
+    made = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1")
+    subprocess.run([*made, *names, *files], check=True, capture_output=True)
+    trusting = ssl.create_default_context(cafile=certificate)
+    monkeypatch.setattr(connection, "_tls", lambda: trusting)
+    with receiving() as receiver:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        receiver.socket = context.wrap_socket(receiver.socket, server_side=True)
+        port = receiver.server_address[1]
+        target = Target("https", "localhost", int(port), "/hook")
+        assert post(target, b"{}", HEADERS, private=True, limit_s=5).status == 204
+        assert receiver.received[0].headers["host"] == f"localhost:{port}"
+        with pytest.raises(NotSentError, match=r"its certificate: .*127\.0\.0\.1"):
+            post(
+                Target("https", "127.0.0.1", int(port), "/"),
+                b"{}",
+                HEADERS,
+                private=True,
+                limit_s=5,
+            )
