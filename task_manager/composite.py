@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import NoStatusError
 from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally
 
 
@@ -78,6 +79,9 @@ class Routed(TaskSubmitter):
 
     def memory(self) -> Memory | None:
         return self._main.memory()
+
+    def shared_values(self) -> SharedValues:
+        return self._main.shared_values()
 
     def watch(
         self,

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
+from task_manager.shared_values import SharedValues, ValuesInMemory
 from task_manager.tally import Runs, Tally
 
 PRIORITIES = range(1, 6)
@@ -287,6 +288,11 @@ class TaskSubmitter(ABC):
     def memory(self) -> Memory | None:
         """What Redis uses; None where there is none, or nobody may ask it."""
         return None
+
+    def shared_values(self) -> SharedValues:
+        """Small values that all servers of this deployment share. Call it once: where there is no
+        Redis, each call makes values of their own, in this process."""
+        return ValuesInMemory()
 
     @abstractmethod
     def watch(

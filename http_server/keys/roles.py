@@ -54,6 +54,8 @@ PERMISSIONS = (
     Permission("GET", "/load/<type>", Role.READ, "see how busy one is"),
     Permission("GET", "/metrics", Role.READ, "scrape a server's metrics"),
     Permission("GET", "/metrics/queue", Role.READ, "scrape the queues' metrics"),
+    Permission("POST", "/dashboard/login", Role.READ, "log in to the dashboard by a cookie"),
+    Permission("POST", "/dashboard/logout", Role.READ, "have that cookie be none"),
     Permission("DELETE", "/tasks/<task_id>", Role.OPERATE, "cancel anybody's task"),
     Permission("POST", "/types/<type>/pause", Role.OPERATE, "have no task of a type begin"),
     Permission("POST", "/types/<type>/resume", Role.OPERATE, "have them begin again"),

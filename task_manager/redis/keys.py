@@ -71,6 +71,11 @@ class Keys:
         """String: the owner who has it. TTL: as the owner says."""
         return f"{self.prefix}:lock:{name}"
 
+    def shared(self, name: str) -> str:
+        """String: a small value that servers share: `session-` and a hash, who is logged in to the
+        dashboard. TTL: as the server says."""
+        return f"{self.prefix}:shared:{name}"
+
     def probe(self) -> str:
         """String, hash, list and sorted set in turn, within one script. TTL: a minute at most."""
         return f"{self.prefix}:probe"

@@ -28,6 +28,8 @@ from task_manager.redis.records import (
     read_status,
 )
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.redis.shared_values import RedisValues
+from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally, read_tally
 
 log = logging.getLogger(__name__)
@@ -199,6 +201,9 @@ class RedisSubmitter(Queues, TaskSubmitter):
             except redis.exceptions.NoPermissionError:
                 return None
         return Memory(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
+
+    def shared_values(self) -> SharedValues:
+        return RedisValues(self._connection, self._keys)
 
     def watch(
         self,
