@@ -26,6 +26,7 @@ from http_server.routes.dashboard import Login, add_dashboard_routes
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.events import add_event_routes
 from http_server.routes.health import add_health_routes
+from http_server.routes.listings import add_listing_routes
 from http_server.routes.load import add_load_routes
 from http_server.routes.metrics import add_metrics_routes
 from http_server.routes.tasks import add_task_routes
@@ -63,6 +64,7 @@ def create_app(
     asker_of = asker_from(settings) if manager.promises.fair else nobody(settings)
     views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
     add_task_routes(app, registry, service)
+    add_listing_routes(app, registry, service)
     add_event_routes(app, registry, service, asker_of)
     add_load_routes(app, registry, service)
     add_health_routes(app, service)

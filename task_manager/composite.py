@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.interface import Load, Memory, State, Status, Task, TaskSubmitter, Watch
+from task_manager.listing import MOST_WORKERS, Page, Place, WorkerSeen, merged
 from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally
 
@@ -76,6 +77,30 @@ class Routed(TaskSubmitter):
             for tally in manager.tallies(names)
         }
         return [tallies[name] for name in type_names]
+
+    def listed(
+        self,
+        type_names: Sequence[str],
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        after: Place | None = None,
+    ) -> Page:
+        """As in `TaskSubmitter`; a round trip to each of the two that has types here."""
+        pages = [
+            manager.listed(names, state, prefix=prefix, limit=limit, after=after)
+            for manager, names in self._by_manager(type_names)
+        ]
+        return merged(pages, limit)
+
+    def cancel_waiting(self, type_name: str, most: int) -> tuple[list[str], bool]:
+        return self._of(type_name).cancel_waiting(type_name, most)
+
+    def workers(self, type_names: Sequence[str]) -> list[WorkerSeen]:
+        by_manager = self._by_manager(type_names)
+        found = [each for manager, names in by_manager for each in manager.workers(names)]
+        return found[:MOST_WORKERS]
 
     def memory(self) -> Memory | None:
         return self._main.memory()

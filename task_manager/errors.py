@@ -9,7 +9,8 @@ TaskManagerError
 │   ├── ClientOverloadedError         its client has as many waiting tasks as it may have
 │   └── LargeAnswersError             its answer is there, but too large beside the others
 ├── AlreadyTerminalError          a task that has its answer cannot be cancelled
-└── CannotPauseError              nobody could pause here
+├── CannotPauseError              nobody could pause here
+└── CannotListError               nobody could list waiting tasks here
 
 `task_manager.redis.errors` decides which of Redis' errors is which of these.
 """
@@ -77,3 +78,14 @@ class AlreadyTerminalError(TaskManagerError):
 
 class CannotPauseError(TaskManagerError):
     """Raised when task types should be paused in a queue mode that knows no such thing."""
+
+
+class CannotListError(TaskManagerError):
+    """Raised when waiting tasks should be listed, or all cancelled, where they are in no list."""
+
+    def __init__(self, queue_mode: str) -> None:
+        super().__init__(
+            f"the {queue_mode} queue mode keeps waiting tasks in no list, so finding all of a type "
+            "would mean to look at every key; start servers and workers with --distributed "
+            "(DONEYET_QUEUE_MODE=distributed) to list and cancel waiting tasks"
+        )

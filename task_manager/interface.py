@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
+from task_manager.listing import Page, Place, WorkerSeen
 from task_manager.shared_values import SharedValues, ValuesInMemory
 from task_manager.tally import Runs, Tally
 
@@ -203,6 +204,8 @@ class Promises:
     """The tasks of a machine that is gone come back within the lease that the settings name."""
     stops_runs: bool = True
     """A run that is cancelled or over its time ends within seconds, whatever it does."""
+    lists_waiting: bool = True
+    """Waiting tasks can be listed, and all of a type cancelled."""
 
     @property
     def in_turn(self) -> bool:
@@ -284,6 +287,42 @@ class TaskSubmitter(ABC):
     @abstractmethod
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         """What happened to the tasks of each type; O(1) in the number of tasks."""
+
+    @abstractmethod
+    def listed(
+        self,
+        type_names: Sequence[str],
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        after: Place | None = None,
+    ) -> Page:
+        """Tasks of these types, up to `limit`, from behind the place `after` on; those alone whose
+        ids begin with `prefix`. One round trip, whose cost does not depend on what waits.
+
+        By when they became what they are, the newest first: of each type and terminal state the
+        last thousand of all versions whose results have not expired. Those in the state waiting
+        alone are in the order of their turns, where there are any; else only some of them
+        are told, which are next, and none where the queue mode does not promise to list them.
+
+        Raises:
+            CannotListError: `state` is waiting, and this queue mode cannot list those.
+        """
+
+    @abstractmethod
+    def cancel_waiting(self, type_name: str, most: int) -> tuple[list[str], bool]:
+        """Cancels up to `most` waiting tasks of a type, as `cancel` does one; the ids of those,
+        and whether more may wait. Atomic.
+
+        Raises:
+            CannotListError: as of `listed`.
+        """
+
+    @abstractmethod
+    def workers(self, type_names: Sequence[str]) -> list[WorkerSeen]:
+        """Owners whose lease is valid, per type that they serve, in all its versions, up to
+        `MOST_WORKERS`."""
 
     def memory(self) -> Memory | None:
         """What Redis uses; None where there is none, or nobody may ask it."""

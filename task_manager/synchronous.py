@@ -34,6 +34,17 @@ from task_manager.interface import (
     TaskSubmitter,
     Watch,
 )
+from task_manager.listing import (
+    MOST_TASKS_OF_WORKER,
+    ListedTask,
+    Page,
+    Place,
+    RunningTask,
+    WorkerSeen,
+    error_in,
+    merged,
+    place_in_time,
+)
 from task_manager.tally import LiveTally, Runs, Tally, events_of_wait
 
 log = logging.getLogger(__name__)
@@ -172,6 +183,57 @@ class Synchronous(TaskSubmitter):
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         with self._lock:
             return [self._tallies[name].as_tally(name) for name in type_names]
+
+    def listed(
+        self,
+        type_names: Sequence[str],
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        after: Place | None = None,
+    ) -> Page:
+        names = {*type_names}
+        now = time.monotonic()
+        with self._lock:
+            known = [*self._unfinished.values(), *self._finished.values()]
+            told = [
+                _listed(entry, in_turn=state is State.WAITING)
+                for entry in known
+                if entry.task.type in names
+                and state in (None, entry.state)
+                and entry.task.id.startswith(prefix)
+                and (entry.expires_ms is None or entry.expires_at > now)
+            ]
+        return merged([Page([one for one in told if after is None or one.place > after])], limit)
+
+    def cancel_waiting(self, type_name: str, most: int) -> tuple[list[str], bool]:
+        ttl_s = self._limits[type_name].failure_ttl_s or 1.0
+        with self._lock:
+            found = [entry for entry in self._waiting if entry.task.type == type_name]
+            for entry in found[:most]:
+                self._waiting.remove(entry)
+                self._end(entry, State.CANCELLED, None, ttl_s)
+        ids = [entry.task.id for entry in found[:most]]
+        self._tell(ids)
+        return ids, len(found) > most
+
+    def workers(self, type_names: Sequence[str]) -> list[WorkerSeen]:
+        """The one thread, for each type."""
+        with self._lock:
+            if self._closed:
+                return []
+            running = [e for e in self._unfinished.values() if e.state is State.RUNNING]
+            return [self._worker_for(name, running) for name in type_names]
+
+    def _worker_for(self, name: str, running: Sequence[_Entry]) -> WorkerSeen:
+        tasks = [
+            RunningTask(entry.task.id, entry.started_ms or 0)
+            for entry in running
+            if entry.task.type == name
+        ]
+        told = tasks[:MOST_TASKS_OF_WORKER]
+        return WorkerSeen("this-server", name, self._limits[name].version, told, len(tasks))
 
     def watch(
         self,
@@ -350,6 +412,23 @@ class _CallWatch:
         """No more calls from now on; safe to call twice."""
         if self in self._among:
             self._among.remove(self)
+
+
+def _listed(entry: _Entry, *, in_turn: bool) -> ListedTask:
+    since_ms = entry.finished_ms or entry.started_ms or entry.submitted_ms
+    place = place_in_time(since_ms, entry.task.id)
+    if in_turn:
+        place = Place(entry.task.type, entry.submitted_ms, entry.task.id)
+    return ListedTask(
+        place,
+        entry.task.type,
+        entry.state,
+        int(entry.started_ms is not None),
+        entry.submitted_ms,
+        entry.started_ms,
+        entry.finished_ms,
+        error=error_in(entry.body) if entry.state is State.FAILED and entry.body else None,
+    )
 
 
 def _size(entry: _Entry) -> int:

@@ -20,7 +20,7 @@ from doneyet.task_types.modules import TaskTypeError
 from doneyet.task_types.schemas.model_check import fault_of
 
 RESERVED_ENDPOINTS = frozenset(
-    {"/tasks", "/load", "/healthz", "/readyz", "/ping", "/healthcheck"}
+    {"/tasks", "/load", "/workers", "/history", "/healthz", "/readyz", "/ping", "/healthcheck"}
     | {"/metrics", "/openapi.json", "/docs", "/dashboard", "/static"}
 )
 MOST_BATCH_SIZE = 4096

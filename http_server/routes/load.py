@@ -12,6 +12,7 @@ from doneyet.task_types import Registry
 from http_server.routes.add_route import add_route
 from http_server.submit.service import SubmitService
 from http_server.wire.problem import Problem
+from http_server.wire.query import unknown_type
 from http_server.wire.response import json_response
 from task_manager.errors import CannotPauseError
 from task_manager.interface import Load
@@ -22,8 +23,7 @@ def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> N
 
     def known(name: str) -> None:
         if name not in registry.types:
-            there_are = ", ".join(registry.types)
-            raise Problem(404, "unknown-type", f"no task type {name!r}; there are: {there_are}")
+            raise unknown_type(name, list(registry.types))
 
     def looked_at(names: Sequence[str]) -> dict[str, dict[str, Any]]:
         manager = service.manager

@@ -10,7 +10,8 @@ from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.field_names import written_names
 from task_manager.interface import State, Status
 
-_CANCELLED = b'"error":{"code":"cancelled","detail":"somebody cancelled this task"}'
+CANCELLED = {"code": "cancelled", "detail": "somebody cancelled this task"}
+"""The error of each task that was cancelled."""
 
 
 def answer(task_type: TaskType, status: Status, echo: bytes = b"{}") -> bytes:
@@ -35,9 +36,9 @@ def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes
     more = {
         "type": status.type,
         "attempts": status.attempts,
-        "submitted_at": _rfc3339(status.submitted_ms),
-        "started_at": _rfc3339(status.started_ms),
-        "finished_at": _rfc3339(status.finished_ms),
+        "submitted_at": rfc3339(status.submitted_ms),
+        "started_at": rfc3339(status.started_ms),
+        "finished_at": rfc3339(status.finished_ms),
     }
     return _opened(answer(task_type, status, echo)) + _dump(more)[1:]
 
@@ -61,7 +62,7 @@ def nulls(task_type: TaskType) -> bytes:
 def _extra(status: Status) -> bytes:
     """`progress` or `error`, when there is something to say that `body` doesn't."""
     if status.state is State.CANCELLED and status.body is None:
-        return _CANCELLED
+        return b'"error":' + _dump(CANCELLED)
     if status.progress is not None and not status.state.terminal:
         fraction, message = status.progress
         told = {"fraction": fraction, "message": message}
@@ -79,7 +80,8 @@ def _dump(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _rfc3339(unix_ms: int | None) -> str | None:
+def rfc3339(unix_ms: int | None) -> str | None:
+    """An instant as replies tell it."""
     if unix_ms is None:
         return None
     moment = datetime.fromtimestamp(unix_ms / 1000, tz=UTC)

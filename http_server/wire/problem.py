@@ -25,6 +25,7 @@ TITLES = {
     "unknown-type": "Task type not found",
     "method-not-allowed": "Method not allowed",
     "cannot-pause": "Task types cannot be paused here",
+    "cannot-list": "Waiting tasks cannot be listed here",
     "already-terminal": "The task is already finished",
     "too-large": "Content too large",
     "too-slow": "Request timeout",

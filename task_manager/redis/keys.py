@@ -57,6 +57,19 @@ class Keys:
         after the last time."""
         return f"{self.prefix}:{{{type_name}}}:tally"
 
+    def ended_done(self, type_name: str) -> str:
+        """List: ids of tasks of all versions that were done, newest first, about a thousand. TTL: a
+        week after the last renewal by a worker."""
+        return f"{self.prefix}:{{{type_name}}}:ended:done"
+
+    def ended_failed(self, type_name: str) -> str:
+        """List: as `ended_done`, of those that failed."""
+        return f"{self.prefix}:{{{type_name}}}:ended:failed"
+
+    def ended_cancelled(self, type_name: str) -> str:
+        """List: as `ended_done`, of those that were cancelled."""
+        return f"{self.prefix}:{{{type_name}}}:ended:cancelled"
+
     def versions(self, type_name: str) -> str:
         """Sorted set: versions that are served or worked for, by when they said so last, ms. TTL:
         a day after the last time."""

@@ -18,7 +18,7 @@ from task_manager.errors import (
 from task_manager.interface import Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
-from task_manager.redis.queues import Queues
+from task_manager.redis.listings import Listings
 from task_manager.redis.records import (
     CLIENT_FULL,
     LATER,
@@ -39,7 +39,7 @@ MOST_ANSWERS_BYTES = 16 << 20
 Redis."""
 
 
-class RedisSubmitter(Queues, TaskSubmitter):
+class RedisSubmitter(Listings, TaskSubmitter):
     """`TaskSubmitter` for every queue mode on Redis."""
 
     def submit(

@@ -37,6 +37,7 @@ PROMISES = {
     "one_round_trip": "a submit is one round trip to Redis",
     "leases": "tasks of a lost machine run again within `DONEYET_LEASE_S`",
     "stops_runs": "a run that is cancelled or times out is ended, whatever it does",
+    "lists_waiting": "waiting tasks can be listed, and all of a type cancelled",
 }
 """What each attribute of `Promises` means to whoever chooses."""
 
@@ -53,6 +54,7 @@ STATUSES = {
     "method-not-allowed": "405",
     "already-terminal": "409",
     "cannot-pause": "501",
+    "cannot-list": "501",
     "too-large": "413",
     "too-slow": "408",
     "unsupported-media-type": "415",

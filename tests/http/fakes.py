@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from task_manager.errors import (
     AlreadyTerminalError,
+    CannotListError,
     CannotPauseError,
     LargeAnswersError,
     NoStatusError,
@@ -17,6 +18,15 @@ from task_manager.errors import (
     UnavailableError,
 )
 from task_manager.interface import Load, Memory, Promises, State, Status, Task, TaskSubmitter
+from task_manager.listing import (
+    ListedTask,
+    Page,
+    Place,
+    WorkerSeen,
+    error_in,
+    merged,
+    place_in_time,
+)
 from task_manager.tally import Tally
 
 
@@ -41,8 +51,11 @@ class FakeManager(TaskSubmitter):
         self.others: list[Load] = []
         self.paused: set[str] = set()
         self.cannot_pause = False
+        self.cannot_list = False
+        self.seen_workers: list[WorkerSeen] = []
         self.told_memory: Memory | None = None
         self.events: dict[str, int] = {}
+        self.minutes: dict[int, dict[str, int]] = {}
         self.most_told = 10**9
         """Finished tasks of which one round trip tells."""
         self.gate = threading.Event()
@@ -112,7 +125,46 @@ class FakeManager(TaskSubmitter):
 
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         self._check()
-        return [Tally(name, self.events) for name in type_names]
+        return [Tally(name, self.events, self.minutes) for name in type_names]
+
+    def listed(
+        self,
+        type_names: Sequence[str],
+        state: State | None = None,
+        *,
+        prefix: str = "",
+        limit: int = 50,
+        after: Place | None = None,
+    ) -> Page:
+        self._check()
+        if self.cannot_list and state is State.WAITING:
+            raise CannotListError("random")
+        told = [
+            _listed(one, in_turn=state is State.WAITING)
+            for one in self.tasks.values()
+            if one.type in type_names
+            and state in (None, one.state)
+            and one.id.startswith(prefix)
+            and not (self.cannot_list and one.state is State.WAITING)
+        ]
+        return merged([Page([one for one in told if after is None or one.place > after])], limit)
+
+    def cancel_waiting(self, type_name: str, most: int) -> tuple[list[str], bool]:
+        self._check()
+        if self.cannot_list:
+            raise CannotListError("random")
+        waiting = [
+            one.id
+            for one in self.tasks.values()
+            if one.type == type_name and one.state is State.WAITING
+        ]
+        for task_id in waiting[:most]:
+            self.cancel(type_name, task_id)
+        return waiting[:most], len(waiting) > most
+
+    def workers(self, type_names: Sequence[str]) -> list[WorkerSeen]:
+        self._check()
+        return [each for each in self.seen_workers if each.type in type_names]
 
     def memory(self) -> Memory | None:
         return self.told_memory
@@ -183,3 +235,14 @@ class FakeManager(TaskSubmitter):
             raise UnavailableError("Redis at nowhere cannot be reached")
         if self.broken:
             raise KeyError("secret internals")
+
+
+def _listed(one: Status, *, in_turn: bool) -> ListedTask:
+    since_ms = one.finished_ms or one.started_ms or one.submitted_ms or 0
+    failed = one.body if one.state is State.FAILED else None
+    return ListedTask(
+        Place(one.type, since_ms, one.id) if in_turn else place_in_time(since_ms, one.id),
+        *(one.type, one.state, one.attempts, one.submitted_ms, one.started_ms, one.finished_ms),
+        progress=one.progress,
+        error=error_in(failed) if failed else None,
+    )

@@ -3,6 +3,7 @@
 -- KEYS  cancelled       hash    id -> owner whose process is to be stopped
 -- KEYS  progress        hash    id -> "fraction message"
 -- KEYS  tally           hash    as in parts/tally
+-- KEYS  ended_cancelled list    as in parts/ended
 -- KEYS  results[]       string  the one
 -- ARGV  failure_ttl_ms  ms      how long the task is known as cancelled
 -- ARGV  channel         string  of finished tasks
@@ -12,6 +13,7 @@
 -- include result_record
 -- include store
 -- include tally
+-- include ended
 local KEEP_CANCELLED_MS = 60000 -- for the owner's supervisor to hear of it
 local id = ids[1]
 if redis.call('EXISTS', results[1]) == 1 then return 'terminal' end
@@ -33,5 +35,6 @@ end
 local record = result_record('cancelled', times, attempts, failure_ttl_ms, '')
 redis.call('SET', results[1], record, 'PX', failure_ttl_ms)
 redis.call('PUBLISH', channel, id)
+note_ended(ended_cancelled, { id })
 tally_up(tally, { cancelled = 1 })
 return record

@@ -4,6 +4,9 @@
 -- KEYS  owners     zset    owner by the end of its lease, ms
 -- KEYS  cancelled  hash    id -> owner whose process is to be stopped
 -- KEYS  paused     string  there while the type is paused
+-- KEYS  ended_done       list  as in parts/ended
+-- KEYS  ended_failed     list
+-- KEYS  ended_cancelled  list
 -- KEYS  claims[]   hash    of each owner: id -> input
 -- ARGV  lease_ms   ms
 -- ARGV  keep_ms    ms      how long records of running tasks are kept without a renewal
@@ -13,6 +16,7 @@
 -- include clock
 -- include running_record
 -- include store
+-- include ended
 local MOST_DEAD = 16 -- told at once
 local MOST_SAMPLED = 16
 local PAUSED_MS = 30 * 24 * 3600 * 1000
@@ -26,6 +30,7 @@ end
 redis.call('PEXPIRE', owners, keep_ms)
 redis.call('PEXPIRE', running, keep_ms)
 redis.call('PEXPIRE', paused, PAUSED_MS)
+for _, key in ipairs({ ended_done, ended_failed, ended_cancelled }) do redis.call('PEXPIRE', key, ENDED_MS) end
 drop_expired()
 
 local sample = redis.call('HRANDFIELD', running, MOST_SAMPLED, 'WITHVALUES') or {}

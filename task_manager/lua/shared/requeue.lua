@@ -3,6 +3,7 @@
 -- KEYS  claims          hash    of the owner: id -> input
 -- KEYS  progress        hash    id -> "fraction message"
 -- KEYS  tally           hash    as in parts/tally
+-- KEYS  ended_failed    list    as in parts/ended
 -- KEYS  retry           list    ids of waiting tasks to be claimed alone, first
 -- KEYS  results[]       string  result record
 -- ARGV  owner           string
@@ -19,15 +20,17 @@
 -- include wake
 -- include store
 -- include tally
+-- include ended
 local ended = 0
-local events = { abandoned = 0, crashed = 0 }
+local crashed = {}
+local events = { abandoned = 0 }
 
 local function fail(i, held)
   local times, attempts = read_times(held)
   local record = result_record('failed', times, attempts, failure_ttl_ms, failure)
   if redis.call('SET', results[i], record, 'PX', failure_ttl_ms, 'NX') then
     redis.call('PUBLISH', channel, ids[i])
-    events.crashed = events.crashed + 1
+    crashed[#crashed + 1] = ids[i]
   end
 end
 
@@ -57,5 +60,7 @@ for i, id in ipairs(ids) do
     end
   end
 end
+note_ended(ended_failed, crashed)
+events.crashed = #crashed
 tally_up(tally, events)
 return ended

@@ -10,6 +10,7 @@ type has more waiting tasks than there are inputs.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from task_manager.interface import Limits, Promises
 from task_manager.redis.manager import RedisManager
@@ -20,7 +21,7 @@ from task_manager.redis.scripts.queue_slots import QueueSlots
 class RandomManager(RedisManager):
     """Waiting tasks of all types in one pool; one kind of worker that serves all types."""
 
-    promises = Promises()
+    promises: ClassVar[Promises] = Promises(lists_waiting=False)
     mode = "random"
 
     def __init__(self, url: str, limits: Mapping[str, Limits], prefix: str, input_db: int) -> None:

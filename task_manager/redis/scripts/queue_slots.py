@@ -32,6 +32,7 @@ class QueueSlots(dict[str, Argument]):
             queue=type_name,
             channel=keys.finished(),
             claims_prefix=keys.claims(type_name, ""),
+            result_prefix=keys.result(type_name, ""),
             keep_ms=KEEP_MS,
             failure=crashed_failure(),
         )

@@ -1,0 +1,121 @@
+"""`/tasks`: lists of tasks, a page at a time, and all waiting ones of a type cancelled; `/workers`
+and `/history`. What a dashboard or a person on duty looks at; every answer is bounded."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from flask import Flask, Response, request
+
+from doneyet.task_types import Registry
+from http_server.metrics.history import history
+from http_server.routes.add_route import add_route
+from http_server.submit.service import SubmitService
+from http_server.wire.answer import CANCELLED, rfc3339
+from http_server.wire.problem import Problem, bad_request
+from http_server.wire.query import (
+    cursor_of,
+    id_prefix,
+    number,
+    parameters,
+    place_in,
+    state_in,
+    type_names,
+)
+from http_server.wire.response import json_response
+from task_manager.errors import CannotListError
+from task_manager.interface import State
+from task_manager.listing import MOST_CANCELLED, ListedTask, WorkerSeen
+from task_manager.tally import HISTORY_MIN
+
+MOST_ON_PAGE, USUAL_ON_PAGE = 200, 50
+USUAL_HISTORY_MIN = 60
+LONGEST_CANCEL_S = 10.0
+"""After so long a request that cancels tells how many are left."""
+
+
+def add_listing_routes(app: Flask, registry: Registry, service: SubmitService) -> None:
+    """GET and DELETE of `/tasks`; GET of `/workers` and `/history`."""
+    known = list(registry.types)
+
+    def list_tasks() -> Response:
+        told = parameters(request, ("type", "status", "id", "limit", "after"))
+        state = state_in(told)
+        page = service.manager.listed(
+            type_names(told, known),
+            state,
+            prefix=id_prefix(told),
+            limit=number(told, "limit", USUAL_ON_PAGE, MOST_ON_PAGE),
+            after=place_in(told, in_turn=state is State.WAITING),
+        )
+        tasks = [_task_members(task) for task in page.tasks]
+        return json_response({"tasks": tasks, "next": cursor_of(page.end)})
+
+    def cancel_waiting() -> Response:
+        told = parameters(request, ("type", "status"))
+        if "type" not in told or state_in(told) is not State.WAITING:
+            raise bad_request(
+                "say which tasks are to be cancelled: DELETE /tasks?type=TYPE&status=waiting "
+                "cancels all that wait of one type; DELETE /tasks/<id> cancels one"
+            )
+        (name,) = type_names(told, known)
+        until = time.monotonic() + LONGEST_CANCEL_S
+        cancelled, is_more = 0, True
+        while is_more and time.monotonic() < until:
+            ids, is_more = service.manager.cancel_waiting(name, MOST_CANCELLED)
+            service.cache.doubt(ids)
+            cancelled += len(ids)
+        left = service.manager.load([name])[0].waiting
+        return json_response({"cancelled": cancelled, "left": left})
+
+    def view_tasks() -> Response:
+        try:
+            return cancel_waiting() if request.method == "DELETE" else list_tasks()
+        except CannotListError as error:
+            raise Problem(501, "cannot-list", str(error)) from error
+
+    def list_workers() -> Response:
+        parameters(request, ())
+        workers = service.manager.workers(known)
+        return json_response({"workers": [_worker_members(each) for each in workers]})
+
+    def tell_history() -> Response:
+        told = parameters(request, ("minutes",))
+        minutes = number(told, "minutes", USUAL_HISTORY_MIN, HISTORY_MIN)
+        return json_response(history(service.manager.tallies(known), minutes))
+
+    add_route(app, "/tasks", "tasks", view_tasks, ["GET", "DELETE"])
+    add_route(app, "/workers", "workers", list_workers, ["GET"])
+    add_route(app, "/history", "history", tell_history, ["GET"])
+
+
+def _task_members(task: ListedTask) -> dict[str, Any]:
+    members: dict[str, Any] = {
+        "id": task.id,
+        "type": task.type,
+        "status": task.state.value,
+        "attempts": task.attempts,
+        "submitted_at": rfc3339(task.submitted_ms),
+        "started_at": rfc3339(task.started_ms),
+        "finished_at": rfc3339(task.finished_ms),
+    }
+    if task.state is State.CANCELLED:
+        members["error"] = CANCELLED
+    elif task.error is not None:
+        members["error"] = dict(zip(("code", "detail"), task.error, strict=True))
+    if task.progress is not None:
+        members["progress"] = dict(zip(("fraction", "message"), task.progress, strict=True))
+    return members
+
+
+def _worker_members(worker: WorkerSeen) -> dict[str, Any]:
+    return {
+        "owner": worker.owner,
+        "type": worker.type,
+        "version": worker.version,
+        "running": [
+            {"id": task.id, "started_at": rfc3339(task.started_ms)} for task in worker.running
+        ],
+        "running_count": worker.running_count,
+    }
