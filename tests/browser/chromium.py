@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import json
 import os
@@ -26,9 +27,10 @@ class Chromium:
     def __init__(self, program: str, hosts: tuple[str, ...] = ()) -> None:
         self._profile = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
         rules = ",".join(f"MAP {host} 127.0.0.1" for host in hosts)
-        theirs_in, self._to = os.pipe()
-        self._from, theirs_out = os.pipe()
-        # The browser reads from descriptor 3 and writes to 4.
+        ends_in, self._to = os.pipe()
+        self._from, ends_out = os.pipe()
+        # The browser reads from descriptor 3 and writes to 4, which neither end may be before.
+        theirs_in, theirs_out = (fcntl.fcntl(end, fcntl.F_DUPFD, 10) for end in (ends_in, ends_out))
         line = f'exec "$@" 3<&{theirs_in} 4>&{theirs_out} {theirs_in}<&- {theirs_out}>&-'
         self._process = subprocess.Popen(
             [
@@ -41,8 +43,8 @@ class Chromium:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        os.close(theirs_in)
-        os.close(theirs_out)
+        for end in (ends_in, ends_out, theirs_in, theirs_out):
+            os.close(end)
         self._replies = os.fdopen(self._from, "rb")
         self._numbers = itertools.count(1)
         self._left = b""

@@ -17,6 +17,7 @@ function filled(element, attributes, children) {
   // Whatever a task says becomes text here, never markup.
   const there = children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
   element.append(...there.map((child) => (child instanceof Node ? child : String(child))));
+  if (element.dataset.value !== undefined) element.value = element.dataset.value;
   return element;
 }
 

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 
-const WIDTH = 76; // a value that fits into so many characters stays on one line
+const WIDTH = 60; // a value that fits into so many characters stays on one line
 const MOST_SHOWN = 200_000; // characters; copying copies all
 const TOKEN = /[\s]+|[{}[\],:]|"[^"\\]*(?:\\.[^"\\]*)*"|[^\s{}[\],:"]+/gy;
 

@@ -56,7 +56,7 @@ function tiles(busy, past) {
     { class: "tiles" },
     tile("waiting", number(busy.waiting), "waiting", oldest < 0 ? "nothing waits" : `the oldest for ${duration(oldest)}`, "#/tasks?status=waiting"),
     tile("running", number(busy.running), "running", `of ${plural(busy.load, "unfinished task")}`, "#/tasks?status=running"),
-    all && tile("done", rate(perMinute(all.done)), "done a minute", `${number(sum(all.done))} in the last hour`, "#/tasks?status=done"),
+    all && tile("done", rate(perMinute(all.done)), "done / min", `${number(sum(all.done))} in the last hour`, "#/tasks?status=done"),
     all && tile("failed", number(sum(all.failed)), "failed", `${share.toFixed(share && share < 1 ? 1 : 0)} % in the last hour`, "#/tasks?status=failed"),
     tile("workers", number(sum(kinds.map((kind) => kind.workers))), "workers", `for ${served} of ${plural(kinds.length, "type")}`, null),
   );

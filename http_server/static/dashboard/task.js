@@ -24,7 +24,7 @@ export async function load({ id }, signal) {
 }
 
 async function takenApart(text, signal) {
-  if (text.length > LARGE) return { marks: marksOf(JSON.parse(text)), input: null, answer: text, recipe: null, fields: [] };
+  if (text.length > LARGE) return { marks: marksOf(JSON.parse(text)), input: null, answer: text, isAll: true, recipe: null };
   const members = membersOf(text);
   const marks = marksOf(Object.fromEntries(members.filter(({ name }) => MARKS.includes(name)).map(({ name, raw }) => [name, JSON.parse(raw)])));
   const data = members.filter(({ name }) => !MARKS.includes(name));
@@ -35,6 +35,7 @@ async function takenApart(text, signal) {
     marks,
     input: endpoint ? objectOf(input) : null,
     answer: objectOf(output),
+    isAll: !endpoint,
     recipe: endpoint && marks.done ? recipeOf(endpoint, input) : null,
     missing: endpoint && marks.done && !recipeOf(endpoint, input),
   };
@@ -45,7 +46,7 @@ const marksOf = (all) => Object.fromEntries(MARKS.map((name) => [name, all[name]
 export const recipe = () => last.recipe;
 export const copied = (what) => ({ input: last.input, answer: last.answer, all: last.text, error: JSON.stringify(last.marks.error), id: last.marks.id })[what];
 
-export function render({ marks, input, answer, recipe: again, missing }, _route, visitor) {
+export function render({ marks, input, answer, isAll, recipe: again, missing }, _route, visitor) {
   const { id, type, status, done, attempts, progress, error } = marks;
   const operates = visitor.role === "operate";
   return [
@@ -66,8 +67,7 @@ export function render({ marks, input, answer, recipe: again, missing }, _route,
       h("h2", { id: "error" }, h("span", null, "Error ", h("code", null, error.code)), copyButton("error")), h("p", null, error.detail)),
     h("div", { class: "columns even" },
       input && input !== "{}" && panel("input", "Input", input),
-      done && !error && panel("answer", "Answer", answer),
-      error && answer !== "{}" && !/^\{("[^"]*":null,?)*\}$/.test(answer) && panel("answer", "Answer", answer)),
+      (isAll || (done && !error)) && answer !== "{}" && panel("answer", isAll ? "Input and answer" : "Answer", answer)),
     missing && h("p", { class: "hint" }, "The server does not tell the whole input of this task, so it cannot be run again from here."),
     h("p", { class: "hint" }, h("button", { type: "button", class: "link", "data-action": "copy", "data-what": "all" }, "Copy the whole reply"), " as the server sent it."),
   ];

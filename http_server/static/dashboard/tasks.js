@@ -63,25 +63,33 @@ function emptiness({ wrong, unlisted, type, status, id, after }) {
 }
 
 function table(tasks) {
-  const heads = ["Status", "Task", "Type", "Submitted", "Waited", "Ran", "Attempts", ""];
+  const heads = ["Status", "Task", "Type", "Submitted", "Waited", "Ran", "Attempts"];
+  const tells = tasks.some((task) => about(task));
   return h("table", { class: "tasks" },
-    h("thead", null, h("tr", null, heads.map((head, index) => h("th", { scope: "col", class: index >= 4 && index <= 6 ? "right" : null }, head || h("span", { class: "unseen" }, "Error or progress"))))),
-    h("tbody", null, tasks.map(row)));
+    h("thead", null, h("tr", null, heads.map((head, index) => h("th", { scope: "col", class: index >= 4 ? "right" : null }, head)),
+      tells && h("th", { scope: "col" }, h("span", { class: "unseen" }, "Error or progress")))),
+    h("tbody", null, tasks.map((task) => row(task, tells))));
 }
 
-function row(task) {
-  const { id, type, status, attempts, submitted_at: submitted, started_at: started, finished_at: finished, error, progress } = task;
+// What there is to say of a task beside its times.
+function about({ status, error, progress }) {
+  if (status === "failed" && error) return [h("b", null, error.code), " ", error.detail];
+  return status === "running" && progress ? progressOf(progress) : null;
+}
+
+function row(task, tells) {
+  const { id, type, status, attempts, submitted_at: submitted, started_at: started, finished_at: finished } = task;
   const waited = started ? between(submitted, started) : status === "waiting" && submitted ? secondsSince(submitted) : null;
   const ran = finished ? between(started, finished) : status === "running" && started ? secondsSince(started) : null;
   return h("tr", { "data-key": id },
     h("td", { "data-label": "Status" }, h("span", { class: `badge ${status}` }, status)),
     h("th", { scope: "row", "data-label": "Task" }, h("a", { href: `#/tasks/${id}`, title: id }, h("code", null, shortId(id)))),
-    h("td", { "data-label": "Type" }, type),
+    h("td", { class: "kind", "data-label": "Type" }, type),
     h("td", { "data-label": "Submitted" }, since(submitted)),
     h("td", { class: "right", "data-label": "Waited" }, duration(waited)),
     h("td", { class: "right", "data-label": "Ran" }, duration(ran)),
     h("td", { class: "right", "data-label": "Attempts" }, attempts),
-    h("td", { class: "about", "data-label": "" }, error ? [h("b", null, error.code), " ", error.detail] : progress ? progressOf(progress) : null));
+    tells && h("td", { class: "about" }, about(task)));
 }
 
 export function progressOf({ fraction, message }) {
