@@ -9,6 +9,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.schemas.field_names import written_names
 from doneyet.task_types.schemas.parse_input import MODEL, models, takes_model
+from http_server.openapi.listings import LISTING_SCHEMAS, listing_paths
 from http_server.openapi.parts import (
     PREFER,
     PRIORITY,
@@ -31,7 +32,7 @@ Json = dict[str, Any]
 def document(registry: Registry, settings: Settings) -> Json:
     """The whole document, JSON-ready."""
     at_once = settings.queue_mode == "synchronous"
-    schemas: Json = dict(PROBLEM_SCHEMAS)
+    schemas: Json = PROBLEM_SCHEMAS | LISTING_SCHEMAS
     paths: Json = {}
     for path, types in submit_paths(registry, settings).items():
         for task_type in types:
@@ -40,6 +41,7 @@ def document(registry: Registry, settings: Settings) -> Json:
         if path != ROOT:
             paths[f"{path}/{{task_id}}"] = task_of_endpoint(path)
     metrics = metrics_paths() if settings.enable_metrics == "true" else {}
+    fixed = fixed_paths(list(registry.types)) | listing_paths(list(registry.types))
     whole: Json = {
         "openapi": "3.1.0",
         "info": {
@@ -57,7 +59,7 @@ def document(registry: Registry, settings: Settings) -> Json:
             {"name": "tasks", "description": "Get or cancel one task by its id."},
             {"name": "operations", "description": "Load, health and metrics."},
         ],
-        "paths": {**paths, **fixed_paths(list(registry.types)), **metrics},
+        "paths": {**paths, **fixed, **metrics},
         "components": {"schemas": schemas},
     }
     return with_keys(whole) if settings.keys else whole

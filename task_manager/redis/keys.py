@@ -63,11 +63,11 @@ class Keys:
         return f"{self.prefix}:{{{type_name}}}:ended:done"
 
     def ended_failed(self, type_name: str) -> str:
-        """List: as `ended_done`, of those that failed."""
+        """List: likewise those that failed. TTL: the same."""
         return f"{self.prefix}:{{{type_name}}}:ended:failed"
 
     def ended_cancelled(self, type_name: str) -> str:
-        """List: as `ended_done`, of those that were cancelled."""
+        """List: likewise those that were cancelled. TTL: the same."""
         return f"{self.prefix}:{{{type_name}}}:ended:cancelled"
 
     def versions(self, type_name: str) -> str:

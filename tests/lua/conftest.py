@@ -22,6 +22,8 @@ def common_slots(owner: str, ids: tuple[str, ...]) -> dict[str, Given]:
     names = ("running", "owners", "cancelled", "progress", "tally", "paused", "retry", "wake")
     return {
         **{name: name for name in names},
+        **{f"ended_{state}": f"ended:{state}" for state in ("done", "failed", "cancelled")},
+        "result_prefix": "result:",
         "owner": owner,
         "claims": f"claims:{owner}",
         "claims_prefix": "claims:",

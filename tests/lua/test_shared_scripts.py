@@ -21,6 +21,8 @@ def finish(run: RunScript, *results: tuple[str, str, str]) -> list[bytes]:
         claims="claims",
         progress="progress",
         tally="tally",
+        ended_done="ended:done",
+        ended_failed="ended:failed",
         results=[f"result:{i}" for i in ids],
         owner="o",
         runs="run_1 1 run_ms 7",
@@ -84,7 +86,8 @@ def test_finish_first_result_wins(run: RunScript, client: redis.Redis) -> None:
 def test_renew(run: RunScript, client: redis.Redis) -> None:
     """It registers, tells the dead, and tells each cancelled task once, to its owner only."""
     keys = ("owners", "running", "cancelled", "paused", "tally", "counts")
-    given: dict[str, Given] = {name: name for name in keys}
+    ended = ("ended_done", "ended_failed", "ended_cancelled")
+    given: dict[str, Given] = {name: name for name in (*keys, *ended)}
     given |= {"claims": ["claims:o"], "lease_ms": 5000, "keep_ms": 60_000, "renewed": ["o"]}
     client.zadd("owners", {"dead": 1})
     client.hset("cancelled", mapping={"a": "o", "b": "p"})

@@ -15,8 +15,9 @@ from tests.faults.redis.refusing_redis import RefusingRedis
 
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
 KEYS = ("running", "owners", "cancelled", "paused", "tally", "counts")
+ENDED = ("ended_done", "ended_failed", "ended_cancelled")
 RENEW = script("random", "renew").call(
-    **{name: name for name in KEYS}, claims=[], lease_ms=1, keep_ms=1, renewed=[]
+    **{name: name for name in (*KEYS, *ENDED)}, claims=[], lease_ms=1, keep_ms=1, renewed=[]
 )
 
 

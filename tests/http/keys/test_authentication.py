@@ -161,9 +161,13 @@ def test_what_each_role_is_for() -> None:
         ("POST", "/dashboard/logout"),
         ("GET", "/load"),
         ("GET", "/load/<type>"),
+        ("GET", "/tasks"),
+        ("GET", "/workers"),
+        ("GET", "/history"),
         ("GET", "/metrics"),
         ("GET", "/metrics/queue"),
         ("DELETE", "/tasks/<task_id>"),
+        ("DELETE", "/tasks"),
     }
     assert least_role("DELETE", "/tasks/<task_id>") is Role.OPERATE
 
