@@ -1,11 +1,12 @@
 // Lists of tasks, by type, status and the beginning of their id: all of it in the address.
 
-import { json, optional, query } from "./api.js";
+import { json, query } from "./api.js";
 import { h } from "./dom.js";
 import { between, duration, number, plural, secondsSince, shortId, since } from "./format.js";
 
 export const STATUSES = ["waiting", "running", "done", "failed", "cancelled"];
 const LIMIT = 50;
+const UNLISTED_MS = 30_000;
 const ID = /^[0-9a-f]{1,40}$/;
 
 export const title = () => "Tasks";
@@ -14,12 +15,18 @@ export async function load({ type, status, id, after }, signal) {
   if (id && !ID.test(id)) return { wrong: true, busy: await json("load", { signal }), tasks: [], next: null };
   const [busy, listed] = await Promise.all([
     json("load", { signal }),
-    optional(query("tasks", { type, status, id, after, limit: LIMIT }), { signal }),
+    json(query("tasks", { type, status, id, after, limit: LIMIT }), { signal }).catch(unlisted),
   ]);
-  return { busy, ...(listed || { tasks: [], next: null, unlisted: true }) };
+  return { busy, ...listed };
 }
 
-export function render({ busy, tasks, next, wrong, unlisted }, route, visitor) {
+// The random queue mode has no list of what waits, and will not have one soon.
+function unlisted(problem) {
+  if (problem.status !== 501) throw problem;
+  return { tasks: [], next: null, why: problem.message, againMs: UNLISTED_MS };
+}
+
+export function render({ busy, tasks, next, wrong, why }, route, visitor) {
   const { type = "", status = "", id = "", after = "" } = route;
   const kind = busy.types[type];
   const waits = kind?.waiting || 0;
@@ -36,10 +43,10 @@ export function render({ busy, tasks, next, wrong, unlisted }, route, visitor) {
           Object.keys(busy.types).sort().map((name) => h("option", { value: name }, name)))),
       h("label", null, h("span", { class: "unseen" }, "Beginning of the id"),
         h("input", { id: "prefix", type: "search", placeholder: "id begins with…", maxlength: 40, spellcheck: "false", autocomplete: "off", "data-filter": "id", "data-value": id })),
-      visitor.role === "operate" && type && (status === "waiting" || status === "") && waits > 0 &&
+      visitor.role === "operate" && type && (status === "waiting" || status === "") && waits > 0 && !why &&
         h("button", { type: "button", class: "danger", "data-action": "cancel-waiting", "data-type": type, "data-count": waits }, `Cancel ${plural(waits, "waiting task")}`)),
     h("section", { class: "card flush", "aria-label": "Tasks" },
-      tasks.length ? table(tasks) : h("p", { class: "empty" }, emptiness({ wrong, unlisted, type, status, id, after }))),
+      tasks.length ? table(tasks) : h("p", { class: "empty" }, emptiness({ wrong, why, type, status, id, after }))),
     h("nav", { class: "pages", "aria-label": "Pages" },
       after ? h("a", { href: link({}) }, "← First page") : h("span", null),
       h("span", null, tasks.length ? note(status, tasks.length) : ""),
@@ -54,8 +61,8 @@ const counted = (status, { waiting, running }) => {
 
 const note = (status, count) => (status === "waiting" ? `${plural(count, "task")}, the next ones first` : `${plural(count, "task")}, the newest first`);
 
-function emptiness({ wrong, unlisted, type, status, id, after }) {
-  if (unlisted) return "This server does not list tasks.";
+function emptiness({ wrong, why, type, status, id, after }) {
+  if (why) return `${why[0].toUpperCase()}${why.slice(1)}.`;
   if (wrong) return "An id has the digits 0 to 9 and a to f.";
   if (after) return "No more tasks.";
   const what = [status, "task", type && `of ${type}`, id && `whose id begins with ${id}`].filter(Boolean).join(" ");
