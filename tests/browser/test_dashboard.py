@@ -190,7 +190,7 @@ def test_finding_a_task_by_its_id(dashboard: Dashboard) -> None:
 def test_a_task_that_is_not_there(dashboard: Dashboard) -> None:
     """The page says so; the server's 404 is the one error that its console shows."""
     dashboard.go(f"#/tasks/{'0' * 40}")
-    dashboard.shows("no such task, or it has expired")
+    dashboard.shows("No such task, or it has expired")
     assert all("404" in trouble for trouble in dashboard.page.troubles)
     dashboard.page.troubles.clear()
 

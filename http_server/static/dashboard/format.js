@@ -25,6 +25,9 @@ export function duration(s) {
   return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
 }
 
+// What a problem's detail says, on its own.
+export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
+
 export const minuteOf = (unixS) => clock.format(new Date(unixS * 1000));
 
 export const secondsSince = (time) => Math.max(0, (Date.now() - Date.parse(time)) / 1000);

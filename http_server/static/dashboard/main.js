@@ -5,6 +5,7 @@ import { query } from "./api.js";
 import { tellPointed } from "./charts.js";
 import { isOpen, showHelp } from "./dialogs.js";
 import { h, morphChildren } from "./dom.js";
+import { sentence } from "./format.js";
 import { form, logIn, logOut, session } from "./login.js";
 import * as overview from "./overview.js";
 import { Refresh } from "./refresh.js";
@@ -66,15 +67,15 @@ function told({ state, problem, nextS }) {
     return false;
   }
   if (problem.status === 404 || problem.status === 400 || problem.status === 422) {
-    show([h("h1", { tabindex: -1 }, "Not found"), h("p", { class: "card empty" }, problem.message)]);
+    show([h("h1", { tabindex: -1 }, "Not found"), h("p", { class: "card empty" }, sentence(problem.message))]);
     of("live-text").textContent = "live";
     of("live").className = "live";
     say("");
     return true;
   }
   of("live-text").textContent = "not live";
-  say(`${problem.message || "Something went wrong."} Asking again in ${nextS} s.`);
-  if (!problem.status && problem.name !== "Error") console.error(problem);
+  say(`${sentence(problem.message || "something went wrong")} Asking again in ${nextS} s.`);
+  if (problem.status === undefined) console.error(problem); // a mistake of ours
   return true;
 }
 
@@ -149,7 +150,7 @@ document.addEventListener("click", async (event) => {
     if (said) announce(said);
     if (action !== "copy") refresh.now();
   } catch (problem) {
-    announce(problem.message);
+    announce(sentence(problem.message));
   } finally {
     target.removeAttribute("aria-busy");
   }
@@ -176,7 +177,7 @@ document.addEventListener("submit", async (event) => {
       showVisitor();
       navigate();
     } catch (problem) {
-      of("refusal").textContent = `${problem.message[0].toUpperCase()}${problem.message.slice(1)}.`;
+      of("refusal").textContent = sentence(problem.message);
       of("key").select();
     }
   }

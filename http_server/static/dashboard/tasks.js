@@ -2,7 +2,7 @@
 
 import { json, query } from "./api.js";
 import { h } from "./dom.js";
-import { between, duration, number, plural, secondsSince, shortId, since } from "./format.js";
+import { between, duration, number, plural, secondsSince, sentence, shortId, since } from "./format.js";
 
 export const STATUSES = ["waiting", "running", "done", "failed", "cancelled"];
 const LIMIT = 50;
@@ -43,7 +43,7 @@ export function render({ busy, tasks, next, wrong, why }, route, visitor) {
           Object.keys(busy.types).sort().map((name) => h("option", { value: name }, name)))),
       h("label", null, h("span", { class: "unseen" }, "Beginning of the id"),
         h("input", { id: "prefix", type: "search", placeholder: "id begins with…", maxlength: 40, spellcheck: "false", autocomplete: "off", "data-filter": "id", "data-value": id })),
-      visitor.role === "operate" && type && (status === "waiting" || status === "") && waits > 0 && !why &&
+      visitor.role === "operate" && type && status === "waiting" && waits > 0 && !why &&
         h("button", { type: "button", class: "danger", "data-action": "cancel-waiting", "data-type": type, "data-count": waits }, `Cancel ${plural(waits, "waiting task")}`)),
     h("section", { class: "card flush", "aria-label": "Tasks" },
       tasks.length ? table(tasks) : h("p", { class: "empty" }, emptiness({ wrong, why, type, status, id, after }))),
@@ -62,7 +62,7 @@ const counted = (status, { waiting, running }) => {
 const note = (status, count) => (status === "waiting" ? `${plural(count, "task")}, the next ones first` : `${plural(count, "task")}, the newest first`);
 
 function emptiness({ wrong, why, type, status, id, after }) {
-  if (why) return `${why[0].toUpperCase()}${why.slice(1)}.`;
+  if (why) return sentence(why);
   if (wrong) return "An id has the digits 0 to 9 and a to f.";
   if (after) return "No more tasks.";
   const what = [status, "task", type && `of ${type}`, id && `whose id begins with ${id}`].filter(Boolean).join(" ");
