@@ -2,8 +2,12 @@
 
 const SVG = document.querySelector("svg").namespaceURI;
 
+// Said in so many words, since on a phone tables are laid out as cards, and browsers take them for none.
+const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", td: "cell" };
+const HEADERS = { row: "rowheader", col: "columnheader" };
+
 export const h = (tag, attributes, ...children) =>
-  filled(document.createElement(tag), attributes, children);
+  filled(document.createElement(tag), { role: ROLES[tag] || HEADERS[tag === "th" && attributes.scope], ...attributes }, children);
 
 export const svg = (tag, attributes, ...children) =>
   filled(document.createElementNS(SVG, tag), attributes, children);

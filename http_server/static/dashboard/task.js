@@ -80,7 +80,7 @@ const copyButton = (what) => h("button", { type: "button", class: "small", "data
 function panel(what, head, text) {
   return h("section", { class: "card", "aria-labelledby": what },
     h("h2", { id: what }, head, copyButton(what)),
-    h("pre", { class: "json", tabindex: 0, "aria-labelledby": what }, shown(text)));
+    h("pre", { class: "json", role: "group", tabindex: 0, "aria-labelledby": what }, shown(text)));
 }
 
 function timeline({ status, submitted_at: submitted, started_at: started, finished_at: finished }) {
