@@ -16,6 +16,8 @@ from doneyet.client.retry import Backoff, Deadline, patiently
 from doneyet.client.transport import Reply, Transport
 
 DEFAULT_URL = "http://localhost:8080"
+MOST_LISTED = 200
+"""Tasks that are listed in one request."""
 PROGRESS_EVERY_S = 1.0
 """How long a request is held where somebody wants to see progress; whole seconds can be asked."""
 
@@ -236,6 +238,53 @@ class Client:
             ValueError: `task_id` is not an id.
         """
         return read_answer(self._transport.send("DELETE", f"tasks/{checked_id(task_id)}").body)
+
+    def tasks(
+        self,
+        task_type: str | None = None,
+        *,
+        status: str | None = None,
+        id_prefix: str | None = None,
+    ) -> Iterator[Any]:
+        """Tasks without inputs and answers, the newest first; fetched as they are looked at.
+
+        Args:
+            task_type: only of this type.
+            status: only those that are waiting (then in the order of their turns), running, done,
+                failed or cancelled.
+            id_prefix: only those whose ids begin so; at least 4 characters.
+
+        Raises:
+            NotFoundError: there is no such type.
+            ProblemError: a list of waiting tasks in a queue mode that has none.
+        """
+        asked = {"type": task_type, "status": status, "id": id_prefix, "limit": str(MOST_LISTED)}
+        query = {name: value for name, value in asked.items() if value is not None}
+        while True:
+            told: Any = self._transport.send("GET", "tasks", query=query).body
+            yield from told["tasks"]
+            if told["next"] is None:
+                return
+            query["after"] = told["next"]
+
+    def cancel_waiting(self, task_type: str) -> Any:
+        """Cancels all tasks of a type that wait, for all clients: `{"cancelled": …, "left": …}`.
+
+        Raises:
+            NotFoundError: there is no such type.
+            ProblemError: the queue mode cannot tell which wait.
+        """
+        query = {"type": task_type, "status": "waiting"}
+        return self._transport.send("DELETE", "tasks", query=query).body
+
+    def workers(self) -> Any:
+        """Worker processes per type that they serve, and some of what they run."""
+        told: Any = self._transport.send("GET", "workers").body
+        return told["workers"]
+
+    def history(self, minutes: int = 60) -> Any:
+        """What happened in each of the last minutes, up to 480, per type."""
+        return self._transport.send("GET", "history", query={"minutes": str(minutes)}).body
 
     def load(self, task_type: str | None = None) -> Any:
         """Waiting and running tasks, and workers: per type, or for one."""

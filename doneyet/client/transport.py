@@ -61,7 +61,13 @@ class Transport:
         self._sessions: list[requests.Session] = []
 
     def send(
-        self, method: str, path: str, text: str | None = None, *, wait_s: float = 0.0
+        self,
+        method: str,
+        path: str,
+        text: str | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        wait_s: float = 0.0,
     ) -> Reply:
         """The answer to one request with `text` as its JSON body, held for up to `wait_s`.
 
@@ -80,6 +86,7 @@ class Transport:
             response = self._session().request(
                 method,
                 f"{self.url}/{quote(path.lstrip('/'), safe='/')}",
+                params=query,
                 data=None if text is None else text.encode(),
                 headers=headers,
                 timeout=(CONNECT_TIMEOUT_S, wait_s + ANSWER_TIMEOUT_S),

@@ -8,12 +8,27 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import partial, wraps
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from doneyet.command.client_command import (
+    BROKEN_PIPE,
+    EXIT_CODES,
+    FAILED,
+    OK,
+    PATIENCE,
+    TIMEOUT,
+    URL,
+    USAGE,
+    client_command,
+    fail,
+    print_json,
+)
+from doneyet.command.listing import tasks, workers
 from doneyet.command.running import INTERRUPTED, NAMES, open_standard_streams, run
+from doneyet.command.top import top
 
 if TYPE_CHECKING:
     from doneyet.client import Client
@@ -21,19 +36,6 @@ if TYPE_CHECKING:
     from doneyet.client.errors import Answer
     from doneyet.client.progress import TaskBar
 
-OK, FAILED, USAGE, NO_ANSWER, BROKEN_PIPE = 0, 1, 2, 3, 141
-DEFAULTS = {"url": "http://localhost:8080", "patience_s": 60.0}
-
-EXIT_CODES = """\
-\b
-exit codes:
-  0    everything asked for was answered
-  1    a task failed, or an input or request was refused
-  2    the command line was wrong, or a file cannot be read or written
-  3    no answer: no server, or not within --timeout-s
-  130  interrupted; running it again continues
-  141  the reader of the output closed it, as head does
-"""
 EXAMPLES = """\
 \b
 examples:
@@ -63,7 +65,7 @@ def in_order(do: Callable[[], int]) -> int:
         return BROKEN_PIPE
     except OSError as error:  # a full disk behind standard output
         _silence()
-        return _fail(USAGE, error)
+        return fail(USAGE, error)
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -77,33 +79,6 @@ def _silence() -> None:
         except (OSError, ValueError):
             os.dup2(nothing, stream.fileno())
     os.close(nothing)
-
-
-def _asks(do: Callable[..., int]) -> Callable[..., int]:
-    """`do`, given a client of `--url`; what cannot be answered becomes an exit code and a line."""
-
-    @wraps(do)
-    def asking(url: str, patience_s: float, **arguments: Any) -> int:
-        from doneyet.client import Client
-        from doneyet.client import errors as of
-
-        try:
-            client = Client(url, patience_s=patience_s)
-        except ValueError as error:
-            return _fail(USAGE, error)
-        with client:
-            try:
-                return do(client, **arguments)
-            except (of.UnavailableError, of.UnexpectedAnswerError, of.NotDoneError) as error:
-                return _fail(NO_ANSWER, error)
-            except (of.TaskFailedError, of.ProblemError) as error:
-                return _fail(FAILED, error)
-            except BrokenPipeError:
-                raise
-            except (OSError, ValueError) as error:
-                return _fail(USAGE, error)
-
-    return asking
 
 
 class Fields(click.ParamType[Any]):
@@ -132,34 +107,9 @@ class Fields(click.ParamType[Any]):
 
 
 ENDPOINT = click.argument("endpoint")
-URL = click.option(
-    "--url", default=DEFAULTS["url"], help=f"where the server is (default {DEFAULTS['url']})"
-)
-PATIENCE = click.option(
-    "--patience-s",
-    type=float,
-    default=DEFAULTS["patience_s"],
-    metavar="S",
-    help="how long to retry while the server cannot be reached (default 60)",
-)
-TIMEOUT = click.option(
-    "--timeout-s", type=float, metavar="S", help="stop waiting after this time (default: never)"
-)
 
 
-def _command(text: str) -> Callable[[Callable[..., int]], click.Command]:
-    """Makes a command of a function that asks: with `--url` and `--patience-s`, and help."""
-
-    def decorate(do: Callable[..., int]) -> click.Command:
-        name = do.__name__.strip("_")
-        settings = dict(NAMES)
-        asking = URL(PATIENCE(_asks(do)))
-        return click.command(name, help=text, epilog=EXIT_CODES, context_settings=settings)(asking)
-
-    return decorate
-
-
-@_command("""Submits one input and prints the answer as soon as it is there.
+@client_command("""Submits one input and prints the answer as soon as it is there.
 
 ENDPOINT is where the task type is served, such as factorize. A field's value is JSON, or else
 text. Or give the whole input as one word: '{...}'.""")
@@ -183,16 +133,18 @@ def ask(
         whole[name] = value
     if no_wait:
         answer = client.ask(endpoint, whole)
-        _print_json(answer)
+        print_json(answer)
         return FAILED if answer.get("error") else OK
     with task_display(endpoint) as bar:
         on_pending = None if bar is None else partial(_show_live, client, bar, timeout_s)
         answer = client.run(endpoint, whole, timeout_s=timeout_s, on_pending=on_pending)
-    _print_json(answer)
+    print_json(answer)
     return OK
 
 
-@_command("Answers each line of INPUTS, a file with one JSON input a line; - is standard input.")
+@client_command(
+    "Answers each line of INPUTS, a file with one JSON input a line; - is standard input."
+)
 @ENDPOINT
 @click.argument("inputs")
 @click.option(
@@ -249,44 +201,61 @@ def map_(
     return FAILED if failed else OK
 
 
-@_command("Prints a task's status. ID is the task's `id`, as in its answer.")
+@client_command("Prints a task's status. ID is the task's `id`, as in its answer.")
 @click.argument("task_id", metavar="ID")
 def task(client: Client, task_id: str) -> int:
-    _print_json(client.task(task_id))
+    print_json(client.task(task_id))
     return OK
 
 
-@_command("Cancels a task, for all clients. ID is the task's `id`, as in its answer.")
-@click.argument("task_id", metavar="ID")
-def cancel(client: Client, task_id: str) -> int:
-    _print_json(client.cancel(task_id))
+@client_command("""Cancels a task, or all waiting tasks of a type, for all clients.
+
+ID is the task's `id`, as in its answer; --type TYPE --waiting instead cancels all of TYPE that
+wait, and tells how many were cancelled and how many are left.""")
+@click.argument("task_id", metavar="[ID]", required=False)
+@click.option("--type", "type_name", metavar="TYPE", help="of which type")
+@click.option("--waiting", is_flag=True, help="all that wait of the type")
+@click.option("--yes", is_flag=True, help="do not ask on a terminal whether that is meant")
+def cancel(
+    client: Client, *, task_id: str | None, type_name: str | None, waiting: bool, yes: bool
+) -> int:
+    if task_id is not None and type_name is None and not waiting:
+        print_json(client.cancel(task_id))
+        return OK
+    if task_id is not None or type_name is None or not waiting:
+        raise click.UsageError("say which: cancel ID, or cancel --type TYPE --waiting")
+    if sys.stdin.isatty() and not yes:
+        count = client.load(type_name)["waiting"]
+        question = f"Cancel all waiting tasks of {type_name}, now {count}, for all clients?"
+        if not click.confirm(question, err=True):
+            return FAILED
+    print_json(client.cancel_waiting(type_name))
     return OK
 
 
-@_command("Prints how many tasks wait and run, of one task type or of all.")
+@client_command("Prints how many tasks wait and run, of one task type or of all.")
 @click.argument("type_name", metavar="[TYPE]", required=False)
 def load(client: Client, type_name: str | None) -> int:
-    _print_json(client.load(type_name))
+    print_json(client.load(type_name))
     return OK
 
 
-@_command("Has workers begin no task of a type until it is resumed; prints its load.")
+@client_command("Has workers begin no task of a type until it is resumed; prints its load.")
 @click.argument("type_name", metavar="TYPE")
 def pause(client: Client, type_name: str) -> int:
-    _print_json(client.pause(type_name))
+    print_json(client.pause(type_name))
     return OK
 
 
-@_command("Has workers begin tasks of a paused type again; prints its load.")
+@client_command("Has workers begin tasks of a paused type again; prints its load.")
 @click.argument("type_name", metavar="TYPE")
 def resume(client: Client, type_name: str) -> int:
-    _print_json(client.resume(type_name))
+    print_json(client.resume(type_name))
     return OK
 
 
-COMMANDS: dict[str, click.Command] = {
-    str(command.name): command for command in (ask, map_, task, cancel, load, pause, resume)
-}
+_ALL = (ask, map_, task, tasks, cancel, load, workers, top, pause, resume)
+COMMANDS: dict[str, click.Command] = {str(command.name): command for command in _ALL}
 
 
 class _AsksByDefault(click.Group):
@@ -333,14 +302,3 @@ def _show_live(client: Client, bar: TaskBar, timeout_s: float | None, answer: An
     with suppress(ClientError):
         for event in client.events(answer["id"], timeout_s=timeout_s, patience_s=0):
             bar.show(event.data)
-
-
-def _print_json(value: Any) -> None:
-    """One line for programs, several for people."""
-    text = json.dumps(value, ensure_ascii=False, indent=2 if sys.stdout.isatty() else None)
-    sys.stdout.write(text + "\n")
-
-
-def _fail(code: int, error: Exception) -> int:
-    sys.stderr.write(f"{type(error).__name__}: {error}\n")
-    return code

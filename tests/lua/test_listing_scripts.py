@@ -192,7 +192,7 @@ def waiting(run: RunScript, **slots: Any) -> list[Any]:
         "after_id": "",
         "pick": "fair",
     }
-    told: list[Any] = run("distributed/waiting_tasks", **keys, **(asked | slots))
+    told: list[Any] = run("distributed/waiting_tasks", **keys, **asked)
     return told
 
 
