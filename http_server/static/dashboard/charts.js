@@ -101,7 +101,7 @@ export const sum = (counts) => counts.reduce((all, count) => all + count, 0);
 
 export function niceAbove(largest) {
   const step = 10 ** Math.floor(Math.log10(largest));
-  return [1, 2, 4, 6, 8, 10].map((times) => times * step).find((nice) => nice >= largest);
+  return [1, 1.5, 2, 3, 4, 6, 8, 10].map((times) => times * step).find((nice) => nice >= largest);
 }
 
 const round = (value) => Math.round(value * 100) / 100;
