@@ -148,7 +148,7 @@ def test_finding_a_task_by_its_id(dashboard: Dashboard) -> None:
         dashboard.page.wait_for(f"document.querySelector('{found}')")
         assert told["id"][:length] in dashboard.place()
     dashboard.go("#/tasks?id=xyz")
-    dashboard.shows("An id has the digits 0 to 9 and a to f.")
+    dashboard.shows("Give at least four digits of the id")
 
 
 def test_a_task_that_is_not_there(dashboard: Dashboard) -> None:

@@ -5,7 +5,7 @@ import { chart, sparkline, sum } from "./charts.js";
 import { h } from "./dom.js";
 import { failures } from "./failures.js";
 import { duration, number, plural, rate } from "./format.js";
-import { workers } from "./workers.js";
+import { processes, workers } from "./workers.js";
 
 const HISTORY_EVERY_MS = 10_000; // it has a number a minute
 const FAILURES = 8;
@@ -32,7 +32,7 @@ export function render({ busy, failed, working, history: past }, _route, visitor
   const names = Object.keys(busy.types).sort();
   return [
     h("h1", { tabindex: -1 }, "Overview"),
-    tiles(busy, past),
+    tiles(busy, past, working),
     past && chart(past.minutes, totals(past)),
     types(names, busy.types, past, visitor),
     h("div", { class: "columns" }, failed && failures(failed.tasks), working && workers(working.workers)),
@@ -44,7 +44,7 @@ function totals({ minutes, types: past }) {
   return { submitted: all("submitted"), done: all("done"), failed: all("failed"), cancelled: all("cancelled") };
 }
 
-function tiles(busy, past) {
+function tiles(busy, past, working) {
   const all = past && totals(past);
   const ended = all && sum(all.done) + sum(all.failed);
   const share = ended ? (100 * sum(all.failed)) / ended : 0;
@@ -58,7 +58,7 @@ function tiles(busy, past) {
     tile("running", number(busy.running), "running", `of ${plural(busy.load, "unfinished task")}`, "#/tasks?status=running"),
     all && tile("done", rate(perMinute(all.done)), "done / min", `${number(sum(all.done))} in the last hour`, "#/tasks?status=done"),
     all && tile("failed", number(sum(all.failed)), "failed", `${share.toFixed(share && share < 1 ? 1 : 0)} % in the last hour`, "#/tasks?status=failed"),
-    tile("workers", number(sum(kinds.map((kind) => kind.workers))), "workers", `for ${served} of ${plural(kinds.length, "type")}`, null),
+    working && tile("workers", number(processes(working.workers).length), "workers", `for ${served} of ${plural(kinds.length, "type")}`, null),
   );
 }
 

@@ -7,7 +7,8 @@ import { between, duration, number, plural, secondsSince, sentence, shortId, sin
 export const STATUSES = ["waiting", "running", "done", "failed", "cancelled"];
 const LIMIT = 50;
 const UNLISTED_MS = 30_000;
-const ID = /^[0-9a-f]{1,40}$/;
+const ID = /^[0-9a-f]{4,40}$/;
+const MOST_PAGES = 5; // looked through for one that has something
 
 export const title = () => "Tasks";
 
@@ -15,9 +16,18 @@ export async function load({ type, status, id, after }, signal) {
   if (id && !ID.test(id)) return { wrong: true, busy: await json("load", { signal }), tasks: [], next: null };
   const [busy, listed] = await Promise.all([
     json("load", { signal }),
-    json(query("tasks", { type, status, id, after, limit: LIMIT }), { signal }).catch(unlisted),
+    page({ type, status, id, after, limit: LIMIT }, signal).catch(unlisted),
   ]);
   return { busy, ...listed };
+}
+
+// A page of a search may be empty though more follow.
+async function page(wanted, signal) {
+  let listed = await json(query("tasks", wanted), { signal });
+  for (let looked = 1; looked < MOST_PAGES && !listed.tasks.length && listed.next; looked += 1) {
+    listed = await json(query("tasks", { ...wanted, after: listed.next }), { signal });
+  }
+  return listed;
 }
 
 // The random queue mode has no list of what waits, and will not have one soon.
@@ -46,7 +56,7 @@ export function render({ busy, tasks, next, wrong, why }, route, visitor) {
       visitor.role === "operate" && type && status === "waiting" && waits > 0 && !why &&
         h("button", { type: "button", class: "danger", "data-action": "cancel-waiting", "data-type": type, "data-count": waits }, `Cancel ${plural(waits, "waiting task")}`)),
     h("section", { class: "card flush", "aria-label": "Tasks" },
-      tasks.length ? table(tasks) : h("p", { class: "empty" }, emptiness({ wrong, why, type, status, id, after }))),
+      tasks.length ? table(tasks) : h("p", { class: "empty" }, emptiness({ wrong, why, next, type, status, id, after }))),
     h("nav", { class: "pages", "aria-label": "Pages" },
       after ? h("a", { href: link({}) }, "← First page") : h("span", null),
       h("span", null, tasks.length ? note(status, tasks.length) : ""),
@@ -61,9 +71,10 @@ const counted = (status, { waiting, running }) => {
 
 const note = (status, count) => (status === "waiting" ? `${plural(count, "task")}, the next ones first` : `${plural(count, "task")}, the newest first`);
 
-function emptiness({ wrong, why, type, status, id, after }) {
+function emptiness({ wrong, why, next, type, status, id, after }) {
   if (why) return sentence(why);
-  if (wrong) return "An id has the digits 0 to 9 and a to f.";
+  if (wrong) return "Give at least four digits of the id, which are 0 to 9 and a to f.";
+  if (next) return "Nothing so far.";
   if (after) return "No more tasks.";
   const what = [status, "task", type && `of ${type}`, id && `whose id begins with ${id}`].filter(Boolean).join(" ");
   return id ? `No ${what} is in the lists. The whole id finds any task.` : `No ${what}.`;
