@@ -22,6 +22,9 @@ def test_all_types_at_once(dashboard: Dashboard) -> None:
     assert dashboard.counts("table.types tbody tr") == len(dashboard.answer("GET", "load")["types"])
     assert dashboard.counts("table.types tbody th[scope=row]") == dashboard.counts(".toggle")
     assert dashboard.counts(".sparkline[role=img][aria-label]") == dashboard.counts(".toggle")
+    # One process that serves all of them is one worker.
+    assert dashboard.page.run("document.querySelector('.tiles .workers b').innerText") == "1"
+    dashboard.shows("1 idle", "ul.workers")
     dashboard.page.wait_for(
         "document.querySelector('.chart svg').getAttribute('aria-label').includes('1 done')"
     )

@@ -85,6 +85,17 @@ def test_json_to_the_last_digit(dashboard: Dashboard) -> None:
     )
 
 
+def test_what_is_too_long_to_be_shown(dashboard: Dashboard) -> None:
+    """The page shows a beginning and says so; copying copies all."""
+    text = "x" * 300_000
+    told = dashboard.answer("POST", "upper", json={"text": text}, headers={"Prefer": "wait=5"})
+    dashboard.go(f"#/tasks/{told['id']}")
+    dashboard.shows("more characters. Copy copies all.")
+    copied = "import('./dashboard/task.js').then(({copied}) => copied('answer').length)"
+    assert dashboard.page.run(copied) > len(text)
+    assert dashboard.page.run("document.querySelector('.json').textContent.length") < 250_000
+
+
 def test_copying_without_a_secure_context(dashboard: Dashboard) -> None:
     """On plain http there is no clipboard for scripts; the old way works."""
     told = dashboard.answer("POST", "factorize", json={"number": BIG}, headers={"Prefer": "wait=5"})
