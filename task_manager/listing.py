@@ -20,7 +20,7 @@ MOST_LISTED = 1000
 
 MOST_WORKERS = 1000
 MOST_TASKS_OF_WORKER = 10
-MOST_CANCELLED = 500
+MOST_CANCELLED = 200
 """Waiting tasks that one call cancels, so that it takes Redis a few ms."""
 
 

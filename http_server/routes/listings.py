@@ -62,10 +62,11 @@ def add_listing_routes(app: Flask, registry: Registry, service: SubmitService) -
         (name,) = type_names(told, known)
         until = time.monotonic() + LONGEST_CANCEL_S
         cancelled, is_more = 0, True
-        while is_more and time.monotonic() < until:
+        while is_more:
             ids, is_more = service.manager.cancel_waiting(name, MOST_CANCELLED)
             service.cache.doubt(ids)
             cancelled += len(ids)
+            is_more = is_more and time.monotonic() < until
         left = service.manager.load([name])[0].waiting
         return json_response({"cancelled": cancelled, "left": left})
 

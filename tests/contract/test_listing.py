@@ -240,6 +240,20 @@ def looks(manager: TaskManager) -> list[Callable[[], Page]]:
     ]
 
 
+def test_a_page_looks_at_a_bounded_number(redis_url: str) -> None:
+    """A search that has found nothing yet goes on with the next page."""
+    settings = Settings(redis_url=redis_url, queue_mode="ordered")
+    manager = open_task_manager(settings, {ONE: TypeLimits(max_load=1_000_000)})
+    for start in range(0, 1_500, 500):
+        manager.submit([task(n) for n in range(start, start + 500)])
+    sought = task(1_200).id
+    page = manager.listed([ONE], State.WAITING, prefix=sought)
+    assert page.tasks == []
+    page = manager.listed([ONE], State.WAITING, prefix=sought, after=page.end)
+    assert (ids(page), page.end) == ([sought], None)
+    manager.close()
+
+
 def test_lists_of_all_states_tell_of_some_that_wait(redis_url: str) -> None:
     """Of a hundred thousand those whose turn is next."""
     settings = Settings(redis_url=redis_url, queue_mode="ordered")

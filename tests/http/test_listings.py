@@ -122,6 +122,16 @@ def test_waiting_tasks_are_cancelled(client: FlaskClient, manager: FakeManager) 
     assert client.get(f"/tasks/{ids[5]}").get_json()["error"]["code"] == "cancelled"
 
 
+def test_cancelling_takes_no_longer_than_a_request_may(
+    client: FlaskClient, manager: FakeManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many wait: then it tells how many are left."""
+    monkeypatch.setattr("http_server.routes.listings.LONGEST_CANCEL_S", 0.0)
+    submit(client, *range(2, 502))
+    told = client.delete("/tasks?type=factorization&status=waiting").get_json()
+    assert told == {"cancelled": 200, "left": 300}
+
+
 @pytest.mark.parametrize(
     ("query", "status"),
     [

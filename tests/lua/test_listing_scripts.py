@@ -184,15 +184,9 @@ def line(client: redis.Redis) -> None:
 
 def waiting(run: RunScript, **slots: Any) -> list[Any]:
     """What the script tells of those that wait."""
-    keys: dict[str, Any] = {"waiting": "waiting", "inputs": "inputs", "turns": "turns"}
-    asked: dict[str, Any] = {
-        "id_prefix": "",
-        "limit": 50,
-        "after_turn": "",
-        "after_id": "",
-        "pick": "fair",
-    }
-    told: list[Any] = run("distributed/waiting_tasks", **keys, **asked)
+    asked: dict[str, Any] = {name: name for name in ("waiting", "inputs", "turns")}
+    asked |= {"id_prefix": "", "limit": 50, "after_turn": "", "after_id": "", "pick": "fair"}
+    told: list[Any] = run("distributed/waiting_tasks", **asked | slots)
     return told
 
 

@@ -9,6 +9,7 @@ import pytest
 from doneyet.settings import Settings
 from task_manager import open_for_coordinator, open_submitter
 from task_manager.composite import Routed
+from task_manager.errors import CannotListError
 from task_manager.interface import State, Status, Task, TaskSubmitter
 from tests.contract.harness import TypeLimits
 from tests.helpers import wait_until
@@ -69,3 +70,27 @@ def test_each_is_cancelled_where_it_is(submitter: TaskSubmitter) -> None:
         assert cancelled.state == State.CANCELLED
     wait_until(lambda: set(heard) == ids, description="both are heard of")
     watch.close()
+
+
+def test_both_places_are_listed(submitter: TaskSubmitter) -> None:
+    """In one list; in the random queue mode what waits in the one that has an order."""
+    tasks = [task(n, JOB if n % 2 else PLAIN) for n in range(8)]
+    submitter.submit(tasks)
+    for name, number in ((PLAIN, 2), (JOB, 3), (PLAIN, 4)):
+        submitter.cancel(name, task(number, name).id)
+    told: list[str] = []
+    page = submitter.listed([PLAIN, JOB], State.CANCELLED, limit=2)
+    told += [each.id for each in page.tasks]
+    page = submitter.listed([PLAIN, JOB], State.CANCELLED, limit=2, after=page.end)
+    told += [each.id for each in page.tasks]
+    assert sorted(told) == [task(n, "").id for n in (2, 3, 4)]
+    waiting = submitter.listed([JOB], State.WAITING)
+    assert {each.id for each in waiting.tasks} == {task(n, "").id for n in (1, 5, 7)}
+    ids, is_more = submitter.cancel_waiting(JOB, 10)
+    assert (len(ids), is_more) == (3, False)
+    if submitter.promises.lists_waiting:
+        assert len(submitter.listed([PLAIN, JOB], State.WAITING).tasks) == 2
+    else:
+        with pytest.raises(CannotListError):
+            submitter.listed([PLAIN, JOB], State.WAITING)
+    assert submitter.workers([PLAIN, JOB]) == []
