@@ -76,7 +76,7 @@ chaos: $(DEV) ## Breaks a system for two minutes while clients ask; ARGS="--seco
 containers: $(DEV) ## Builds and runs the containers on the Docker engine that is there
 	@$(BIN)/python -m pytest -m containers $(ARGS)
 
-browser: $(DEV) ## Tries in Chromium what web pages can do to a server: nothing
+browser: $(DEV) ## Uses the dashboard in Chromium, and tries what other web pages can do to a server: nothing
 	@$(BIN)/python -m pytest -m browser tests/browser $(ARGS)
 
 monitoring: $(DEV) ## Tries what deploy/ has for Prometheus with promtool and Prometheus itself

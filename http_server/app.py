@@ -11,6 +11,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from doneyet.tracing import open_tracing
 from http_server.keys.key_ring import KeyRing
+from http_server.keys.sessions import Sessions
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.metrics.queue_metrics import QueueMetrics
@@ -24,6 +25,7 @@ from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
 from http_server.middleware.traced import with_spans
+from http_server.routes.dashboard import Login, add_dashboard_routes
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.events import add_event_routes
 from http_server.routes.health import add_health_routes
@@ -87,11 +89,16 @@ def create_app(
     rate = settings.client_rate
     limit = RateLimit(rate, address_of, manager.allow)
     checks = [limit.problem] if rate > 0 or settings.keys else []
+    access, login = Access(settings), None
     if settings.keys:  # before the limit, which is a key's
         ring = KeyRing(settings.keys)
-        checks.append(Authentication(ring, app.url_map, frozenset(views)).problem)
+        sessions = Sessions(ring, manager.shared_values())
+        paths = frozenset(views)
+        login = Login(Authentication(ring, sessions, access, app.url_map, paths), sessions)
+        checks.append(login.authentication.problem)
+    add_dashboard_routes(app, login)
     # Before both, so that a page of another site cannot use up what its visitor may ask for.
-    for check in [*checks, Access(settings).problem]:
+    for check in [*checks, access.problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
     if observers:
         app.wsgi_app = with_observers(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]

@@ -22,6 +22,7 @@ from task_manager.interface import (
 )
 from task_manager.kept import KeptTasks
 from task_manager.listing import MOST_WORKERS, Page, Place, WorkerSeen, merged
+from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally
 
 
@@ -121,6 +122,9 @@ class Routed(TaskSubmitter):
 
     def kept(self) -> KeptTasks | None:
         return self._main.kept()
+
+    def shared_values(self) -> SharedValues:
+        return self._main.shared_values()
 
     def watch(
         self,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
 from task_manager.errors import NoStatusError
 from task_manager.listing import Page, Place, WorkerSeen
+from task_manager.shared_values import SharedValues, ValuesInMemory
 from task_manager.tally import Runs, Tally
 
 if TYPE_CHECKING:
@@ -350,6 +351,11 @@ class TaskSubmitter(ABC):
     def kept(self) -> KeptTasks | None:
         """The tasks that servers keep alive; None where none can be kept without a client."""
         return None
+
+    def shared_values(self) -> SharedValues:
+        """Small values that all servers of this deployment share. Call it once: where there is no
+        Redis, each call makes values of their own, in this process."""
+        return ValuesInMemory()
 
     @abstractmethod
     def watch(

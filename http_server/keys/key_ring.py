@@ -37,9 +37,12 @@ class KeyRing:
 
     def find(self, secret: str) -> Key | None:
         """The key that a client sent; None where there is no such key."""
+        return self.find_hash(sha256_of(secret))
+
+    def find_hash(self, sha256: str) -> Key | None:
+        """The key of this hash; None where there is no such key, or no more."""
         if self._now_s() >= self._look_at_s:
             self.refresh()
-        sha256 = sha256_of(secret)
         key = self._keys.get(sha256)
         return key if key is not None and hmac.compare_digest(key.sha256, sha256) else None
 

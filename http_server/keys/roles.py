@@ -57,6 +57,8 @@ PERMISSIONS = (
     Permission("GET", "/history", Role.READ, "see what happened in each of the last minutes"),
     Permission("GET", "/metrics", Role.READ, "scrape a server's metrics"),
     Permission("GET", "/metrics/queue", Role.READ, "scrape the queues' metrics"),
+    Permission("POST", "/dashboard/login", Role.READ, "log in to the dashboard by a cookie"),
+    Permission("POST", "/dashboard/logout", Role.READ, "have that cookie be none"),
     Permission("DELETE", "/tasks/<task_id>", Role.OPERATE, "cancel anybody's task"),
     Permission("DELETE", "/tasks", Role.OPERATE, "cancel all waiting tasks of a type"),
     Permission("POST", "/types/<type>/pause", Role.OPERATE, "have no task of a type begin"),

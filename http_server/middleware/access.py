@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ALWAYS_ANSWERED = PUBLIC
 """Load balancers call these by whatever name they have, and they tell nothing."""
 
-DOCUMENTATION = frozenset({"/", "/docs", "/openapi.json"})
+DOCUMENTATION = frozenset({"/", "/docs", "/openapi.json", "/dashboard"})
 """What a link on another site may lead to: it shows and changes nothing of anybody's. No page can
 put it in a frame, where a visitor would click without seeing (`routes/docs.py`)."""
 
@@ -73,6 +73,15 @@ class Access:
         if origin is None or self._is_own(origin, host):
             return None
         return foreign_page(f"Origin: {origin}")
+
+    def is_own_page(self, environ: WSGIEnvironment) -> bool:
+        """Whether the browser says that a page of this server made this request, one that changes
+        something. Programs that are no browsers say nothing: it is for what only browsers send."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:  # browsers name it whenever a page sends more than GET or HEAD
+            return False
+        own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
+        return own or self._is_own(origin, environ.get("HTTP_HOST", ""))
 
     def _host_problem(self, host: str) -> Problem | None:
         """Why a request for `host` is refused; a good one is remembered."""

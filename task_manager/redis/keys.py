@@ -105,6 +105,11 @@ class Keys:
         evenly, µs. TTL: until then."""
         return f"{self.prefix}:rate:{client}"
 
+    def shared(self, name: str) -> str:
+        """String: a small value that servers share: `session-` and a hash, who is logged in to the
+        dashboard. TTL: as the server says."""
+        return f"{self.prefix}:shared:{name}"
+
     def probe(self) -> str:
         """String, hash, list and sorted set in turn, within one script. TTL: a minute at most."""
         return f"{self.prefix}:probe"

@@ -31,6 +31,8 @@ from task_manager.redis.records import (
     read_status,
 )
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.redis.shared_values import RedisValues
+from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally, read_tally
 
 log = logging.getLogger(__name__)
@@ -220,6 +222,9 @@ class RedisSubmitter(Listings, TaskSubmitter):
 
     def kept(self) -> KeptTasks:
         return RedisKept(self._connection, self._keys, self.mode)
+
+    def shared_values(self) -> SharedValues:
+        return RedisValues(self._connection, self._keys)
 
     def watch(
         self,

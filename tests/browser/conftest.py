@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from doneyet.local.embedded_redis import EmbeddedRedis
+from doneyet.settings import Settings
 from tests.browser.chromium import PROGRAMS, Chromium, find_program
+from tests.browser.dashboard import TASKS, Dashboard, Served, dashboard_in
 from tests.helpers import leave_out
+from tests.http.servers import WorkLoop, serving
 
 HOSTS = ("evil.example", "box.example")
 
@@ -26,3 +30,29 @@ def chromium() -> Iterator[Chromium]:
         pytest.fail(f"no {' or '.join(PROGRAMS)} on PATH (Debian, Ubuntu: apt install chromium)")
     with Chromium(program, HOSTS) as browser:
         yield browser
+
+
+@pytest.fixture(scope="module")
+def served(redis_server: EmbeddedRedis) -> Iterator[Served]:
+    """One server and one worker for all of these tests."""
+    url = redis_server.url.replace("/0", "/6").replace("db=0", "db=6")
+    settings = Settings(redis_url=url, queue_mode="distributed", key_prefix="browser", tasks=TASKS)
+    flags = ("--distributed", "--key-prefix", "browser", "--tasks", TASKS)
+    with serving(*flags, redis_url=url) as server:
+        work = WorkLoop(settings)
+        yield Served(server, work, settings)
+        work.close()
+
+
+@pytest.fixture
+def dashboard(chromium: Chromium, served: Served, redis_url: str) -> Iterator[Dashboard]:
+    """A tab before an empty Redis; the worker is at work."""
+    with dashboard_in(chromium, served.server.url) as shown:
+        yield shown
+
+
+@pytest.fixture
+def idle(served: Served) -> Iterator[None]:
+    """The worker pauses: what is submitted waits."""
+    with served.work.paused():
+        yield

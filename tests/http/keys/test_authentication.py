@@ -17,6 +17,7 @@ from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
 from http_server.keys.key_file import Key
+from http_server.keys.keyless import KEYLESS
 from http_server.keys.roles import ENDPOINT, PERMISSIONS, PUBLIC, Role, least_role
 from http_server.middleware.authentication import KEY, Authentication
 from http_server.openapi.document import document
@@ -156,6 +157,8 @@ def test_what_each_role_is_for() -> None:
     assert may_not_ask == {
         ("POST", "/types/<type>/pause"),
         ("POST", "/types/<type>/resume"),
+        ("POST", "/dashboard/login"),
+        ("POST", "/dashboard/logout"),
         ("GET", "/load"),
         ("GET", "/load/<type>"),
         ("GET", "/tasks"),
@@ -172,9 +175,10 @@ def test_what_each_role_is_for() -> None:
 def test_a_route_that_nobody_thought_of_is_for_nobody(keyed_app: Flask, registry: Registry) -> None:
     """Denied by default, whatever the key; so each route of the application is in the table."""
     paths = frozenset(registry.endpoints)
-    authentication = Authentication(None, keyed_app.url_map, paths)  # type: ignore[arg-type]
+    none: Any = None
+    authentication = Authentication(none, none, none, keyed_app.url_map, paths)
     for rule in keyed_app.url_map.iter_rules():
-        if rule.rule not in PUBLIC:
+        if rule.rule not in PUBLIC | KEYLESS:
             for method in rule.methods or ():
                 route = authentication.route_of(rule.rule, method)
                 assert least_role(method, route) is not None, (method, rule.rule)
