@@ -21,6 +21,7 @@ from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
+from http_server.middleware.root_path import with_root_path
 from http_server.routes.docs import add_docs_routes
 from http_server.routes.events import add_event_routes
 from http_server.routes.health import add_health_routes
@@ -73,7 +74,7 @@ def create_app(
         observers.append(requests.observe)
     if settings.access_log == "on":
         observers.append(access_log(address_of))
-    responses = ErrorResponses(service.outage)
+    responses = ErrorResponses(service.outage, settings.root_path)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
     rate = settings.client_rate
@@ -82,11 +83,16 @@ def create_app(
         ring = KeyRing(settings.keys)
         checks.append(Authentication(ring, app.url_map, frozenset(views)).problem)
     # Before both, so that a page of another site cannot use up what its visitor may ask for.
-    for check in [*checks, Access(settings).problem]:
+    access = Access(settings)
+    for check in [*checks, access.problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
+    if access.cors:  # around the checks, so that the pages can read why they are refused
+        app.wsgi_app = access.cors.around(app.wsgi_app, access.is_own)  # type: ignore[method-assign, assignment]
     if observers:
         app.wsgi_app = with_observers(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
+    if settings.root_path:  # last, so that nothing else sees it
+        app.wsgi_app = with_root_path(app.wsgi_app, settings.root_path)  # type: ignore[method-assign, assignment]
     service.start()
     return app
 

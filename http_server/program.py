@@ -13,6 +13,7 @@ from http_server.keys.start_check import check_keys
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
 from http_server.middleware.access import Access
+from http_server.middleware.root_path import check_root_path
 from http_server.routes.endpoints import submit_paths
 from http_server.serving.server import (
     SAFE_PATH,
@@ -35,7 +36,7 @@ def run(settings: Settings) -> int:
         )
     try:
         registry = load_registry(settings)
-        submit_paths(registry, settings)
+        check_root_path(settings, submit_paths(registry, settings))
         Access(settings)
         check_keys(settings)
         metric_prefix(settings)
