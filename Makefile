@@ -24,7 +24,7 @@ UV := uv==0.13.8
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test quick check lint format mutants bench soak containers browser monitoring openapi lock upgrade clean
+.PHONY: help demo demo-models serve test quick check lint format mutants bench soak containers browser monitoring proxy openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -78,6 +78,9 @@ browser: $(DEV) ## Tries in Chromium what web pages can do to a server: nothing
 
 monitoring: $(DEV) ## Tries what deploy/ has for Prometheus with promtool and Prometheus itself
 	@$(BIN)/python -m pytest -m monitoring tests/monitoring $(ARGS)
+
+proxy: $(DEV) ## Tries deploy/nginx.conf: nginx before two servers
+	@$(BIN)/python -m pytest -m proxy tests/proxy $(ARGS)
 
 openapi: $(DEV) $(VENV)-openapi/.installed ## Lints the OpenAPI document (Redocly, Spectral) and generates clients from it; needs npm
 	@$(BIN)/python -m tests.openapi
