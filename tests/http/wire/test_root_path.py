@@ -87,7 +87,8 @@ def test_a_missing_path_is_told_where_to_look(at_ml: FlaskClient, before: str) -
         reply = at_ml.get(before + path)
         assert reply.status_code == 404
         assert "/ml/openapi.json lists all paths" in reply.get_json()["detail"]
-    assert at_ml.get("/mlx/load").status_code == 404
+    for path in ("/mlx/load", "/mlload"):
+        assert at_ml.get(path).status_code == 404
     assert at_ml.get("/ml/ml/load").status_code == 404
 
 
