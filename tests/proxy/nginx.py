@@ -64,12 +64,13 @@ def program(name: str, package: str) -> str:
 
 
 @contextmanager
-def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
+def nginx_before(ports: Sequence[int], folder: Path, *changes: tuple[str, str]) -> Iterator[Nginx]:
     """A running nginx before the servers at `ports`, which are two or the same one twice.
 
     Args:
         ports: of this machine.
         folder: an empty one, for all that it writes.
+        changes: texts of the configuration that a test wants otherwise, and what they become.
     """
     certificate = _make_certificate(folder)
     http_port, https_port = free_port(), free_port()
@@ -84,6 +85,7 @@ def nginx_before(ports: Sequence[int], folder: Path) -> Iterator[Nginx]:
         ("/etc/ssl/models.pem", str(certificate)),
         ("/etc/ssl/models.key", str(folder / "models.key")),
         ("/var/log/nginx/", f"{folder}/"),
+        *changes,
     ):
         assert text.count(old) == 1, f"{old} stands {text.count(old)} times in {CONFIGURATION}"
         text = text.replace(old, new)

@@ -138,6 +138,19 @@ def test_the_reference_is_there(nginx: Nginx) -> None:
     assert ask(nginx, "GET", "/load").status_code == 404
 
 
+def test_a_proxy_that_takes_the_path_off(system: System, tmp_path: Path) -> None:
+    """The same server is right behind it, too."""
+    taken_off = (
+        "location /ml/ {\n        proxy_pass http://doneyet;",
+        "location /ml/ {\n        proxy_pass http://doneyet/;",
+    )
+    with nginx_before((system.port, system.port), tmp_path, taken_off) as nginx:
+        reply = ask(nginx, "POST", "/ml/sleep", json={"seconds": 0.45})
+        assert reply.headers["Location"] == f"/ml/tasks/{reply.json()['id']}"
+        assert ask(nginx, "GET", reply.headers["Location"]).json()["id"] == reply.json()["id"]
+        assert ask(nginx, "GET", "/ml/").url == f"{nginx.url}/docs"
+
+
 def test_a_large_body(nginx: Nginx) -> None:
     """Up to the limit it reaches the server, above it nginx says so as the server would."""
     limit = 8 * 1024 * 1024
