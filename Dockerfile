@@ -52,7 +52,8 @@ COPY doneyet doneyet
 COPY task_manager task_manager
 COPY deploy/health.py deploy/
 RUN python -m compileall -q .
-USER doneyet
+# By number, since Kubernetes cannot tell from a name that it is not root (runAsNonRoot).
+USER 10001
 ENTRYPOINT ["tini", "--"]
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
     CMD ["python", "-m", "deploy.health"]

@@ -19,12 +19,13 @@ DEV := $(VENV)/.installed-dev
 HASHED := http worker client local
 LOCKS := dev=dev http=http worker=factorization,regression models=local,minilm client= local=local
 UV := uv==0.13.8
+AUDIT := pip-audit==2.10.1 cyclonedx-bom==7.5.0
 
 # Where this is set, as images do, every program that a test starts compiles all its modules anew.
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test quick check lint format mutants bench soak chaos containers browser monitoring openapi lock upgrade clean
+.PHONY: help demo demo-models serve test quick check lint format mutants bench soak chaos containers browser monitoring proxy audit openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -82,6 +83,12 @@ browser: $(DEV) ## Uses the dashboard in Chromium, and tries what other web page
 monitoring: $(DEV) ## Tries what deploy/ has for Prometheus with promtool and Prometheus itself
 	@$(BIN)/python -m pytest -m monitoring tests/monitoring $(ARGS)
 
+proxy: $(DEV) ## Tries deploy/nginx.conf: nginx before two servers
+	@$(BIN)/python -m pytest -m proxy tests/proxy $(ARGS)
+
+audit: $(VENV)-audit/.installed ## Looks up vulnerabilities of all pinned packages, and writes SBOMs (CycloneDX) to build/sbom
+	@$(VENV)-audit/bin/python deploy/audit.py $(ARGS)
+
 openapi: $(DEV) $(VENV)-openapi/.installed ## Lints the OpenAPI document (Redocly, Spectral) and generates clients from it; needs npm
 	@$(BIN)/python -m tests.openapi
 
@@ -118,6 +125,11 @@ $(DEV): requirements/dev.txt | $(BIN)/pip
 $(VENV)-lock/bin/uv: | $(BIN)/pip
 	@$(BIN)/python -m venv $(VENV)-lock
 	@$(VENV)-lock/bin/pip install -q --disable-pip-version-check $(UV)
+
+$(VENV)-audit/.installed: Makefile | $(BIN)/pip
+	@$(BIN)/python -m venv --clear $(VENV)-audit
+	@$(VENV)-audit/bin/pip install -q --disable-pip-version-check --no-input $(AUDIT)
+	@touch $@
 
 $(VENV)-openapi/.installed: tests/openapi/requirements.txt tests/openapi/package.json | $(BIN)/pip
 	@command -v npm >/dev/null || { echo "npm is not on PATH; install Node.js 20 or newer" >&2; exit 1; }

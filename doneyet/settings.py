@@ -139,6 +139,17 @@ class Settings:
         "*.example.org; IP addresses, localhost and names without a dot are always allowed",
         programs=(HTTP_SERVER,),
     )
+    root_path: str = _setting(
+        "",
+        "path at which a proxy shows this server, such as /ml; links begin with it, requests may",
+        programs=(HTTP_SERVER,),
+    )
+    cors_origins: str = _setting(
+        "",
+        "origins of other sites' pages that may use this server, comma separated, such as "
+        "https://app.example.org; *: every page that a visitor has open",
+        programs=(HTTP_SERVER,),
+    )
     max_body_bytes: int = _setting(
         8 * 1024 * 1024,
         "largest request body; above it, 413",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping, Sequence
 
 from flask import Flask
 
 from doneyet.logs import set_up_logs
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
-from doneyet.tracing import open_tracing
+from doneyet.tracing import Tracing, open_tracing
 from http_server.keys.key_ring import KeyRing
 from http_server.keys.sessions import Sessions
 from http_server.manager_factory import open_manager
@@ -24,6 +25,7 @@ from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
+from http_server.middleware.root_path import with_root_path
 from http_server.middleware.traced import with_spans
 from http_server.routes.dashboard import Login, add_dashboard_routes
 from http_server.routes.docs import add_docs_routes
@@ -37,7 +39,7 @@ from http_server.serving.large_answers import LargeAnswers, with_large_answers
 from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import keep_heap_small
 from http_server.submit.service import SubmitService
-from http_server.submit.view import add_submit_routes, with_fast_path
+from http_server.submit.view import SubmitView, add_submit_routes, with_fast_path
 from http_server.wire.asker import asker_from, nobody
 from http_server.wire.body_reader import BodyReader, tell_protocol
 from http_server.wire.error_handlers import ErrorResponses, add_error_handlers
@@ -83,11 +85,26 @@ def create_app(
         observers.append(requests.observe)
     if settings.access_log == "on":
         observers.append(access_log(address_of))
-    responses = ErrorResponses(service.outage)
+    responses = ErrorResponses(service.outage, settings.root_path)
     add_error_handlers(app, responses)
     app.wsgi_app = with_fast_path(app.wsgi_app, views, responses)  # type: ignore[method-assign, assignment]
+    _stand_before(app, settings, manager, views=views, observers=observers, tracing=tracing)
+    service.start()
+    return app
+
+
+def _stand_before(
+    app: Flask,
+    settings: Settings,
+    manager: TaskSubmitter,
+    *,
+    views: Mapping[str, SubmitView],
+    observers: Sequence[Observer],
+    tracing: Tracing | None,
+) -> None:
+    """Puts before the application what every request passes first; the outermost comes last."""
     rate = settings.client_rate
-    limit = RateLimit(rate, address_of, manager.allow)
+    limit = RateLimit(rate, ClientAddress(settings).of, manager.allow)
     checks = [limit.problem] if rate > 0 or settings.keys else []
     access, login = Access(settings), None
     if settings.keys:  # before the limit, which is a key's
@@ -100,13 +117,15 @@ def create_app(
     # Before both, so that a page of another site cannot use up what its visitor may ask for.
     for check in [*checks, access.problem]:
         app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
+    if access.cors:  # around the checks, so that the pages can read why they are refused
+        app.wsgi_app = access.cors.around(app.wsgi_app, access.is_own)  # type: ignore[method-assign, assignment]
     if observers:
         app.wsgi_app = with_observers(app.wsgi_app, observers)  # type: ignore[method-assign, assignment]
     app.wsgi_app = with_large_answers(app.wsgi_app, LargeAnswers())  # type: ignore[method-assign, assignment]
     if tracing is not None:
         app.wsgi_app = with_spans(app.wsgi_app, tracing.tracer)  # type: ignore[method-assign, assignment]
-    service.start()
-    return app
+    if settings.root_path:  # last, so that nothing else sees it
+        app.wsgi_app = with_root_path(app.wsgi_app, settings.root_path)  # type: ignore[method-assign, assignment]
 
 
 def app_for_server() -> Flask:

@@ -9,11 +9,7 @@ from doneyet.logs import say
 from doneyet.service_links import service_links
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import Registry, TaskTypeError, load_registry
-from http_server.keys.start_check import check_keys
 from http_server.manager_factory import open_manager
-from http_server.metrics.names import metric_prefix
-from http_server.middleware.access import Access
-from http_server.routes.endpoints import submit_paths
 from http_server.serving.server import (
     SAFE_PATH,
     PortTakenError,
@@ -21,7 +17,7 @@ from http_server.serving.server import (
     load_application,
     make_server,
 )
-from http_server.webhooks.signing import secrets_from
+from http_server.start_checks import start_checks
 from task_manager.errors import MisconfiguredError, UnavailableError
 
 
@@ -36,11 +32,8 @@ def run(settings: Settings) -> int:
         )
     try:
         registry = load_registry(settings)
-        submit_paths(registry, settings)
-        Access(settings)
-        check_keys(settings)
-        secrets_from(settings)
-        metric_prefix(settings)
+        for look in start_checks(settings, registry):
+            look()
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
         if settings.queue_mode != "synchronous":
             _check_redis(settings, registry)

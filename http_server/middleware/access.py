@@ -10,6 +10,7 @@ so that for the browser page and server are one site. Two looks at each request 
   `none`. Browsers leave it out where the server is neither at loopback nor behind TLS; then
   `Origin`, where there is one, must be this server's.
 
+Pages of an origin that `DONEYET_CORS_ORIGINS` lists pass the second (`middleware/cors.py`).
 Programs that are no browsers can send what they like, and need no permission of a page.
 """
 
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings
 from http_server.keys.roles import PUBLIC
+from http_server.middleware.cors import Cors
 from http_server.wire.problem import Problem, bad_request, foreign_host, foreign_page
 
 if TYPE_CHECKING:
@@ -48,11 +50,13 @@ class Access:
     """Which requests a page of somebody else may have made.
 
     Raises:
-        SettingError: `settings.hosts` has something that is no host name.
+        SettingError: `settings.hosts` has something that is no host name, or
+            `settings.cors_origins` something that is no origin.
     """
 
     def __init__(self, settings: Settings) -> None:
         self.good_hosts: set[str] = set()
+        self.cors = Cors(settings)
         self._names, self._suffixes = _named(settings)
 
     def problem(self, environ: WSGIEnvironment) -> Problem | None:
@@ -63,25 +67,34 @@ class Access:
         host = environ.get("HTTP_HOST", "")
         if host not in self.good_hosts and (problem := self._host_problem(host)):
             return problem
+        return self._page_problem(environ, path, host)
+
+    def _page_problem(self, environ: WSGIEnvironment, path: str, host: str) -> Problem | None:
+        """Why the page that made this request may not, if a page did."""
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site in _OWN_SITES:
+            return None
+        origin = environ.get("HTTP_ORIGIN")
+        if self.cors.allows(origin):
             return None
         if site is not None:
             link = path in DOCUMENTATION and _is_link(environ)
             return None if link else foreign_page(f"Sec-Fetch-Site: {site}")
-        origin = environ.get("HTTP_ORIGIN")
         if origin is None or self._is_own(origin, host):
             return None
         return foreign_page(f"Origin: {origin}")
 
+    def is_own(self, environ: WSGIEnvironment) -> bool:
+        """Whether a page of this server made a request that names an origin."""
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        if site is not None:
+            return site in _OWN_SITES
+        return self._is_own(environ["HTTP_ORIGIN"], environ.get("HTTP_HOST", ""))
+
     def is_own_page(self, environ: WSGIEnvironment) -> bool:
         """Whether the browser says that a page of this server made this request, one that changes
-        something. Programs that are no browsers say nothing: it is for what only browsers send."""
-        origin = environ.get("HTTP_ORIGIN")
-        if origin is None:  # browsers name it whenever a page sends more than GET or HEAD
-            return False
-        own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
-        return own or self._is_own(origin, environ.get("HTTP_HOST", ""))
+        something: browsers name the origin then. Programs that are no browsers do not."""
+        return "HTTP_ORIGIN" in environ and self.is_own(environ)
 
     def _host_problem(self, host: str) -> Problem | None:
         """Why a request for `host` is refused; a good one is remembered."""

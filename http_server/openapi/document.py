@@ -53,7 +53,7 @@ def document(registry: Registry, settings: Settings) -> Json:
             "contact": {"name": "The operators of this server"},
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/", "description": "This server"}],
+        "servers": [{"url": settings.root_path or "/", "description": "This server"}],
         "security": [],
         "tags": [
             {"name": "submit", "description": "Submit inputs, and get their answers."},
@@ -103,7 +103,7 @@ def _ask(path: str, types: Sequence[TaskType], settings: Settings, *, at_once: b
         responses["202"] = {
             "description": "Not done yet. Submit the same input again after `Retry-After` seconds.",
             "headers": {
-                "Location": string("The task, as `/tasks/<id>`."),
+                "Location": string(f"The task, as `{settings.root_path}/tasks/<id>`."),
                 "Retry-After": string("Seconds until it is worth submitting again."),
                 "Preference-Applied": applied,
             },

@@ -31,8 +31,8 @@ _KINDS = {
 class ErrorResponses:
     """Tells errors as problems; nothing of an error is kept."""
 
-    def __init__(self, outage: Outage) -> None:
-        self._outage = outage
+    def __init__(self, outage: Outage, root_path: str = "") -> None:
+        self._outage, self._root_path = outage, root_path
 
     def response_to(self, error: Exception) -> PlainResponse:
         """The response that says what `error` is."""
@@ -45,7 +45,7 @@ class ErrorResponses:
             case NoStatusError():
                 return no_status(error)
             case HTTPException():
-                return _http_problem(error)
+                return _http_problem(error, self._root_path)
             case UnsupportedServerError():  # each before what it is a kind of
                 problem = unavailable(str(error), retry_after_s=30)
             case MisconfiguredError():
@@ -66,12 +66,12 @@ def add_error_handlers(app: Flask, responses: ErrorResponses) -> None:
     app.register_error_handler(Exception, responses.response_to)
 
 
-def _http_problem(error: HTTPException) -> Problem:
+def _http_problem(error: HTTPException, root_path: str) -> Problem:
     status = error.code or InternalServerError.code
     headers = [(name, value) for name, value in error.get_headers() if name.lower() == "allow"]
     detail = {
         400: "this is not a request that is served here; neither are WebSockets",
-        404: "no such path; /openapi.json lists all paths",
+        404: f"no such path; {root_path}/openapi.json lists all paths",
         405: "method not allowed here; the header Allow lists those that are",
     }.get(status, error.description or error.name)
     return Problem(status, _KINDS.get(status, ""), detail, headers=headers)

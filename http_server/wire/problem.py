@@ -116,7 +116,8 @@ def foreign_page(evidence: str) -> Problem:
     """403: a browser sent this for a page that is not this server's; a header is the evidence."""
     detail = (
         f"a web page of another site made this request ({evidence[:100]}); only this server's "
-        "own pages may. Behind a proxy, add its host name to DONEYET_HOSTS"
+        "own pages may, and those of origins in DONEYET_CORS_ORIGINS. Behind a proxy, add its host "
+        "name to DONEYET_HOSTS"
     )
     return Problem(403, "foreign-page", detail)
 

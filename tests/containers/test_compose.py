@@ -179,6 +179,7 @@ def test_every_service_gives_up_what_it_does_not_need() -> None:
             assert given["read_only"] is True, (name, service)
             assert given["cap_drop"] == ["ALL"], (name, service)
             assert given["security_opt"] == ["no-new-privileges:true"], (name, service)
+            assert given["pids_limit"] >= 128, (name, service)
     with composed() as compose:
         up(compose, workers=1)
         for service in ("redis", "http-server", "worker"):

@@ -53,6 +53,9 @@ def test_a_file_that_is_missing_is_refused_anywhere() -> None:
     [
         (["--host", "0.0.0.0"], "DONEYET_HOST 0.0.0.0 lets other machines in"),
         (["--keys", "/no/such/file"], "DONEYET_KEYS: '/no/such/file' cannot be read"),
+        (["--trusted-proxies", "proxy"], "DONEYET_TRUSTED_PROXIES takes addresses"),
+        (["--client-weights", "x"], "DONEYET_CLIENT_WEIGHTS"),
+        (["--cors-origins", "example.org"], "DONEYET_CORS_ORIGINS must be origins"),
     ],
 )
 def test_it_ends_with_one_line(flags: list[str], said: str) -> None:

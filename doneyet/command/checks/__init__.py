@@ -1,0 +1,1 @@
+"""What `doneyet check` tries, a file for each kind of thing."""
