@@ -9,7 +9,6 @@ which it has not, it meets within `LOOK_EVERY_S`.
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import threading
 import time
@@ -18,27 +17,22 @@ from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 
 from doneyet.settings import Settings
-from doneyet.task_types import Registry, TaskType
+from doneyet.task_types import Registry
+from http_server.kept.decisions import decide, finished_ms
 from http_server.kept.known import KnownEntries
 from http_server.kept.looks import EAGER_S, LOOK_EVERY_S, Looks, is_eager, stretched_s
-from http_server.kept.notice import Notice, result_s, settled_by, told
+from http_server.kept.notice import Notice, settled_by
 from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Outcome, ParsedTask
 from http_server.submit.completions import News
-from http_server.webhooks.bodies import COMPLETED, PROGRESS, STARTED, event_body
 from http_server.webhooks.delivery import ATTEMPT_S, Deliverer, Verdict
 from http_server.webhooks.sender import Sender
 from http_server.webhooks.target import target_for
 from http_server.wire.problem import Problem
 from task_manager.backoff import Backoff
-from task_manager.errors import (
-    LargeAnswersError,
-    NoStatusError,
-    TooManyKeptError,
-    UnavailableError,
-)
-from task_manager.interface import State, Status, TaskSubmitter
+from task_manager.errors import NoStatusError, TooManyKeptError, UnavailableError
+from task_manager.interface import TaskSubmitter
 from task_manager.kept import Kept, KeptTasks, Round, Settled, Taken
 
 log = logging.getLogger(__name__)
@@ -118,20 +112,20 @@ class Keeper:
             Problem: 503; too many are kept already.
             UnavailableError: Redis is away.
         """
-        entries, finished_ms = [], []
+        entries, finished = [], []
         for task, outcome in zip(tasks, outcomes, strict=True):
             if isinstance(outcome, NoStatusError) or (outcome.state.terminal and not wish.url):
                 continue
             entries.append(_entry(task, wish))
-            finished_ms.append(_finished_ms(outcome))
+            finished.append(finished_ms(outcome))
         try:
             look_s = EAGER_S if is_eager(wish.events) else FIRST_LOOK_S
-            self._kept.keep(entries, wish.keep_s, finished_ms, look_s)
+            self._kept.keep(entries, wish.keep_s, finished, look_s)
         except TooManyKeptError as error:
             detail, wait = str(error), [("retry-after", "2")]
             raise Problem(503, "overloaded", detail, headers=wait) from error
         self._known.remember(entries)
-        if any(finished_ms):
+        if any(finished):
             self._wake.set()
 
     def run(self) -> None:
@@ -154,8 +148,10 @@ class Keeper:
     def run_once(self) -> float:
         """Looks at what is due; for how long nothing is, as far as is known, s."""
         self._settle()
-        self._soonest_s = time.monotonic() + IDLE_S
         with self._lock:
+            now_s = time.monotonic()
+            if not now_s < self._soonest_s < now_s + IDLE_S:
+                self._soonest_s = now_s + IDLE_S
             heard = list(self._heard)[:MOST_PER_ROUND]
             for each in heard:
                 del self._heard[each]
@@ -173,86 +169,19 @@ class Keeper:
             pause_s = min(pause_s, found.next_s)
         return 0.0 if self._heard else max(0.0, pause_s) + TICK_S
 
-    # Deciding
-
     def _handle(self, taken: Taken, outcome: Outcome | None, found: Round, until_s: float) -> None:
         """Has a task told, or has it looked at again."""
-        task_type, progress = self._looks.type_of(taken.kept), taken.progress
-        if outcome is None and progress.body:
-            notice = Notice(
-                taken,
-                COMPLETED,
-                progress.body.encode(),
-                until_s,
-                finished_ms=progress.finished_ms,
-                result_s=progress.result_s,
-                is_stored=True,
-            )
-            self._tell(notice, found)
-        elif task_type is None:
-            self._look_again(taken, found)
-        elif isinstance(outcome, Status) and outcome.state.terminal:
-            self._finish(taken, task_type, outcome, found, until_s)
-        elif outcome is None and progress.attempts:
-            self._count(Verdict.GAVE_UP)
-            log.warning("a webhook is given up: the result of %s expired", taken.kept.task_id)
-            self._settle_soon(Settled(taken, None))
-        elif taken.left_ms <= 0:
-            self._settle_soon(Settled(taken, None))
-        elif isinstance(outcome, LargeAnswersError):  # there is room when fewer are asked for
-            self._settle_soon(Settled(taken, 0.0, progress))
-        elif isinstance(outcome, Status) and progress.attempts:  # it runs anew, and is told then
-            self._settle_soon(Settled(taken, 0.0))
-        elif isinstance(outcome, Status):
-            self._report(taken, task_type, outcome, found, until_s)
-        else:
-            self._look_again(taken, found)
-
-    def _finish(
-        self, taken: Taken, task_type: TaskType, status: Status, found: Round, until_s: float
-    ) -> None:
-        kept, finished_ms, kept_s = taken.kept, _finished_ms(status), result_s(status)
-        if not kept.url:
-            self._settle_soon(Settled(taken, None))
-        elif taken.told_ms == finished_ms or COMPLETED not in kept.events:
-            self._settle_soon(told(taken, finished_ms, kept_s))
-        else:
-            body = event_body(COMPLETED, task_type, status, kept.input)
-            notice = Notice(
-                taken,
-                COMPLETED,
-                body,
-                until_s,
-                finished_ms=finished_ms,
-                result_s=kept_s,
-                is_stored=status.state is not State.DONE,  # which is kept for a minute only
-            )
-            self._tell(notice, found)
-
-    def _report(
-        self, taken: Taken, task_type: TaskType, status: Status, found: Round, until_s: float
-    ) -> None:
-        """Tells that the task began, or how far it is, if that is wanted and new."""
-        events, progress = taken.kept.events, taken.progress
-        latest = json.dumps(status.progress)
-        if status.state is not State.RUNNING:
-            event, after = "", progress
-        elif STARTED in events and not progress.began:
-            event, after = STARTED, progress._replace(began=True)
-        elif PROGRESS in events and status.progress and latest != progress.latest:
-            event = PROGRESS
-            after = progress._replace(latest=latest, reports=progress.reports + 1)
-        else:
-            event, after = "", progress
-        if event:
-            body = event_body(event, task_type, status, taken.kept.input)
-            self._tell(Notice(taken, event, body, until_s, after), found)
-        else:
-            self._look_again(taken, found)
-
-    def _look_again(self, taken: Taken, found: Round) -> None:
-        pause_s = self._looks.pause_s(taken.kept, found.total)
-        self._settle_soon(Settled(taken, pause_s, taken.progress))
+        decision = decide(taken, self._looks.type_of(taken.kept), outcome)
+        match decision:
+            case Notice():
+                self._tell(decision._replace(until_s=until_s), found)
+            case (settled, verdict):
+                self._settle_soon(settled)
+                if verdict is not None:
+                    self._count(verdict)
+            case None:
+                pause_s = self._looks.pause_s(taken.kept, found.total)
+                self._settle_soon(Settled(taken, pause_s, taken.progress))
 
     # Telling
 
@@ -333,8 +262,3 @@ def _entry(task: ParsedTask, wish: Wish) -> Kept:
         wish.url,
         wish.events,
     )
-
-
-def _finished_ms(outcome: Status) -> int:
-    """0: it has not."""
-    return max(1, outcome.finished_ms or 0) if outcome.state.terminal else 0

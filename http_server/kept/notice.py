@@ -23,7 +23,7 @@ class Notice(NamedTuple):
     taken: Taken
     event: str
     body: bytes
-    until_s: float
+    until_s: float = 0.0
     """When this process' lease is over, by its monotonic clock."""
     after: Progress = Progress()
     """How far the entry is once this was told, unless it is over then."""

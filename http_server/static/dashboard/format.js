@@ -14,6 +14,7 @@ export const plural = (count, one, many = `${one}s`) => `${number(count)} ${coun
 
 export function duration(s) {
   if (s === null || s === undefined) return "–";
+  if (s < 0.00095) return "< 1 ms";
   if (s < 0.0095) return `${(s * 1000).toFixed(1)} ms`;
   if (s < 0.9995) return `${Math.round(s * 1000)} ms`;
   if (s < 9.95) return `${s.toFixed(1)} s`;
@@ -47,4 +48,5 @@ export const exactly = (time) => exact.format(new Date(time));
 // How long ago; the title says when.
 export const since = (time) => (time ? h("time", { datetime: time, title: exactly(time) }, ago(secondsSince(time))) : "–");
 
-export const shortId = (id) => `${id.slice(0, 8)}…${id.slice(-4)}`;
+// The first 8 digits of an id are those of its type.
+export const shortId = (id) => `${id.slice(0, 16)}…`;

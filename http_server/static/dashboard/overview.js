@@ -49,6 +49,7 @@ function tiles(busy, past, working) {
   const ended = all && sum(all.done) + sum(all.failed);
   const share = ended ? (100 * sum(all.failed)) / ended : 0;
   const kinds = Object.values(busy.types);
+  const there = working && processes(working.workers).length;
   const served = kinds.filter((kind) => kind.workers).length;
   const oldest = Math.max(...kinds.map((kind) => kind.oldest_waiting_s ?? -1));
   return h(
@@ -56,9 +57,9 @@ function tiles(busy, past, working) {
     { class: "tiles" },
     tile("waiting", number(busy.waiting), "waiting", oldest < 0 ? "nothing waits" : `the oldest for ${duration(oldest)}`, "#/tasks?status=waiting"),
     tile("running", number(busy.running), "running", `of ${plural(busy.load, "unfinished task")}`, "#/tasks?status=running"),
-    all && tile("done", rate(perMinute(all.done)), "done / min", `${number(sum(all.done))} in the last hour`, "#/tasks?status=done"),
+    all && tile("done", rate(perMinute(all.done, past.minutes)), "done / min", `${number(sum(all.done))} in the last hour`, "#/tasks?status=done"),
     all && tile("failed", number(sum(all.failed)), "failed", `${share.toFixed(share && share < 1 ? 1 : 0)} % in the last hour`, "#/tasks?status=failed"),
-    working && tile("workers", number(processes(working.workers).length), "workers", `for ${served} of ${plural(kinds.length, "type")}`, null),
+    working && tile("workers", number(there), there === 1 ? "worker" : "workers", `for ${served} of ${plural(kinds.length, "type")}`, null),
   );
 }
 
@@ -67,8 +68,11 @@ function tile(kind, value, label, more, href) {
   return h("li", { class: kind }, href ? h("a", { href }, inside) : h("div", null, inside));
 }
 
-// Of the minutes that are over.
-const perMinute = (counts) => sum(counts.slice(-RATE_MIN - 1, -1)) / RATE_MIN;
+// Of the last minutes, and of what is over of this one.
+function perMinute(counts, minutes) {
+  const now = (Date.now() / 1000 - minutes.at(-1)) / 60;
+  return sum(counts.slice(-RATE_MIN - 1)) / (RATE_MIN + Math.min(1, Math.max(0, now)));
+}
 
 function types(names, busy, past, visitor) {
   const heads = ["Type", "Waiting", "Running", "Done and failed", "Done/min", "Failed", "Wait", "Run", "Oldest waits", "Workers", "Runs"];
@@ -78,11 +82,12 @@ function types(names, busy, past, visitor) {
     h("h2", { id: "types" }, "Task types"),
     h("table", { class: "types" },
       h("thead", null, h("tr", null, heads.map((head, index) => h("th", { scope: "col", class: [0, 3, 10].includes(index) ? null : "right" }, head)))),
-      h("tbody", null, names.map((name) => type(name, busy[name], past?.types[name], visitor)))),
+      h("tbody", null, names.map((name) => type(name, busy[name], past, visitor)))),
   );
 }
 
-function type(name, kind, past, visitor) {
+function type(name, kind, history, visitor) {
+  const past = history?.types[name];
   const nobody = kind.workers === 0 && kind.waiting > 0;
   const late = !kind.paused && kind.oldest_waiting_s > SOON_LATE_S;
   const failed = past ? sum(past.failed) : null;
@@ -95,7 +100,7 @@ function type(name, kind, past, visitor) {
     cell("Waiting", h("a", { href: to("waiting") }, number(kind.waiting))),
     cell("Running", h("a", { href: to("running") }, number(kind.running))),
     h("td", { class: "spark", "data-label": "Last hour" }, past ? sparkline(past) : "–"),
-    cell("Done/min", past ? rate(perMinute(past.done)) : "–"),
+    cell("Done/min", past ? rate(perMinute(past.done, history.minutes)) : "–"),
     cell("Failed", failed === null ? "–" : h("a", { href: to("failed"), class: failed ? "bad" : null }, number(failed))),
     cell("Wait", past ? duration(mean(past, "wait_s")) : "–"),
     cell("Run", past ? duration(mean(past, "run_s")) : "–"),

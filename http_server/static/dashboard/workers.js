@@ -13,12 +13,12 @@ export function processes(told) {
   const all = new Map();
   for (const { owner, type, version, running, running_count: count } of told) {
     const one = all.get(owner) || { owner, types: [], running: [], count: 0 };
-    one.types.push(version ? `${type} · version ${version}` : type);
+    one.types.push({ type, version });
     one.running.push(...running.map((task) => ({ ...task, type })));
     one.count += count;
     all.set(owner, one);
   }
-  return [...all.values()].sort((one, other) => one.types[0].localeCompare(other.types[0]) || one.owner.localeCompare(other.owner));
+  return [...all.values()].sort((one, other) => named(one.types).localeCompare(named(other.types)) || one.owner.localeCompare(other.owner));
 }
 
 export function workers(told) {
@@ -54,7 +54,7 @@ function idle(all) {
   const groups = new Map();
   for (const { owner, types, count } of all) {
     if (count) continue;
-    const key = types.join("\n");
+    const key = named(types);
     const group = groups.get(key) || { types, owners: [] };
     group.owners.push(owner);
     groups.set(key, group);
@@ -63,8 +63,13 @@ function idle(all) {
     h("li", { "data-key": `idle ${key}`, title: owners.slice(0, NAMES_SHOWN).join("\n") }, h("div", null, served(types)), h("p", null, `${number(owners.length)} idle`)));
 }
 
-function served(types) {
-  const more = types.length - TYPES_SHOWN;
-  const shown = more > 1 ? [...types.slice(0, TYPES_SHOWN), `${number(more)} more types`] : types;
-  return h("span", { class: "of", title: types.join("\n") }, shown.join(", "));
+const served = (types) => h("span", { class: "of", title: named(types) }, named(types, TYPES_SHOWN));
+
+// "a, b and 4 more · version 1", or each with its own version.
+function named(types, most = Infinity) {
+  const versions = new Set(types.map(({ version }) => version));
+  const one = versions.size === 1 ? types[0].version : "";
+  const names = types.slice(0, most).map(({ type, version }) => (one || !version ? type : `${type} · version ${version}`)).join(", ");
+  const more = types.length > most ? ` and ${number(types.length - most)} more` : "";
+  return `${names}${more}${one && ` · version ${one}`}`;
 }
