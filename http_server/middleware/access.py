@@ -93,8 +93,12 @@ class Access:
 
     def is_own_page(self, environ: WSGIEnvironment) -> bool:
         """Whether the browser says that a page of this server made this request, one that changes
-        something: browsers name the origin then. Programs that are no browsers do not."""
-        return "HTTP_ORIGIN" in environ and self.is_own(environ)
+        something. Programs that are no browsers say nothing: it is for what only browsers send."""
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:  # browsers name it whenever a page sends more than GET or HEAD
+            return False
+        own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
+        return own or self._is_own(origin, environ.get("HTTP_HOST", ""))
 
     def _host_problem(self, host: str) -> Problem | None:
         """Why a request for `host` is refused; a good one is remembered."""
