@@ -16,6 +16,7 @@ import requests
 from doneyet.client import Client
 from doneyet.client.errors import ClientError, NotFoundError, UnavailableError
 from tests.chaos.installation import SECRET
+from tests.http.webhooks.receiver import Received, Receiver
 
 PATIENCE_S = 120.0
 """How long whoever asks goes on; no breakage lasts for a tenth of that."""
@@ -36,13 +37,17 @@ class Askers:
         wrong: what each kind was told that cannot be true.
     """
 
-    def __init__(self, urls: list[str], storage: Path, seed: int) -> None:
+    def __init__(self, urls: list[str], storage: Path, receiver: Receiver, seed: int) -> None:
         self._urls, self._storage, self._seed = urls, storage, seed
+        self._receiver = receiver
         self._numbers = itertools.count(1)
         self._over = threading.Event()
         self.answered: Counter[str] = Counter()
         self.wrong: list[str] = []
-        kinds = [self.poll, self.poll, self.wait, self.array, self.watch, self.map, self.job]
+        kinds = [
+            *(self.poll, self.poll, self.wait, self.array, self.watch, self.map, self.job),
+            *(self.hook, self.hook, self.hook),
+        ]
         self._threads = [
             threading.Thread(target=self._go_on, args=(kind, at), name=kind.__name__, daemon=True)
             for at, kind in enumerate(kinds)
@@ -127,6 +132,23 @@ class Askers:
         told = [json.loads(line) for line in written]
         if told != [{"n": number, "square": number**2} for number in numbers]:
             raise WrongAnswerError(f"a job wrote {told}")
+
+    def hook(self, chance: random.Random) -> None:
+        """Submits once, goes away, and is told by a webhook: under one id, however often."""
+        number = next(self._numbers)
+        hook = {"Webhook-URL": f"{self._receiver.url}/{number}"}
+        with requests.Session() as session:
+            for _ in self._tries():
+                if self._post(session, chance, "squares", {"n": number}, **hook) is not None:
+                    break
+        told: list[Received] = []
+        for _ in self._tries():
+            told = [each for each in list(self._receiver.received) if each.path == f"/{number}"]
+            if told:
+                break
+        if not told or not all(each.is_signed() for each in told) or len({t.id for t in told}) > 1:
+            raise WrongAnswerError(f"of {number} a webhook told {told}")
+        self._check(told[0].body["data"], number)
 
     def _go_on(self, kind: Callable[[random.Random], None], at: int) -> None:
         chance = random.Random(self._seed * 1000 + at)

@@ -13,6 +13,7 @@ from tests.chaos import chaos_tasks
 from tests.faults.redis.muting_proxy import MutingProxy
 from tests.faults.redis.refusing_redis import RefusingRedis
 from tests.http.keys.conftest import line
+from tests.http.webhooks.receiver import SECRET as WEBHOOK_SECRET
 
 SECRET = "dyk_never-to-be-seen-anywhere"
 GRACE_S = 3.0
@@ -38,6 +39,9 @@ class Installation:
             "DONEYET_TASKS": chaos_tasks.__name__,
             "DONEYET_KEYS": str(keys),
             "DONEYET_STORAGE": str(self.storage),
+            "DONEYET_WEBHOOK_SECRETS": f"whsec_{WEBHOOK_SECRET}",
+            "DONEYET_WEBHOOK_HTTP": "true",
+            "DONEYET_WEBHOOK_PRIVATE": "true",
             "DONEYET_LEASE_S": "2",
             "DONEYET_INPUT_TTL_S": "20",
             "DONEYET_LOG_LEVEL": "info",

@@ -15,6 +15,7 @@ from tests.chaos.askers import Askers
 from tests.chaos.breakages import BREAKAGES
 from tests.chaos.installation import SECRET, Installation
 from tests.helpers import wait_until
+from tests.http.webhooks.receiver import receiving
 
 PAUSE_S = 1.0
 """Between two breakages: not enough for everything to be well again."""
@@ -34,8 +35,8 @@ class Outcome:
 def run(queue_mode: str, seconds: float, seed: int, folder: Path, *, tell: bool = False) -> Outcome:
     """Breaks things for so long; `seed` decides which, and who asks whom."""
     chance, outcome = random.Random(seed), Outcome()
-    with Installation(queue_mode, folder) as installation:
-        askers = Askers(installation.urls, installation.storage, seed)
+    with Installation(queue_mode, folder) as installation, receiving() as receiver:
+        askers = Askers(installation.urls, installation.storage, receiver, seed)
         ends_s = time.monotonic() + seconds
         names = list(BREAKAGES)
         while time.monotonic() < ends_s:

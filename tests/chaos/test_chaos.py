@@ -8,7 +8,7 @@ import pytest
 
 from tests.chaos.run import run
 
-KINDS = {"poll", "wait", "array", "watch", "map", "job"}
+KINDS = {"poll", "wait", "array", "watch", "map", "job", "hook"}
 
 
 @pytest.mark.slow
