@@ -24,7 +24,8 @@ class Compose:
     def __init__(self, file: Path) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._command = ["docker", "compose", "-p", f"doneyet-test-{secrets.token_hex(4)}"]
+        self.project = f"doneyet-test-{secrets.token_hex(4)}"
+        self._command = ["docker", "compose", "-p", self.project]
         self._command += ["--project-directory", str(ROOT), "-f", str(file)]
 
     def run(self, *arguments: str) -> str:
