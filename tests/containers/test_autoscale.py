@@ -19,7 +19,7 @@ FILE = ROOT / "docker-compose.distributed.yml"
 SERVICE = "worker-factorization"
 MOST = 3
 TASKS = 2000
-PRIMES = (1_000_000_000_039, 1_000_000_000_061)  # their product takes some milliseconds
+PRIMES = (10_000_000_000_000_061, 10_000_000_000_000_069)  # their product takes some 20 ms
 QUICK = [
     *("--every-s", "1", "--window-s", "3", "--upscale-stabilization-period-s", "2"),
     *("--downscale-stabilization-period-s", "10", "--max-downscale-factor", "0.3"),
