@@ -28,7 +28,7 @@ from task_manager.redis.scripts.run import run_scripts
 _NO_TIME_MS = 1 << 53
 """After every time, and told exactly by a Lua number."""
 
-_MOST_WAITING_IN_TIME = 200
+_MOST_WAITING_IN_TIME = 50
 """Waiting tasks of each type that stand among those of other states: those whose turn is next."""
 
 _ENDS = (State.DONE, State.FAILED, State.CANCELLED)

@@ -15,6 +15,7 @@ NOT_QUICK: Final = {
     "test_idle_claim_wakes_at_once": _BLOCKED,
     "test_who_need_not_claim_any_more_does_not": _BLOCKED,
     "test_cost_does_not_grow_with_the_input_ttl": _COMMANDS,
+    "test_what_waits_makes_looks_no_dearer": _COMMANDS,
     "test_away_is_said_within_two_seconds_and_healed": _PROCESS,
     "test_expired_task_of_a_dead_owner_is_dropped": _SECONDS,
     "test_submitting_keeps_a_task_alive": _SECONDS,

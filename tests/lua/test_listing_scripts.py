@@ -57,9 +57,9 @@ def test_ended_tasks_are_kept_by_their_end(run: RunScript, client: redis.Redis) 
 
 def test_lists_stay_short(run: RunScript, client: redis.Redis) -> None:
     """Of a call that ends very many the last thousand; trimmed rarely, and renewed then."""
-    end(run, client, *(f"a{n}" for n in range(1500)))
+    end(run, client, *(f"a{n}" for n in range(1200)))
     assert client.llen("ended:done") == MOST_ENDED
-    assert client.lindex("ended:done", 0) == b"a1499"
+    assert client.lindex("ended:done", 0) == b"a1199"
     client.pexpire("ended:done", 5000)
     end(run, client, *(f"b{n}" for n in range(TRIMMED_ABOVE - MOST_ENDED)))
     assert client.llen("ended:done") == TRIMMED_ABOVE
