@@ -10,7 +10,7 @@ import redis
 from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.errors import AlreadyTerminalError, CannotListError
-from task_manager.interface import State, TaskManager
+from task_manager.interface import Asker, State, TaskManager
 from task_manager.listing import ListedTask, Page, Place
 from tests.contract.conftest import WAITING_MODES, MakeHarness
 from tests.contract.harness import ONE, OTHER, Harness, TypeLimits, only, task
@@ -155,6 +155,26 @@ def test_waiting_tasks_are_listed(harness: Harness) -> None:
     assert [*ids(first), *ids(rest)] == [each.id for each in told[20:]]
     sought = told[33].id
     assert ids(harness.manager.listed(BOTH, State.WAITING, prefix=sought[:14])) == [sought]
+
+
+@pytest.mark.parametrize("queue_mode", ["distributed", "ordered"])
+def test_new_tasks_move_no_waiting_ones(harness: Harness) -> None:
+    """Between two pages others come, some of them to be claimed before those: none is told twice,
+    and none of those that waited from the start is passed over."""
+    manager = harness.manager
+    manager.submit([task(n) for n in range(12)])
+    told: list[str] = []
+    after: Place | None = None
+    for number in range(100, 104):
+        page = manager.listed([ONE], State.WAITING, limit=3, after=after)
+        told += ids(page)
+        after = page.end
+        urgent = [task(number + 10 * n) for n in range(3)]
+        for each in urgent:
+            each.asker = Asker(f"client {number}", priority=1)
+        manager.submit(urgent)
+    assert len(told) == len({*told}) == 12
+    assert {*told} == {task(n).id for n in range(12)}
 
 
 @pytest.mark.parametrize("queue_mode", ["distributed", "ordered"])

@@ -279,6 +279,15 @@ def test_room_for_more_when_tasks_are_claimed(manager: TaskManager) -> None:
     assert outcomes(manager, of("a", *range(20, 25), max_waiting=4)) == [True] * 4 + [False]
 
 
+def test_room_for_all_when_all_are_cancelled(manager: TaskManager) -> None:
+    """Each client may have as many as before, and is next again."""
+    manager.submit(of("a", *range(4), max_waiting=4))
+    manager.cancel_waiting(ONE, 100)
+    manager.submit(of("b", 50))
+    assert outcomes(manager, of("a", *range(20, 25), max_waiting=4)) == [True] * 4 + [False]
+    assert 20 in claimed(manager, 2)
+
+
 def test_what_another_client_asked_for_may_be_asked_for_too(manager: TaskManager) -> None:
     """It waits already."""
     manager.submit(of("b", 7))
