@@ -20,7 +20,7 @@ from doneyet.task_types.registry import ENTRY_POINT_GROUP, EXAMPLES
 CHECK_EVERY_S = 0.5
 
 WELCOME = """\
-doneyet is up at {url}  (API reference: {url}/docs)
+doneyet is up at {url}  (dashboard: {url}/dashboard, API reference: {url}/docs)
 
   curl -s {url}{endpoint} -H 'Content-Type: application/json' -H 'Prefer: wait=20' -d {body}
   {command} --url {url} {name} {body}

@@ -97,8 +97,10 @@ class Access:
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:  # browsers name it whenever a page sends more than GET or HEAD
             return False
-        own = environ.get("HTTP_SEC_FETCH_SITE") == "same-origin"
-        return own or self._is_own(origin, environ.get("HTTP_HOST", ""))
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        if site == "same-origin":
+            return True
+        return site in (None, "none") and self._is_own(origin, environ.get("HTTP_HOST", ""))
 
     def _host_problem(self, host: str) -> Problem | None:
         """Why a request for `host` is refused; a good one is remembered."""

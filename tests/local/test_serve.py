@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from doneyet.client import Client
 from tests.local.processes import marked, new_mark
@@ -62,6 +63,9 @@ def test_serve_says_how_to_ask_and_stops_in_order(
         told = read_welcome(served)
         url = re.search(r"doneyet is up at (\S+)", told)
         assert url is not None
+        for page in ("dashboard", "docs"):
+            assert f"{url[1]}/{page}" in told
+            assert requests.get(f"{url[1]}/{page}", timeout=10).ok
         with Client(url[1]) as client:
             assert client.run("factorize", number=35)["factorization_str"] == "5^1 7^1"
         command = next(line for line in told.splitlines() if "python -m doneyet ask" in line)

@@ -16,6 +16,7 @@ from http_server.app import create_app
 from http_server.keys.key_file import sha256_of
 from http_server.keys.keyless import KEYLESS
 from http_server.keys.sessions import COOKIE, SESSION_S
+from http_server.middleware.access import Access
 from tests.helpers import connect, wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
@@ -132,6 +133,27 @@ def test_what_changes_something_must_come_from_the_page(
     assert refused.get_json()["type"] == "urn:doneyet:problem:foreign-page"
     assert manager.rounds == []
     assert keyed.get("/load").status_code == 200  # still logged in
+
+
+@pytest.mark.parametrize(
+    ("site", "origin", "own"),
+    [
+        ("same-origin", "https://a.example.org", True),
+        ("same-origin", "null", True),
+        (None, "https://a.example.org", True),  # over plain HTTP browsers say no more
+        (None, "https://evil.example", False),
+        ("same-site", "https://a.example.org", False),  # another name that the setting has
+        ("cross-site", "https://a.example.org", False),
+        ("same-origin", None, False),
+        (None, None, False),
+    ],
+)
+def test_which_page_is_the_servers_own(site: str | None, origin: str | None, own: bool) -> None:
+    """The browser's word counts; where it has none, the origin does."""
+    access = Access(dataclasses.replace(SETTINGS, hosts="*.example.org"))
+    sent = {"HTTP_SEC_FETCH_SITE": site, "HTTP_ORIGIN": origin, "HTTP_HOST": "b.example.org"}
+    told = {name: value for name, value in sent.items() if value is not None}
+    assert access.is_own_page(told) is own
 
 
 def test_a_proxy_that_changes_the_host(keyed: FlaskClient) -> None:
