@@ -20,7 +20,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.kept.decisions import decide, finished_ms
 from http_server.kept.known import KnownEntries
-from http_server.kept.looks import EAGER_S, LOOK_EVERY_S, Looks, is_eager, stretched_s
+from http_server.kept.looks import LOOK_EVERY_S, Looks, stretched_s
 from http_server.kept.notice import Notice, settled_by
 from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
@@ -119,7 +119,7 @@ class Keeper:
             entries.append(_entry(task, wish))
             finished.append(finished_ms(outcome))
         try:
-            look_s = EAGER_S if is_eager(wish.events) else FIRST_LOOK_S
+            look_s = min([FIRST_LOOK_S, *(self._looks.pause_s(each, 0) for each in entries)])
             self._kept.keep(entries, wish.keep_s, finished, look_s)
         except TooManyKeptError as error:
             detail, wait = str(error), [("retry-after", "2")]

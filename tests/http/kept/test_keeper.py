@@ -44,6 +44,7 @@ class FakeKept(KeptTasks):
         self.settled: list[Settled] = []
         self.kept: list[Kept] = []
         self.total = 1
+        self.look_s = 0.0
         self.down = self.full = False
         self.takes = 0
 
@@ -53,6 +54,7 @@ class FakeKept(KeptTasks):
         self._check()
         if self.full:
             raise TooManyKeptError(7)
+        self.look_s = look_s
         self.kept += entries
 
     def take(self, limit: int, lease_s: float, heard: Sequence[str] = ()) -> Round:
@@ -288,6 +290,25 @@ def test_a_server_that_drains_gives_back(setup: Setup, receiver: Receiver) -> No
     setup.keeper.start()
     setup.keeper._thread.join(5)
     assert setup.kept.takes == takes
+
+
+def test_the_first_look_is_in_time(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Soon, and before a task of a short life expires; of what is to be told early, earlier."""
+    task = setup.task(setup.taken())
+    waiting = Status(task.id, task.type, State.WAITING, 1)
+    for events, ttl_s, look_s in ((("completed",), 60, 1), (("started",), 60, 0.5), ((), 1, 0.5)):
+        monkeypatch.setattr(setup.factorization, "input_ttl_s", ttl_s)
+        setup.keeper.keep([task], [waiting], Wish(60, 60, "u", events))
+        assert setup.kept.look_s == look_s
+
+
+def test_a_wish_that_cannot_be_noted_is_refused(setup: Setup) -> None:
+    """Since nobody would do what was promised: while Redis is away, as any submit."""
+    task = setup.task(setup.taken())
+    waiting = Status(task.id, task.type, State.WAITING, 1)
+    setup.kept.down = True
+    with pytest.raises(UnavailableError):
+        setup.keeper.keep([task], [waiting], Wish(60, 60, "", ()))
 
 
 def test_what_is_kept_of_a_submit(setup: Setup) -> None:

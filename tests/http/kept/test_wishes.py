@@ -6,11 +6,13 @@ import dataclasses
 
 import pytest
 from flask.testing import FlaskClient
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.kept.wishes import Wish, wishes
+from http_server.openapi.document import document
 from http_server.wire.problem import Problem
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
@@ -88,6 +90,16 @@ def test_a_server_that_keeps_nothing_refuses(client: FlaskClient) -> None:
         assert reply.status_code == 501
         assert reply.get_json()["type"] == "urn:doneyet:problem:cannot-keep"
     assert client.post("/factorize", json={"number": 6}).status_code == 202
+
+
+def test_openapi_tells_of_webhooks_where_they_are_set_up(registry: Registry) -> None:
+    """Elsewhere they would be refused."""
+    for settings, is_told in ((KEEPING, True), (Settings(), False)):
+        described = document(registry, settings)
+        OpenAPIV31SpecValidator(described).validate()
+        names = {each["name"] for each in described["paths"]["/factorize"]["post"]["parameters"]}
+        assert ("Webhook-URL" in names) == is_told
+        assert "Prefer" in names
 
 
 def test_metrics_begin_at_nothing(registry: Registry) -> None:
