@@ -14,9 +14,9 @@ from flask import Flask, Response, request, send_from_directory
 from http_server.keys.keyless import DASHBOARD, DASHBOARD_FILES, SESSION
 from http_server.keys.roles import Role
 from http_server.keys.sessions import Sessions, cookie_header, sent_token
-from http_server.middleware.authentication import Authentication, key_of
+from http_server.middleware.authentication import Authentication, key_of, sent_key
 from http_server.routes.add_route import add_route
-from http_server.wire.problem import Problem
+from http_server.wire.problem import Problem, unauthorized
 from http_server.wire.response import PROTECTED, PlainResponse, json_response
 
 # Nothing in the page is a script or a style but these files, so no text of a task can become one.
@@ -72,6 +72,8 @@ def _add_login_routes(app: Flask, sessions: Sessions) -> None:
     def log_in() -> Response:
         key = key_of(request.environ)
         assert key is not None, "let in without a key"
+        if sent_key(request.environ) is None:  # else a login could be made to last for ever
+            raise unauthorized("log in with a key; the cookie of a login makes no other")
         response = _visitor(key.name, key.role, keys=True)
         response.headers.add(*cookie_header(request.environ, sessions.open(key)))
         return response

@@ -22,6 +22,7 @@ def _networks(*names: str) -> Sequence[_Network]:
 _NEVER = _networks(
     "0.0.0.0/8",  # this host
     "100.100.100.200/32",  # metadata of a cloud, within what is private
+    "168.63.129.16/32",  # metadata of a cloud, though it looks public
     "169.254.0.0/16",  # link-local: metadata of most clouds
     "192.0.0.0/24",  # protocols
     "192.0.2.0/24",  # documentation, as are two below
@@ -37,7 +38,8 @@ _NEVER = _networks(
     "2001:db8::/32",
     "3fff::/20",
     "5f00::/16",  # segment routing
-    "fd00:ec2::254/128",  # metadata of a cloud, within what is private
+    "fd00:ec2::254/128",  # metadata of clouds, within what is private
+    "fd20:ce::254/128",
     "fe80::/10",
     "fec0::/10",  # site-local, which was private once
     "ff00::/8",
@@ -50,6 +52,7 @@ _HOLDING_IPV4 = (
     # a network of IPv6, and how many bits follow the IPv4 address in it
     (ipaddress.IPv6Network("::ffff:0:0/96"), 0),
     (ipaddress.IPv6Network("::/96"), 0),
+    (ipaddress.IPv6Network("::ffff:0:0:0/96"), 0),
     (ipaddress.IPv6Network("64:ff9b::/96"), 0),
     (ipaddress.IPv6Network("2002::/16"), 80),
 )

@@ -20,7 +20,10 @@ from http_server.webhooks.addresses import refusal
 from http_server.webhooks.target import Target
 
 MOST_BYTES = 64 << 10
-"""Of a response that are read; only its status and headers matter."""
+"""Of a response's body that are read; only its status and headers matter."""
+
+MOST_RECEIVED = 2 * MOST_BYTES
+"""Of all that comes back: a receiver may say 100 Continue without end, which is work to read."""
 
 READ_S = 1.0
 """How long its body is read, so that most receivers can send all of theirs."""
@@ -68,7 +71,8 @@ def post(
     except ssl.SSLError as error:
         raise NotSentError(f"TLS: {error.reason}") from error
     except (OSError, HTTPException, ValueError) as error:
-        raise NotSentError(f"{type(error).__name__}: {error}"[:200]) from error
+        said = f"{type(error).__name__}: {error}"[:200]
+        raise NotSentError(ascii(said)[1:-1]) from error  # what a receiver says is no log's line
 
 
 class _Connection(HTTPConnection):
@@ -110,6 +114,7 @@ class _LimitedSocket:
 
     def __init__(self, sock: socket.socket, deadline_s: float) -> None:
         self._sock, self.deadline_s = sock, deadline_s
+        self._received = 0
 
     def sendall(self, data: bytes) -> None:
         """Sends all, or raises `TimeoutError`."""
@@ -124,8 +129,12 @@ class _LimitedSocket:
 
     def receive_into(self, buffer: memoryview) -> int:
         """As `socket.recv_into`."""
+        if self._received > MOST_RECEIVED:
+            raise OSError("its answer is too long")
         self._sock.settimeout(_left_s(self.deadline_s))
-        return self._sock.recv_into(buffer)
+        received = self._sock.recv_into(buffer)
+        self._received += received
+        return received
 
     def close(self) -> None:
         """`http.client` closes it while a response is still to be read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 import redis
@@ -185,3 +186,13 @@ def test_allow_grants_what_is_free_and_keeps_time(run: RunScript, client: redis.
     assert granted == 0
     assert 0 < wait_us <= 60_000_000
     assert 0 < client.pttl("rate") <= 180_000
+
+
+def test_a_clock_that_is_put_back_refuses_nobody_for_long(
+    run: RunScript, client: redis.Redis
+) -> None:
+    """As that of a replica that takes over may be: a client waits for one request, not for the
+    hour by which it went back."""
+    slots: dict[str, Given] = {"rate": "rate", "interval_us": 1_000_000, "burst_us": 5_000_000}
+    client.set("rate", time.time_ns() // 1000 + 3_600_000_000, ex=60)
+    assert run("random/allow", **slots, wanted=1) == [0, 1_000_000]

@@ -6,7 +6,8 @@
 -- returns  list: how many of them are granted | µs until there is one, where none is
 -- include clock
 local now_us = time[1] * 1000000 + time[2]
-local due_us = math.max(tonumber(redis.call('GET', rate)) or 0, now_us)
+-- No later than a grant makes it: else a clock that was put back would refuse until it is there again.
+local due_us = math.min(math.max(tonumber(redis.call('GET', rate)) or 0, now_us), now_us + burst_us)
 local free_us = now_us + burst_us - due_us
 local granted = math.min(wanted, math.floor(free_us / interval_us))
 if granted < 1 then return { 0, math.ceil(interval_us - free_us) } end

@@ -105,6 +105,15 @@ def test_who_may_not(keyed: FlaskClient) -> None:
         assert "Set-Cookie" not in reply.headers
 
 
+def test_a_login_makes_no_other(keyed: FlaskClient) -> None:
+    """Whoever has copied a cookie could have one for ever, whatever its owner logs out of."""
+    log_in(keyed)
+    refused = keyed.post("/dashboard/login", headers=OWN)
+    assert refused.status_code == 401
+    assert "Set-Cookie" not in refused.headers
+    assert keyed.get("/load").status_code == 200  # still logged in
+
+
 UNSAFE = [("POST", "/factorize"), ("DELETE", "/tasks/1"), ("POST", "/dashboard/logout")]
 
 

@@ -161,6 +161,12 @@ def trickling_head(handler: Handler) -> None:
         handler.wfile.write(b"x")
 
 
+def endless_head(handler: Handler) -> None:
+    """Says that the request goes on, quickly and without end."""
+    while not handler.server.ended.is_set():
+        handler.wfile.write(b"HTTP/1.1 100 Continue\r\nx: y\r\n\r\n" * 100)
+
+
 def nonsense(handler: Handler) -> None:
     """What is no HTTP."""
-    handler.wfile.write(b"hello\r\n\r\n")
+    handler.wfile.write(b"hello\x1b[2J\r\r\n\r\n")

@@ -84,11 +84,21 @@ def test_a_body_without_end(receiver: Receiver, answer: Any) -> None:
     assert watch.within_s(2), watch
 
 
+def test_a_head_without_end(receiver: Receiver) -> None:
+    """Is left long before the time limit, since to read it is work."""
+    receiver.answers = [answers.endless_head]
+    watch = Stopwatch()
+    with pytest.raises(NotSentError, match="its answer is too long"):
+        send(receiver, limit_s=10)
+    assert watch.within_s(2), watch
+
+
 def test_what_is_no_http(receiver: Receiver) -> None:
     """Is told in a few words."""
     receiver.answers = [answers.nonsense]
-    with pytest.raises(NotSentError, match="BadStatusLine"):
+    with pytest.raises(NotSentError, match="BadStatusLine") as raised:
         send(receiver)
+    assert str(raised.value) == r"BadStatusLine: hello\x1b[2J\r\r\n"  # nothing that a terminal obeys
     with pytest.raises(NotSentError, match="ConnectionRefusedError"):
         post(Target("http", "127.0.0.1", 1, "/"), b"", HEADERS, private=True, limit_s=5)
 
