@@ -68,11 +68,12 @@ class Keys:
         return f"{self.prefix}:{{{type_name}}}:ended:done"
 
     def ended_failed(self, type_name: str) -> str:
-        """List: likewise those that failed. TTL: the same."""
+        """List: likewise those that failed, each with times and the end of its result, which tells
+        the error. TTL: the same."""
         return f"{self.prefix}:{{{type_name}}}:ended:failed"
 
     def ended_cancelled(self, type_name: str) -> str:
-        """List: likewise those that were cancelled. TTL: the same."""
+        """List: likewise those that were cancelled, with times. TTL: the same."""
         return f"{self.prefix}:{{{type_name}}}:ended:cancelled"
 
     def versions(self, type_name: str) -> str:

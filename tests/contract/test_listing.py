@@ -106,8 +106,26 @@ def test_a_task_is_listed_as_it_is(harness: Harness) -> None:
         assert ids(harness.manager.listed(BOTH, State.DONE)) == []
 
 
+@pytest.mark.parametrize("queue_mode", ["random", "distributed", "ordered", "rq"])
+def test_failures_are_listed_when_nobody_can_get_them_any_more(make_harness: MakeHarness) -> None:
+    """With why they failed: whoever looks for it comes later than within a minute. A task that is
+    done since is listed as that, once."""
+    harness = make_harness(failure_ttl_s=0.3)
+    harness.manager.submit([task(-1), task(-2), task(3)])
+    run_all(harness, 3)
+    wait_until(
+        lambda: harness.manager.status(ONE, task(-1).id) is None, description="it is forgotten"
+    )
+    failed = harness.manager.listed(BOTH, State.FAILED).tasks
+    assert {each.id for each in failed} == {task(-1).id, task(-2).id}
+    assert all(each.error and each.error[0] == "task-failed" for each in failed)
+    assert len(harness.manager.listed(BOTH).tasks) == 3
+    assert len(harness.manager.listed(BOTH, State.DONE).tasks) == 1
+
+
+@pytest.mark.parametrize("queue_mode", ["synchronous"])
 def test_expired_results_are_left_out(make_harness: MakeHarness) -> None:
-    """A list tells of no task of which nobody could get the answer."""
+    """Where nobody but the server itself knows of a task."""
     harness = make_harness(failure_ttl_s=0.3)
     harness.manager.submit([task(-1), task(2)])
     run_all(harness, 2)

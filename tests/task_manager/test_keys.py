@@ -61,6 +61,8 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.owners(NAME),
         keys.cancelled(NAME),
         keys.progress(NAME),
+        keys.traces(NAME, "i"),
+        keys.rate("c"),
         keys.tally(NAME),
         keys.ended_done(NAME),
         keys.ended_failed(NAME),

@@ -16,6 +16,7 @@ local is_more = #found == most
 local left_bytes = MOST_BYTES
 local gone = {}
 local ended = {}
+local told = {}
 for _, id in ipairs(found) do
   if left_bytes <= 0 then
     is_more = true
@@ -28,12 +29,15 @@ for _, id in ipairs(found) do
   if attempts then
     local result = result_record('cancelled', submitted .. ' 0', attempts, failure_ttl_ms, '')
     local is_first = redis.call('SET', result_prefix .. id, result, 'PX', failure_ttl_ms, 'NX')
-    if is_first then ended[#ended + 1] = id end
+    if is_first then
+      ended[#ended + 1] = id
+      told[#told + 1] = told_of_end(id, result)
+    end
   end
 end
 remove(waiting, inputs, turns, gone)
 if #ended > 0 then redis.call('PUBLISH', channel, table.concat(ended, ',')) end
-note_ended(ended_cancelled, ended)
+note_ended(ended_cancelled, told)
 tally_up(tally, { cancelled = #ended })
 table.insert(ended, 1, is_more and 1 or 0)
 return ended

@@ -35,6 +35,6 @@ end
 local record = result_record('cancelled', times, attempts, failure_ttl_ms, '')
 redis.call('SET', results[1], record, 'PX', failure_ttl_ms)
 redis.call('PUBLISH', channel, id)
-note_ended(ended_cancelled, { id })
+note_ended(ended_cancelled, { told_of_end(id, record) })
 tally_up(tally, { cancelled = 1 })
 return record

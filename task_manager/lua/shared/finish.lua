@@ -35,7 +35,7 @@ for i, id in ipairs(ids) do
     if call('SET', results[i], record, 'PX', ttls_ms[i], 'NX') then
       kept[#kept + 1] = id
       local alike = kept_by_state[states[i]]
-      alike[#alike + 1] = id
+      alike[#alike + 1] = states[i] == 'failed' and told_of_end(id, record) or id
       if not is_mine then -- whoever holds or may claim it by now is to leave it
         late[#late + 1] = id
         ended[#ended + 1] = id

@@ -30,7 +30,7 @@ local function fail(i, held)
   local record = result_record('failed', times, attempts, failure_ttl_ms, failure)
   if redis.call('SET', results[i], record, 'PX', failure_ttl_ms, 'NX') then
     redis.call('PUBLISH', channel, ids[i])
-    crashed[#crashed + 1] = ids[i]
+    crashed[#crashed + 1] = told_of_end(ids[i], record)
   end
 end
 
