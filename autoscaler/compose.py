@@ -86,7 +86,7 @@ class Compose:
         self._reap()
 
     def _reap(self) -> None:
-        """Removes what has drained; where `docker stop` failed it may be at work, and counts again."""
+        """Removes what has drained; where `docker stop` failed, it may work and counts again."""
         for name, process in [*self._draining.items()]:
             if process.poll() is not None:
                 if process.returncode == 0:
