@@ -72,6 +72,7 @@ class Compose:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,  # Ctrl-C waits for it, and must not end it
             )
 
     def close(self) -> None:
@@ -85,10 +86,11 @@ class Compose:
         self._reap()
 
     def _reap(self) -> None:
-        """Removes what has drained."""
+        """Removes what has drained; where `docker stop` failed, it may work and counts again."""
         for name, process in [*self._draining.items()]:
             if process.poll() is not None:
-                self._run([self._docker, "rm", "--force", name])
+                if process.returncode == 0:
+                    self._run([self._docker, "rm", "--force", name])
                 del self._draining[name]
 
     def _run(self, command: Sequence[str]) -> str:

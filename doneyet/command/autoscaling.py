@@ -87,7 +87,7 @@ start or are idle go first, and all drain: a running task is never killed. Runs 
 )
 @click.option(
     "--every-s",
-    type=float,
+    type=click.FloatRange(min=0.1),
     default=EVERY_S,
     help=f"seconds between two looks (default {EVERY_S:g})",
 )

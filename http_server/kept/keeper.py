@@ -186,14 +186,15 @@ class Keeper:
     # Telling
 
     def _tell(self, notice: Notice, found: Round) -> None:
-        """Has it sent, or tries again later where too much waits to be sent to its host."""
+        """Has it sent, or tries again later where too much waits to be sent to its host, or where
+        others have the secret, and a way out."""
         try:
             host = target_for(notice.taken.kept.url, self._settings).place
         except Problem:
             host = ""  # and the attempt will say so
         kept = dataclasses.replace(notice.taken.kept, input=b"")  # which may be large
         notice = notice._replace(taken=dataclasses.replace(notice.taken, kept=kept))
-        if not self._sender.offer(host, lambda: self._send(notice)):
+        if not (self._deliverer.signs and self._sender.offer(host, lambda: self._send(notice))):
             pause_s = stretched_s(LOOK_EVERY_S / 2, found.total)
             self._settle_soon(Settled(notice.taken, pause_s, notice.taken.progress))
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from task_manager.kept import Kept
 
 MOST_KNOWN = 20_000
-"""Tasks; those of which nothing was heard for longest are forgotten first."""
+"""Entries, of which one task may have many; those that were met first are forgotten first."""
 
 
 class KnownEntries:
@@ -17,28 +17,27 @@ class KnownEntries:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._by_task: OrderedDict[str, set[str]] = OrderedDict()
+        self._tasks: OrderedDict[str, str] = OrderedDict()
+        self._by_task: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
-        return len(self._by_task)
+        return len(self._tasks)
 
     def remember(self, entries: Iterable[Kept]) -> None:
         """These are there."""
         with self._lock:
             for each in entries:
+                self._tasks[each.id] = each.task_id
+                self._tasks.move_to_end(each.id)
                 self._by_task.setdefault(each.task_id, set()).add(each.id)
-                self._by_task.move_to_end(each.task_id)
-            while len(self._by_task) > MOST_KNOWN:
-                self._by_task.popitem(last=False)
+            while len(self._tasks) > MOST_KNOWN:
+                self._drop(next(iter(self._tasks)))
 
     def forget(self, kept: Kept) -> None:
         """It is over."""
         with self._lock:
-            entries = self._by_task.get(kept.task_id)
-            if entries is not None:
-                entries.discard(kept.id)
-                if not entries:
-                    del self._by_task[kept.task_id]
+            if kept.id in self._tasks:
+                self._drop(kept.id)
 
     def of(self, task_ids: Iterable[str]) -> list[str]:
         """The entries of these tasks."""
@@ -46,3 +45,10 @@ class KnownEntries:
             return []
         with self._lock:
             return [entry for each in task_ids for entry in self._by_task.get(each, ())]
+
+    def _drop(self, entry: str) -> None:
+        task_id = self._tasks.pop(entry)
+        entries = self._by_task[task_id]
+        entries.discard(entry)
+        if not entries:
+            del self._by_task[task_id]

@@ -54,6 +54,11 @@ class Deliverer:
         self._settings = settings
         self._secrets = secrets_from(settings)
 
+    @property
+    def signs(self) -> bool:
+        """Whether there is a secret; without one nothing is to be sent."""
+        return bool(self._secrets)
+
     def deliver(self, url: str, webhook_id: str, body: bytes) -> Attempt:
         """Makes one attempt; never raises."""
         try:

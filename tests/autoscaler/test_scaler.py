@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,25 @@ def test_those_that_drain_are_no_capacity(docker: Docker) -> None:
     assert site.look() == (1, 2)
     assert len(docker.there()) == 3
     docker.busy.unlink()
+
+
+def test_what_did_not_drain_is_not_removed(docker: Docker) -> None:
+    """Where `docker stop` broke off, as when Docker itself is restarted: it may run something. It
+    counts again, and drains when it is told to once more. Ctrl-C does not reach `docker stop`."""
+    docker.change(there={"p-model-1": ["a" * 12, "running"]})
+    compose = Compose(["a.yml"], str(docker.path))
+    docker.busy.touch()
+    compose.stop(["p-model-1"])
+    (stopping,) = compose._draining.values()
+    assert os.getpgid(stopping.pid) != os.getpgid(0)
+    assert compose.containers("model") == []
+    stopping.kill()
+    stopping.wait()
+    assert compose.containers("model") == [Container("p-model-1", "a" * 12)]
+    docker.busy.unlink()
+    compose.stop(["p-model-1"])
+    compose.close()
+    assert docker.there() == []
 
 
 def test_where_nobody_can_tell_nothing_changes(docker: Docker) -> None:

@@ -72,5 +72,7 @@ def test_what_is_wrong_is_told(system: System, docker: Docker) -> None:
     assert autoscale("--url", system.url, "factorization").returncode == 2
     wrong = autoscale("--url", system.url, "--max-replicas", "0", PAIR)
     assert (wrong.returncode, "max_replicas" in wrong.stderr) == (2, True)
+    for every_s in ("0", "-1"):
+        assert autoscale("--url", system.url, "--every-s", every_s, PAIR).returncode == 2
     unknown = autoscale("--url", system.url, "nothing=model")
     assert (unknown.returncode, "nothing" in unknown.stderr) == (1, True)

@@ -76,7 +76,7 @@ class FakeKept(KeptTasks):
 class Setup:
     """A keeper, and what is around it."""
 
-    def __init__(self, registry: Registry, url: str) -> None:
+    def __init__(self, registry: Registry, url: str, settings: Settings = SETTINGS) -> None:
         self.kept, self.manager = FakeKept(), FakeManager()
         self.news, self.outage = News(), Outage()
         self.draining = False
@@ -86,7 +86,7 @@ class Setup:
             self.kept,
             self.manager,
             registry,
-            SETTINGS,
+            settings,
             news=self.news,
             outage=self.outage,
             draining=lambda: self.draining,
@@ -259,6 +259,29 @@ def test_news_is_looked_at_at_once(setup: Setup) -> None:
         Kept(str(n), str(n), "factorization", "1", b"") for n in range(MOST_KNOWN + 5)
     )
     assert len(setup.keeper._known) == MOST_KNOWN
+
+
+def test_a_task_that_many_are_told_of_is_no_leak(setup: Setup) -> None:
+    """Each request may name a URL of its own; what other processes are done with counts, too."""
+    known, count = setup.keeper._known, MOST_KNOWN + 5
+    known.remember(Kept(str(n), "t", "factorization", "1", b"") for n in range(count))
+    assert len(known) == len(known.of(["t"])) == MOST_KNOWN
+    for number in range(count):
+        known.forget(Kept(str(number), "t", "factorization", "1", b""))
+    assert len(known) == 0
+    assert known.of(["t"]) == []
+
+
+def test_a_server_without_a_secret_sends_nothing(registry: Registry, receiver: Receiver) -> None:
+    """Nobody could tell that it is genuine; servers that have one send it soon."""
+    setup = Setup(registry, receiver.url, replace(SETTINGS, webhook_secrets=""))
+    taken = setup.taken()
+    setup.finish(taken)
+    settled = setup.round(taken)
+    assert settled.pause_s == 5
+    assert settled.progress == Progress()
+    setup.keeper.close()
+    assert not receiver.received
 
 
 def test_redis_goes_and_comes(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
