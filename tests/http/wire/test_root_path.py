@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
@@ -22,6 +23,7 @@ from http_server.keys.roles import PUBLIC
 from http_server.middleware.root_path import check_root_path
 from tests.http.conftest import SETTINGS, TASKS
 from tests.http.fakes import FakeManager
+from tests.http.keys.conftest import line
 from tests.http.servers import serving
 
 AT_ML = dataclasses.replace(SETTINGS, root_path="/ml")
@@ -90,6 +92,21 @@ def test_a_missing_path_is_told_where_to_look(at_ml: FlaskClient, before: str) -
     for path in ("/mlx/load", "/mlload"):
         assert at_ml.get(path).status_code == 404
     assert at_ml.get("/ml/ml/load").status_code == 404
+
+
+@ways
+def test_a_login_is_for_the_path_alone(
+    manager: FakeManager, registry: Registry, tmp_path: Path, before: str
+) -> None:
+    """What else there is on the same host does not get its cookie."""
+    keys = tmp_path / "keys.txt"
+    keys.write_text(line("boss", "operate", "dyk_secret"))
+    app = create_app(dataclasses.replace(AT_ML, keys=str(keys)), manager, registry)
+    headers = {"X-API-Key": "dyk_secret", "Origin": "http://localhost"}
+    reply = app.test_client().post(f"{before}/dashboard/login", headers=headers)
+    app.extensions["doneyet"].close()
+    assert reply.status_code == 200
+    assert "Path=/ml" in reply.headers["Set-Cookie"].split("; ")
 
 
 def test_elsewhere_nothing_has_changed(client: FlaskClient) -> None:
