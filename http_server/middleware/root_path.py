@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from doneyet.settings import SettingError, Settings, env_name
+from http_server.keys.keyless import KEYLESS
 from http_server.keys.roles import PERMISSIONS, PUBLIC
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def check_root_path(settings: Settings, endpoints: Collection[str]) -> None:
             f"ends without one, of letters, digits and -._~, not {path!r}"
         )
     first = _first(path)
-    routes = {*endpoints, *PUBLIC, *(each.route for each in PERMISSIONS)}
+    routes = {*endpoints, *PUBLIC, *KEYLESS, *(each.route for each in PERMISSIONS)}
     if first in {_first(route) for route in routes if route.startswith("/")}:
         raise SettingError(
             f"{env_name('root_path')} {path}: the server has paths of its own that begin with "

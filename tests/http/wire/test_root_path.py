@@ -127,7 +127,9 @@ def test_what_is_no_path_is_refused_at_start(path: str, registry: Registry) -> N
     assert repr(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("path", ["/factorize", "/factorize/v1", "/tasks", "/docs", "/healthz"])
+@pytest.mark.parametrize(
+    "path", ["/factorize", "/factorize/v1", "/tasks", "/docs", "/healthz", "/dashboard"]
+)
 def test_a_path_of_the_servers_own_is_refused(path: str, registry: Registry) -> None:
     """Nobody could tell whether a proxy has taken it off."""
     settings = Settings(tasks=TASKS, root_path=path)
