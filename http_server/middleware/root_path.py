@@ -1,7 +1,7 @@
 """A server that a proxy shows at a path, such as /ml, and not at the root of a host.
 
 Some proxies take the path off before they pass a request on, others do not. Both are the same here:
-it is taken off where it is there. Every `Location` and cookie gets it, so that no route needs to know.
+it is taken off where it is there. Every `Location` and cookie gets it, so no route needs to know.
 """
 
 from __future__ import annotations
