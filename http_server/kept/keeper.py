@@ -189,7 +189,7 @@ class Keeper:
         """Has it sent, or tries again later where too much waits to be sent to its host, or where
         others have the secret, and a way out."""
         try:
-            host = target_for(notice.taken.kept.url, self._settings).place
+            host = target_for(notice.taken.kept.url, self._settings).host
         except Problem:
             host = ""  # and the attempt will say so
         kept = dataclasses.replace(notice.taken.kept, input=b"")  # which may be large

@@ -282,6 +282,17 @@ def test_a_server_without_a_secret_sends_nothing(registry: Registry, receiver: R
     assert not receiver.received
 
 
+def test_ports_of_a_host_have_one_turn(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a machine that hangs would have a turn for each of its 65,535."""
+    hosts = list[str]()
+    monkeypatch.setattr(setup.keeper._sender, "offer", lambda host, _work: bool(hosts.append(host)))
+    for port in (81, 82):
+        taken = setup.taken(url=f"http://127.0.0.1:{port}/")
+        setup.finish(taken)
+        setup.round(taken)
+    assert hosts == ["127.0.0.1"] * 2
+
+
 def test_redis_goes_and_comes(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """The thread goes on, says so once, and settles later what it could not settle."""
     setup.keeper.start()
