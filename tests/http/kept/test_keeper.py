@@ -17,6 +17,7 @@ from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
 from http_server.submit.chain import ParsedTask
 from http_server.submit.completions import News
+from http_server.webhooks.sender import Work
 from http_server.wire.problem import Problem
 from task_manager.errors import TooManyKeptError, UnavailableError
 from task_manager.interface import State, Status
@@ -285,7 +286,12 @@ def test_a_server_without_a_secret_sends_nothing(registry: Registry, receiver: R
 def test_ports_of_a_host_have_one_turn(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a machine that hangs would have a turn for each of its 65,535."""
     hosts = list[str]()
-    monkeypatch.setattr(setup.keeper._sender, "offer", lambda host, _work: bool(hosts.append(host)))
+
+    def offer(host: str, _work: Work) -> bool:
+        hosts.append(host)
+        return False
+
+    monkeypatch.setattr(setup.keeper._sender, "offer", offer)
     for port in (81, 82):
         taken = setup.taken(url=f"http://127.0.0.1:{port}/")
         setup.finish(taken)
