@@ -19,7 +19,12 @@ from http_server.submit.chain import ParsedTask
 from http_server.submit.completions import News
 from http_server.webhooks.sender import Work
 from http_server.wire.problem import Problem
-from task_manager.errors import TooManyKeptError, UnavailableError
+from task_manager.errors import (
+    LargeAnswersError,
+    OverloadedError,
+    TooManyKeptError,
+    UnavailableError,
+)
 from task_manager.interface import State, Status
 from task_manager.kept import Kept, KeptTasks, Progress, Round, Settled, Taken
 from tests.helpers import wait_until
@@ -335,7 +340,12 @@ def test_what_is_kept_of_a_submit(setup: Setup) -> None:
     task = setup.task(setup.taken())
     waiting = Status(task.id, task.type, State.WAITING, 1)
     done = Status(task.id, task.type, State.DONE, 1, finished_ms=5)
-    for outcome, url, count in ((waiting, "", 1), (done, "", 0), (done, setup.url, 1)):
+    large = LargeAnswersError(1)  # it is done, though this reply has no room for it
+    refused_one = OverloadedError("factorization", 7)
+    for outcome, url, count in (
+        *((waiting, "", 1), (done, "", 0), (done, setup.url, 1)),
+        *((large, "", 0), (large, setup.url, 1), (refused_one, setup.url, 0)),
+    ):
         setup.kept.kept.clear()
         setup.keeper.keep([task], [outcome], Wish(60, 60, url, ()))
         assert len(setup.kept.kept) == count
