@@ -39,9 +39,9 @@ demo-models: $(MODELS) ## Asks every endpoint, those of models too; needs no mod
 serve: $(RUN) ## Keeps the same system up until Ctrl-C; more flags with ARGS="--port 8080 --distributed"
 	@$(BIN)/python -m doneyet.local serve $(ARGS)
 
-# Most tests wait for processes that they started, so five at a time keep two cores busy.
+# Most tests wait for processes that they started, so six at a time keep two cores busy.
 test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client -k retry"
-	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 5 --dist worksteal)
+	@$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),-n 6 --dist worksteal)
 
 # On fakeredis; tests/contract/quick.py says what that leaves to a real server.
 quick: $(DEV) ## The task manager's contract without a server, in half a minute: the inner loop

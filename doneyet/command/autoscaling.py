@@ -145,6 +145,8 @@ def _load_of(client: Client, type_name: str) -> Callable[[], Load | None]:
             workers = client.workers()
         except (UnavailableError, UnexpectedAnswerError):
             return None
+        if told["paused"]:  # what waits is no work until it is resumed
+            return None
         running: Counter[str] = Counter()
         for each in workers:
             if each["type"] == type_name:

@@ -31,8 +31,8 @@ from http_server.webhooks.sender import Sender
 from http_server.webhooks.target import target_for
 from http_server.wire.problem import Problem
 from task_manager.backoff import Backoff
-from task_manager.errors import NoStatusError, TooManyKeptError, UnavailableError
-from task_manager.interface import TaskSubmitter
+from task_manager.errors import LargeAnswersError, TooManyKeptError, UnavailableError
+from task_manager.interface import Status, TaskSubmitter
 from task_manager.kept import Kept, KeptTasks, Round, Settled, Taken
 
 log = logging.getLogger(__name__)
@@ -114,10 +114,15 @@ class Keeper:
         """
         entries, finished = [], []
         for task, outcome in zip(tasks, outcomes, strict=True):
-            if isinstance(outcome, NoStatusError) or (outcome.state.terminal and not wish.url):
+            if isinstance(outcome, Status):
+                at_ms, is_over = finished_ms(outcome), outcome.state.terminal
+            elif isinstance(outcome, LargeAnswersError):  # over; this reply had no room
+                at_ms, is_over = 0, True
+            else:
                 continue
-            entries.append(_entry(task, wish))
-            finished.append(finished_ms(outcome))
+            if wish.url or not is_over:
+                entries.append(_entry(task, wish))
+                finished.append(at_ms)
         try:
             look_s = min([FIRST_LOOK_S, *(self._looks.pause_s(each, 0) for each in entries)])
             self._kept.keep(entries, wish.keep_s, finished, look_s)
@@ -189,7 +194,7 @@ class Keeper:
         """Has it sent, or tries again later where too much waits to be sent to its host, or where
         others have the secret, and a way out."""
         try:
-            host = target_for(notice.taken.kept.url, self._settings).place
+            host = target_for(notice.taken.kept.url, self._settings).host
         except Problem:
             host = ""  # and the attempt will say so
         kept = dataclasses.replace(notice.taken.kept, input=b"")  # which may be large

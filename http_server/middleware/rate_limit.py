@@ -26,8 +26,9 @@ MOST_ADDRESSES = 10_000
 """Addresses, or names of keys, remembered at once."""
 
 GRANT_S = 0.2
-"""A server asks for this many seconds' worth of a client's requests at once, so that a client that
-makes many is not a round trip to Redis each time."""
+"""A server asks for up to this many seconds' worth of a client's requests at once, so that a client
+that makes many is not a round trip to Redis each time; for one at first, and for twice as many as
+before where these were used within this time."""
 GRANT_VALID_S = 1.0
 """What a client has not used of them by then is lost to it."""
 
@@ -40,10 +41,23 @@ Allow = Callable[[str, float, float, int], Allowance | None]
 
 class _Granted(NamedTuple):
     """What Redis said of one client, until when on our clock: how many more requests it may make;
-    none: it may make none until then."""
+    where it granted none, it may make none until then."""
 
     requests: int
     until_s: float
+    of: int
+    """How many were granted."""
+
+
+_NOTHING = _Granted(0, 0.0, 0)
+
+
+def _wanted(before: _Granted, now_s: float) -> int:
+    """How many requests to ask for, by what became of those that were granted before: as many as a
+    client makes here in a while, since what it does not use it loses, at all servers."""
+    used = max(1, before.of - before.requests)
+    is_quick = not before.requests and now_s < before.until_s - GRANT_VALID_S + GRANT_S
+    return 2 * used if is_quick else used
 
 
 class RateLimit:
@@ -88,16 +102,18 @@ class RateLimit:
     def _too_early_anywhere_s(self, client: str, now_s: float, rate: float) -> float:
         """As `too_early_s`, by what all servers were asked."""
         with self._lock:
-            requests, until_s = self._granted.get(client, (0, 0.0))
-            if now_s < until_s:
-                if not requests:
-                    return until_s - now_s
-                self._granted[client] = _Granted(requests - 1, until_s if requests > 1 else 0.0)
-                return 0.0
+            before = self._granted.get(client, _NOTHING)
+            if now_s < before.until_s:
+                if not before.of:
+                    return before.until_s - now_s
+                if before.requests:
+                    self._granted[client] = before._replace(requests=before.requests - 1)
+                    return 0.0
         allowance = None
         if now_s >= self._alone_until_s:
             try:
-                allowance = self._allow(client, rate, BURST_S, max(1, int(rate * GRANT_S)))
+                most = max(1, int(rate * GRANT_S))
+                allowance = self._allow(client, rate, BURST_S, min(_wanted(before, now_s), most))
             except UnavailableError:  # it may have taken seconds to say so
                 self._alone_until_s = time.monotonic() + ALONE_S
         if allowance is None:
@@ -108,13 +124,13 @@ class RateLimit:
 
     def _note(self, client: str, allowance: Allowance, now_s: float) -> None:
         """Remembers what is left for the next requests, or that there is nothing."""
-        if allowance.granted > 1:
-            granted = _Granted(allowance.granted - 1, now_s + GRANT_VALID_S)
-        elif not allowance.granted:
-            granted = _Granted(0, now_s + allowance.wait_s)
+        if allowance.granted:
+            known = self._granted.get(client, _NOTHING)  # another thread may have asked, too
+            left = known.requests if now_s < known.until_s else 0
+            requests = left + allowance.granted - 1
+            granted = _Granted(requests, now_s + GRANT_VALID_S, allowance.granted)
         else:
-            self._granted.pop(client, None)
-            return
+            granted = _Granted(0, now_s + allowance.wait_s, 0)
         if len(self._granted) >= MOST_ADDRESSES:  # whoever is forgotten asks once more
             self._granted.clear()
         self._granted[client] = granted

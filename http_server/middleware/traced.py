@@ -12,6 +12,14 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from opentelemetry.trace import Tracer
 
+METHODS = frozenset(
+    ("GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH")
+)
+"""Those that spans name; any other word, of which strangers may send many, is `_OTHER`."""
+
+MOST_OF_PATH = 1000
+"""Characters of a path that a span has. Those of requests that are refused may have thousands."""
+
 
 def with_spans(
     app: WSGIApplication, tracer: Tracer
@@ -29,7 +37,8 @@ def with_spans(
     def traced(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if environ["PATH_INFO"] in PUBLIC:
             return app(environ, start_response)
-        method = environ["REQUEST_METHOD"]
+        method = environ["REQUEST_METHOD"].upper()
+        method, name = (method, method) if method in METHODS else ("_OTHER", "HTTP")
         came_with = {
             name: environ[key]
             for name, key in (
@@ -39,10 +48,13 @@ def with_spans(
             if key in environ
         }
         with tracer.start_as_current_span(
-            method,
+            name,
             context=propagator.extract(came_with),
             kind=SpanKind.SERVER,
-            attributes={"http.request.method": method, "url.path": environ["PATH_INFO"]},
+            attributes={
+                "http.request.method": method,
+                "url.path": environ["PATH_INFO"][:MOST_OF_PATH],
+            },
         ) as span:
 
             def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
@@ -55,7 +67,7 @@ def with_spans(
             response = app(environ, start)
             if route := environ.get(ROUTE):
                 span.set_attribute("http.route", route)
-                span.update_name(f"{method} {route}")
+                span.update_name(f"{name} {route}")
             return response
 
     return traced

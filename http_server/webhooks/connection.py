@@ -10,8 +10,9 @@ import contextlib
 import io
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from http.client import HTTPConnection, HTTPException
 from typing import Any, NamedTuple
@@ -46,8 +47,6 @@ def post(
     target: Target, body: bytes, headers: Mapping[str, str], *, private: bool, limit_s: float
 ) -> Reply:
     """Sends `body` and returns what came back, within `limit_s` of the start.
-
-    Looking a name up cannot be cut short; where it took too long nothing is sent.
 
     Raises:
         NotSentError: there is no response, or none in time; the request may have arrived.
@@ -159,9 +158,8 @@ class _Incoming(io.RawIOBase):
 
 def _connected(target: Target, deadline_s: float, *, private: bool) -> socket.socket:
     """A connection to the first of the target's addresses that is allowed and can be reached."""
-    found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     latest: Exception = OSError("the name leads to no address")
-    for family, kind, protocol, _, address in found:
+    for family, kind, protocol, _, address in _looked_up(target, deadline_s):
         try:
             return _connected_to(family, kind, protocol, address, deadline_s, private=private)
         except TimeoutError:
@@ -169,6 +167,28 @@ def _connected(target: Target, deadline_s: float, *, private: bool) -> socket.so
         except OSError as error:
             latest = error
     raise latest
+
+
+def _looked_up(target: Target, deadline_s: float) -> Sequence[Any]:
+    """Where the target's name leads. What looks it up cannot be cut short, and may take a minute:
+    it is left behind then, as a thread that ends by itself."""
+    found = list[Any]()
+
+    def look_up() -> None:
+        try:
+            found.append(socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM))
+        except (OSError, ValueError) as error:
+            found.append(error)
+
+    thread = threading.Thread(target=look_up, name="look-up", daemon=True)
+    thread.start()
+    thread.join(_left_s(deadline_s))
+    if not found:
+        raise TimeoutError
+    if isinstance(found[0], Exception):
+        raise found[0]
+    addresses: Sequence[Any] = found[0]
+    return addresses
 
 
 def _connected_to(

@@ -37,10 +37,7 @@ class Sender:
             queue.append(work)
             self._queued += 1
             if sum(self._busy.values()) < AT_ONCE and self._is_free(host):
-                self._busy[host] = self._busy.get(host, 0) + 1
-                threading.Thread(
-                    target=self._run, args=(host,), name="webhook", daemon=True
-                ).start()
+                self._begin(host)
         return True
 
     def drop(self) -> None:
@@ -48,6 +45,15 @@ class Sender:
         with self._lock:
             self._queues.clear()
             self._queued = 0
+
+    def _begin(self, host: str) -> None:
+        thread = threading.Thread(target=self._run, args=(host,), name="webhook", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # there are too many already; the next offer tries again
+            log.warning("a webhook waits: %s", error)
+        else:  # with the lock still held, for which the thread waits
+            self._busy[host] = self._busy.get(host, 0) + 1
 
     def _run(self, host: str | None) -> None:
         while host is not None:

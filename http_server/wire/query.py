@@ -120,9 +120,10 @@ def place_in(told: Mapping[str, str], *, in_turn: bool) -> Place | None:
         padded = text[:_MOST_CURSOR] + "=" * (-len(text) % 4)
         name, order, task_id = json.loads(base64.b64decode(padded, b"-_", validate=True))
         place = Place(str(name), int(order), str(task_id))
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _no_cursor() from error
-    if bool(place.type) is not in_turn or abs(place.order) > _MOST_ORDER:
+    is_id = place.id.isascii()  # what is no text at all may not even be sent to Redis
+    if bool(place.type) is not in_turn or abs(place.order) > _MOST_ORDER or not is_id:
         raise _no_cursor()
     return place
 

@@ -56,6 +56,16 @@ def test_the_first_container_comes_with_the_first_task(system: System, docker: D
     assert autoscale(*to_zero).stdout == ""
 
 
+def test_while_a_type_is_paused_nothing_changes(system: System, docker: Docker) -> None:
+    """What waits then is no work: whoever were started for it would be idle, and cost."""
+    to_zero = ("--url", system.url, "--min-replicas", "0", "--compose", "one.yml", PAIR)
+    requests.post(f"{system.url}/types/factorization/pause", timeout=30)
+    requests.post(f"{system.url}/factorize", json={"number": 6}, timeout=30)
+    assert autoscale(*to_zero).stdout == ""
+    requests.post(f"{system.url}/types/factorization/resume", timeout=30)
+    assert autoscale(*to_zero).stdout == "factorization: 0 -> 1 containers\n"
+
+
 def test_while_the_server_is_away_nothing_changes(docker: Docker) -> None:
     """Nobody can tell how much there is to do."""
     away = ("--url", f"http://127.0.0.1:{free_port()}", "--every-s", "0.1", "--min-replicas", "0")

@@ -91,6 +91,7 @@ def test_tasks_are_chosen_and_paged(client: FlaskClient, manager: FakeManager) -
         ("after=bm9uc2Vuc2U", 400, "told as next"),
         ("after=%ff%00", 400, "told as next"),
         ("after=" + "W" * 5000, 400, "told as next"),
+        ("after=WyIiLC01LCJcdWQ4MDAiXQ", 400, "told as next"),  # half of a character
         ("limits=5", 400, "type, status, id, limit, after"),
         ("limit=5&limit=6", 400, "2 times"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import redis
@@ -130,6 +131,39 @@ def test_what_was_told_is_not_told_again(run: RunScript, client: redis.Redis) ->
     take(run, "x")
     settle(run, "a", "x", -1, LONG_MS)
     assert keep(run, "a") == 1
+
+
+def test_what_runs_anew_is_kept_at_once(run: RunScript, client: redis.Redis) -> None:
+    """Though its last end could not be told, so that the entry is due only in hours: nobody else
+    keeps the task alive. What has not finished meanwhile is no reason to come back sooner."""
+    keep(run, "a", "b")
+    take(run, "x")
+    settle(run, "a", "x", LONG_MS, 2 * LONG_MS)
+    settle(run, "b", "x", LONG_MS)
+    keep(run, "a", "b", finished_ms="7")
+    assert take(run, "y") == []
+    keep(run, "a", "b")
+    assert take(run, "y") == ["a"]
+    settle(run, "a", "y", LONG_MS)
+    keep(run, "a")
+    assert take(run, "z") == []
+
+
+def test_what_is_kept_while_its_end_is_told_is_kept_on(run: RunScript, client: redis.Redis) -> None:
+    """It may run anew. The end that was told is known, and not told again."""
+    keep(run, "a", "b")
+    take(run, "x")
+    keep(run, "a", "b", keep_ms=10 * LONG_MS)
+    settle(run, "a", "x", -1, LONG_MS)
+    settle(run, "b", "x", LONG_MS)
+    assert client.zcard("kept") == 2
+    assert client.pttl("entry:a") > 9 * LONG_MS
+    assert client.hmget("entry:a", "state", "told_ms") == [b"", b"7"]
+    for entry in ("a", "b"):
+        assert 0 < float(client.zscore("kept", entry) or 0) < time.time() * 1000 + 2000
+    assert take(run, "y", "a", "b") == ["a", "b"]
+    settle(run, "a", "y", -1, LONG_MS)
+    assert client.zscore("kept", "a") is None
 
 
 def test_what_is_over_leaves_nothing(run: RunScript, client: redis.Redis) -> None:

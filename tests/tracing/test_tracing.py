@@ -5,16 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 import redis
 import requests
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import free_port
 from doneyet.local.system import System
 from doneyet.settings import SettingError, Settings
 from doneyet.tracing import open_tracing
+from http_server.middleware.traced import MOST_OF_PATH, with_spans
 from task_manager.redis.trace_links import MOST_LINKS, TraceLinks
 from tests.helpers import wait_until
 from tests.tracing import traced_tasks
@@ -130,6 +135,33 @@ def test_what_is_kept_of_traces_is_bounded(redis_server: EmbeddedRedis) -> None:
         keys = client.keys("links:*")
         assert [client.zcard(key) for key in keys] == [MOST_LINKS] * 2
         assert all(0 < client.ttl(key) <= 3600 for key in keys)
+
+
+@pytest.mark.parametrize("junk", ["", "00-1-2-3", f"ff-{TRACE}-{SPAN}-01", "x" * 9000, "\xff"])
+def test_what_strangers_send_is_bounded(junk: str) -> None:
+    """Junk for a trace begins another one; methods that there are not have one name; long paths
+    are cut: a span is made before anybody is refused."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+
+    def app(_environ: Any, start_response: Any) -> list[bytes]:
+        start_response("404 Not Found", [])
+        return []
+
+    traced = with_spans(app, provider.get_tracer("x"))
+    for method in ("post", "MADE-UP"):
+        path = "/" + "x" * 60_000
+        traced(
+            {"REQUEST_METHOD": method, "PATH_INFO": path, "HTTP_TRACEPARENT": junk},
+            lambda *_: lambda _: None,
+        )
+    known, made_up = exporter.get_finished_spans()
+    assert (known.name, made_up.name) == ("POST", "HTTP")
+    for span, method in ((known, "POST"), (made_up, "_OTHER")):
+        told = span.attributes or {}
+        assert told["http.request.method"] == method
+        assert len(str(told["url.path"])) == MOST_OF_PATH
+        assert span.parent is None
 
 
 def test_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

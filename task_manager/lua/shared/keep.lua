@@ -1,6 +1,8 @@
 -- Has tasks kept: each has an entry, made once however often it is asked for, until it is over.
 -- KEYS  kept           zset    entry by when it is to be looked at next, ms
--- KEYS  entries[]      hash    record, text, state, until_ms, taker, taken_until_ms; told_ms
+-- KEYS  entries[]      hash    record, text, state, until_ms, taker, taken_until_ms; told_ms; failed:
+--                               "1" where its end could not be told yet; again: "1" where it was kept
+--                               once more since it was taken
 -- ARGV  most           count   of entries that there may be
 -- ARGV  keep_ms        ms      how long from now
 -- ARGV  ids[]          string  of the entries
@@ -25,6 +27,14 @@ for i = 1, #ids do
 end
 if #fresh > 0 and redis.call('ZCARD', kept) + #fresh > most then return -1 end
 for _, i in ipairs(known) do
+  if finished_ms[i] == '0' then -- it may run anew, and nobody else looks after it
+    local found = redis.call('HMGET', entries[i], 'failed', 'taken_until_ms')
+    if tonumber(found[2] or 0) > now_ms then
+      redis.call('HSET', entries[i], 'again', '1')
+    elseif found[1] == '1' then
+      redis.call('ZADD', kept, 'LT', now_ms + looks_ms[i], ids[i])
+    end
+  end
   if tonumber(redis.call('HGET', entries[i], 'until_ms')) < until_ms then
     redis.call('HSET', entries[i], 'until_ms', until_ms)
     extend({ entries[i] }, until_ms + MORE_MS)

@@ -21,7 +21,7 @@ local function take(id)
     return
   end
   if found[6] and tonumber(found[6]) > now_ms then return end
-  redis.call('HSET', key, 'taker', taker, 'taken_until_ms', now_ms + lease_ms)
+  redis.call('HSET', key, 'taker', taker, 'taken_until_ms', now_ms + lease_ms, 'again', '0')
   redis.call('ZADD', kept, now_ms + lease_ms, id)
   reply[#reply + 1] = id
   reply[#reply + 1] = found[1]

@@ -17,8 +17,14 @@ from http_server.kept.wishes import Wish
 from http_server.redis_outage import Outage
 from http_server.submit.chain import ParsedTask
 from http_server.submit.completions import News
+from http_server.webhooks.sender import Work
 from http_server.wire.problem import Problem
-from task_manager.errors import TooManyKeptError, UnavailableError
+from task_manager.errors import (
+    LargeAnswersError,
+    OverloadedError,
+    TooManyKeptError,
+    UnavailableError,
+)
 from task_manager.interface import State, Status
 from task_manager.kept import Kept, KeptTasks, Progress, Round, Settled, Taken
 from tests.helpers import wait_until
@@ -284,6 +290,22 @@ def test_a_server_without_a_secret_sends_nothing(registry: Registry, receiver: R
     assert not receiver.received
 
 
+def test_ports_of_a_host_have_one_turn(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a machine that hangs would have a turn for each of its 65,535."""
+    hosts = list[str]()
+
+    def offer(host: str, _work: Work) -> bool:
+        hosts.append(host)
+        return False
+
+    monkeypatch.setattr(setup.keeper._sender, "offer", offer)
+    for port in (81, 82):
+        taken = setup.taken(url=f"http://127.0.0.1:{port}/")
+        setup.finish(taken)
+        setup.round(taken)
+    assert hosts == ["127.0.0.1"] * 2
+
+
 def test_redis_goes_and_comes(setup: Setup, caplog: pytest.LogCaptureFixture) -> None:
     """The thread goes on, says so once, and settles later what it could not settle."""
     setup.keeper.start()
@@ -339,7 +361,12 @@ def test_what_is_kept_of_a_submit(setup: Setup) -> None:
     task = setup.task(setup.taken())
     waiting = Status(task.id, task.type, State.WAITING, 1)
     done = Status(task.id, task.type, State.DONE, 1, finished_ms=5)
-    for outcome, url, count in ((waiting, "", 1), (done, "", 0), (done, setup.url, 1)):
+    large = LargeAnswersError(1)  # it is done, though this reply has no room for it
+    refused_one = OverloadedError("factorization", 7)
+    for outcome, url, count in (
+        *((waiting, "", 1), (done, "", 0), (done, setup.url, 1)),
+        *((large, "", 0), (large, setup.url, 1), (refused_one, setup.url, 0)),
+    ):
         setup.kept.kept.clear()
         setup.keeper.keep([task], [outcome], Wish(60, 60, url, ()))
         assert len(setup.kept.kept) == count

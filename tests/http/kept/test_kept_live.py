@@ -140,6 +140,26 @@ def test_another_server_delivers_again(
     wait_until(lambda: kept_entries(keeping) == 0, description="all is told")
 
 
+def test_what_runs_anew_is_kept_while_its_last_end_waits(
+    keeping: KeepingSystem, receiver: Receiver, submit: Submit
+) -> None:
+    """Until the next attempt: the task neither expires nor is told late for that."""
+    first = keeping.serve()
+    receiver.answers = [answers.status(503, retry_after="3600")]
+    task_id = submit(first, "/factorize", {"number": 71}, Webhook_URL=receiver.url).json()["id"]
+    wait_until(lambda: receiver.received, description="its end is told in vain")
+    first.stop()
+    with connect(keeping.redis_url) as client:  # as it does when it expires
+        assert client.delete(f"kept-tests:{{factorization}}:result:{task_id}")
+    second = keeping.serve("--input-ttl-s", "2")
+    with keeping.work.paused():
+        again = submit(second, "/factorize", {"number": 71}, Webhook_URL=receiver.url)
+        assert again.status_code == 202
+        time.sleep(6)
+    wait_until(lambda: len(receiver.received) == 2, description="the other run is told")
+    assert receiver.received[0].id != receiver.received[1].id
+
+
 def test_a_failed_delivery_is_made_again(
     keeping: KeepingSystem, receiver: Receiver, submit: Submit
 ) -> None:
@@ -225,7 +245,8 @@ def test_hosts_do_not_wait_for_each_other(
     with answers.receiving() as hanging:
         hanging.answers = [answers.silence] * 10
         inputs = [{"number": 100 + n} for n in range(6)]
-        submit(server, "/factorize", inputs, Webhook_URL=hanging.url)
+        another_host = hanging.url.replace("127.0.0.1", "localhost")
+        submit(server, "/factorize", inputs, Webhook_URL=another_host)
         wait_until(lambda: len(hanging.received) == 2, description="two are sent")
         watch = Stopwatch()
         submit(server, "/factorize", {"number": 69}, Webhook_URL=receiver.url)

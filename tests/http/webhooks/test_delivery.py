@@ -125,6 +125,21 @@ def test_a_few_are_sent_at_once() -> None:
     assert not sender._queues
 
 
+def test_a_thread_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Takes no turn from those that can, later: all work is done then."""
+    sender, done = Sender(), Counter[str]()
+
+    def cannot(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", cannot)
+        for _ in range(AT_ONCE_PER_HOST + 1):
+            assert sender.offer("one", lambda: done.update(["one"]))
+    assert sender.offer("one", lambda: done.update(["one"]))
+    wait_until(lambda: done["one"] == AT_ONCE_PER_HOST + 2, description="all is done")
+
+
 def test_an_error_ends_no_thread() -> None:
     """What comes after it is done."""
     sender, done = Sender(), threading.Event()
