@@ -114,13 +114,7 @@ def test_what_is_no_http(receiver: Receiver) -> None:
     receiver.answers = [answers.nonsense]
     with pytest.raises(NotSentError, match="BadStatusLine") as raised:
         send(receiver)
-<<<<<<< HEAD
-    assert (
-        str(raised.value) == r"BadStatusLine: hello\x1b[2J\r\r\n"
-    )  # nothing that a terminal obeys
-=======
     assert str(raised.value) == r"BadStatusLine: hello\x1b[2J\r\r\n"  # no terminal obeys
->>>>>>> break1
     with pytest.raises(NotSentError, match="ConnectionRefusedError"):
         post(Target("http", "127.0.0.1", 1, "/"), b"", HEADERS, private=True, limit_s=5)
 
