@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 def wait_until(
     predicate: Callable[[], Value], *, description: str, timeout_s: float = 30.0
 ) -> Value:
-    """The first true value of `predicate`, asked every 10 ms, later every 50: asking is work, too.
+    """The first true value of `predicate`, asked every 10 ms, later every 100: asking is work, too.
 
     Raises:
         AssertionError: `timeout_s` is over; says what was waited for.
@@ -33,7 +33,7 @@ def wait_until(
         if time.monotonic() > give_up_at:
             raise AssertionError(f"waited {timeout_s:g} s in vain until {description}")
         time.sleep(pause_s)
-        pause_s = min(0.05, 1.25 * pause_s)
+        pause_s = min(0.1, 1.25 * pause_s)
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item], marker: str, folder: Path) -> None:

