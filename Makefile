@@ -47,7 +47,7 @@ test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client 
 quick: $(DEV) ## The task manager's contract without a server, in half a minute: the inner loop
 	@REDIS_SERVER=fakeredis $(BIN)/python -m pytest tests/contract $(ARGS)
 
-check: lint test ## Lint, types and tests: more than continuous integration has time for
+check: lint test ## Lint, types and tests, exactly as continuous integration does
 
 lint: $(DEV) ## Lint and types only
 	@echo "Checking style and types ..."

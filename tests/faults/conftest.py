@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -22,20 +21,6 @@ from tests.conftest import wait_until_all_keys_expire
 from tests.faults.fault_tasks import RUNS
 from tests.helpers import wait_until
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Continuous integration leaves out the ordered queue mode here, which is the distributed one
-    with claims by arrival: minutes of processor time. Its contract and state machine are tried."""
-    if "CI" not in os.environ:
-        return
-    folder = Path(__file__).parent
-    left_out = {item for item in items if folder in item.path.parents and ORDERED.search(item.name)}
-    if left_out:
-        config.hook.pytest_deselected(items=[*left_out])
-        items[:] = [item for item in items if item not in left_out]
-
-
-ORDERED = re.compile(r"[\[-]ordered\b")
 LEASE_S = 1.0
 SETTINGS = {
     "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
