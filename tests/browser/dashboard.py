@@ -30,8 +30,8 @@ class Dashboard:
         self.page.wait_for("document.querySelector('main h1')")
 
     def click(self, selector: str) -> None:
-        """Clicks what is there, or will be soon."""
-        self.page.wait_for(f"document.querySelector({json.dumps(selector)})")
+        """Clicks what is seen, or will be soon."""
+        self.page.wait_for(f"document.querySelector({json.dumps(selector)})?.checkVisibility()")
         self.page.run(f"document.querySelector({json.dumps(selector)}).click()")
 
     def shows(self, text: str, within: str = "main") -> None:

@@ -55,6 +55,23 @@ def test_nobody_works(dashboard: Dashboard, served: Served, idle: None) -> None:
     dashboard.shows("none", "tr.alarm")
 
 
+def test_a_question_is_not_answered_by_the_one_before(dashboard: Dashboard, idle: None) -> None:
+    """Whose dialog tells late that it was closed, on a busy machine after the next was opened."""
+    task = dashboard.submit("factorize", number=78)["id"]
+    dashboard.go(f"#/tasks/{task}")
+    dashboard.page.wait_for("document.querySelector('[data-action=cancel]')")
+    dashboard.page.run(
+        "import('./dashboard/dialogs.js').then(({ confirmed }) => {"
+        " const words = { head: 'Sure?', text: '', yes: 'Yes' };"
+        " confirmed(words); document.querySelector('#confirm-no').click();"
+        " confirmed(words).then((said) => { window.said = said; });"
+        " return new Promise((resolve) => setTimeout(resolve, 100)); })"
+    )
+    dashboard.click("#confirm-yes")
+    dashboard.page.wait_for("window.said !== undefined")
+    assert dashboard.page.run("window.said") is True
+
+
 def test_cancelling(dashboard: Dashboard, idle: None) -> None:
     """Only after a yes; the page then says how the task is."""
     task = dashboard.submit("factorize", number=77)["id"]

@@ -21,6 +21,7 @@ export function confirmed({ head, text, yes, no = "Keep" }) {
     };
     of("confirm-yes").onclick = end(true);
     of("confirm-no").onclick = end(false);
-    dialog.onclose = () => resolve(false); // Esc; after a button it changes nothing
+    // By Esc. The event comes late: that of the question before may find this one open.
+    dialog.onclose = () => dialog.open || resolve(false);
   });
 }
