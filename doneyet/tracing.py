@@ -7,6 +7,7 @@ as `OTEL_EXPORTER_OTLP_ENDPOINT`, `OTEL_TRACES_SAMPLER` and `OTEL_SERVICE_NAME`.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings, env_name
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
 SCOPE = "doneyet"
+NEEDED = (
+    "opentelemetry.sdk.trace.export",
+    "opentelemetry.exporter.otlp.proto.http.trace_exporter",
+)
 FLUSH_S = 2.0
 """How long the end of a program may wait for the last spans to be sent."""
 
@@ -28,20 +33,16 @@ class Tracing:
         service: what this program is called, unless `OTEL_SERVICE_NAME` says otherwise.
 
     Raises:
-        SettingError: the packages for it are not installed.
+        SettingError: as `check_tracing`.
     """
 
     def __init__(self, settings: Settings, service: str) -> None:
-        try:
-            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-            from opentelemetry.sdk.resources import SERVICE_NAME, Resource
-            from opentelemetry.sdk.trace import TracerProvider
-            from opentelemetry.sdk.trace.export import BatchSpanProcessor
-        except ImportError as error:
-            raise SettingError(
-                f"{env_name('tracing')} is on, but {error.name} is not installed; "
-                'pip install "doneyet[tracing]"'
-            ) from error
+        check_tracing(settings)
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
         name = os.environ.get("OTEL_SERVICE_NAME") or service
         self.provider: TracerProvider = TracerProvider(
             resource=Resource.create({SERVICE_NAME: name}),
@@ -53,6 +54,24 @@ class Tracing:
     def close(self) -> None:
         """Sends what is left, as far as that goes within `FLUSH_S`."""
         self.provider.force_flush(int(FLUSH_S * 1000))
+
+
+def check_tracing(settings: Settings) -> None:
+    """Does nothing where there is what the settings want; for the start of a program.
+
+    Raises:
+        SettingError: the packages for it are not installed.
+    """
+    if settings.tracing != "on":
+        return
+    for module in NEEDED:
+        try:
+            import_module(module)
+        except ImportError as error:
+            raise SettingError(
+                f"{env_name('tracing')} is on, but {error.name} is not installed; "
+                'pip install "doneyet[tracing]"'
+            ) from error
 
 
 def open_tracing(settings: Settings, service: str) -> Tracing | None:

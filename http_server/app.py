@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping, Sequence
+from multiprocessing.util import Finalize
 
 from flask import Flask
 
@@ -134,7 +135,10 @@ def app_for_server() -> Flask:
     set_up_logs(settings)
     keep_heap_small()
     app = create_app(settings)
-    drain_on_signal(app.extensions["doneyet"].room)
+    service = app.extensions["doneyet"]
+    drain_on_signal(service.room)
+    if service.tracing is not None:  # granian's processes end without what `atexit` has
+        Finalize(None, service.tracing.close, exitpriority=0)
     tell_protocol()
     app.extensions["bodies"].watch()
     gc.freeze()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
+from doneyet.tracing import check_tracing
 from http_server.keys.start_check import check_keys
 from http_server.metrics.names import metric_prefix
 from http_server.middleware.access import Access
@@ -26,4 +27,5 @@ def start_checks(settings: Settings, registry: Registry) -> Sequence[Callable[[]
         lambda: ClientAddress(settings),
         lambda: asker_from(settings),
         lambda: secrets_from(settings),
+        lambda: check_tracing(settings),
     )

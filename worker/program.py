@@ -9,6 +9,7 @@ from doneyet.logs import set_up_logs
 from doneyet.service_links import service_links
 from doneyet.settings import SettingError, Settings
 from doneyet.task_types import TaskTypeError
+from doneyet.tracing import check_tracing
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, TaskManagerError, UnavailableError
 from task_manager.interface import TaskManager
@@ -26,6 +27,7 @@ def run(settings: Settings) -> int:
     try:
         if settings.queue_mode == "synchronous":
             raise SettingError("the synchronous queue mode's worker is a thread of the HTTP server")
+        check_tracing(settings)
         served = served_registry(settings)
         if settings.queue_mode == "rq":
             from worker.rq.supervisor import RqSupervisor

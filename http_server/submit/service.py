@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
@@ -20,6 +21,9 @@ from http_server.submit.shared_round_trips import SharedRoundTrips
 from http_server.submit.status_cache import StatusCache
 from http_server.wire.answer import answer, answer_at_once
 from task_manager.interface import TaskSubmitter
+
+if TYPE_CHECKING:
+    from task_manager.redis.trace_links import TraceLinks
 
 
 class SubmitService:
@@ -58,9 +62,10 @@ class SubmitService:
         self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
             self.chain = Rechecking(long_poll)
-        self._ends: list[Callable[[], None]] = []
-        if tracing is not None:
-            self._trace(tracing, settings)
+        self.tracing = tracing
+        self._links: TraceLinks | None = None
+        if tracing is not None and manager.promises.uses_redis:
+            self._note_traces(settings)
 
     def start(self) -> None:
         """Begins to hear news, and to look after kept tasks."""
@@ -76,20 +81,18 @@ class SubmitService:
             self.keeper.close()
         self.news.close()
         self.manager.close()
-        for end in self._ends:
-            end()
+        if self._links is not None:
+            self._links.close()
+        if self.tracing is not None:
+            self.tracing.close()
 
-    def _trace(self, tracing: Tracing, settings: Settings) -> None:
-        """Tells workers of the traces of requests, where tasks wait for any."""
-        self._ends.append(tracing.close)
-        if not self.manager.promises.uses_redis:
-            return
+    def _note_traces(self, settings: Settings) -> None:
+        """Has workers know the traces of requests, where tasks wait for any."""
         from http_server.submit.traced_layer import TracedLayer
         from task_manager.redis.trace_links import TraceLinks
 
-        links = TraceLinks(settings.redis_url, settings.key_prefix)
-        self.chain = TracedLayer(self.chain, links)
-        self._ends.append(links.close)
+        self._links = TraceLinks(settings.redis_url, settings.key_prefix)
+        self.chain = TracedLayer(self.chain, self._links)
 
     def _news_changed(self) -> None:
         if self.news.connected:

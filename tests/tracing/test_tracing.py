@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +20,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import free_port
 from doneyet.local.system import System
-from doneyet.settings import SettingError, Settings
-from doneyet.tracing import open_tracing
 from http_server.middleware.traced import MOST_OF_PATH, with_spans
 from task_manager.redis.trace_links import MOST_LINKS, TraceLinks
 from tests.helpers import wait_until
@@ -28,6 +29,7 @@ from tests.tracing.collector import Collector, Heard
 TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "1" * 32
 SPAN = "b7ad6b7169203331"
 Start = Callable[..., System]
+ROOT = Path(__file__).parents[2]
 SERVER, CONSUMER = 2, 5
 """Kinds of spans."""
 
@@ -44,9 +46,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     """Starts systems that trace, and stops them."""
     with ExitStack() as stack:
 
-        def started(url: str, mode: str = "random") -> System:
+        def started(url: str, mode: str = "random", every_ms: int = 100) -> System:
             monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
-            monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100")
+            monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", str(every_ms))
             tasks = {"DONEYET_TASKS": traced_tasks.__name__, "DONEYET_TRACING": "on"}
             system = System(queue_mode=mode, processes=1, settings=tasks, grace_s=5)
             return stack.enter_context(system)
@@ -164,9 +166,34 @@ def test_what_strangers_send_is_bounded(junk: str) -> None:
         assert span.parent is None
 
 
-def test_what_it_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that cannot trace says at its start how to."""
-    assert open_tracing(Settings(), "x") is None
-    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.trace", None)
-    with pytest.raises(SettingError, match=r"doneyet\[tracing\]"):
-        open_tracing(Settings(tracing="on"), "x")
+def test_the_last_spans_are_sent_when_a_program_ends(collector: Collector, start: Start) -> None:
+    """Otherwise an update would lose what happened in the seconds before it."""
+    system = start(collector.url, every_ms=600_000)
+    assert ask(system, 8).json()["half"] == 4
+    system.stop()
+    (batch,) = collector.of("doneyet-worker", "run halves")
+    assert batch.links == {TRACE}
+    assert len(collector.of("doneyet-server", "POST /halves")) == 1
+
+
+@pytest.mark.parametrize("program", ["http_server", "worker"])
+def test_a_program_that_cannot_trace_does_not_start(
+    program: str, tmp_path: Path, redis_server: EmbeddedRedis
+) -> None:
+    """It says in one line what to install; no process of it is started again and again."""
+    (tmp_path / "opentelemetry").mkdir()
+    (tmp_path / "opentelemetry" / "__init__.py").touch()  # in the place of the real one
+    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "DONEYET_REDIS_URL": redis_server.url}
+    ended = subprocess.run(
+        [sys.executable, "-m", program, "--tracing", "on", "--tasks", "factorization"],
+        env=environ,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 2, ended.stderr
+    (line,) = [each for each in ended.stderr.splitlines() if "DONEYET_TRACING" in each]
+    assert 'pip install "doneyet[tracing]"' in line
+    assert "Traceback" not in ended.stderr
