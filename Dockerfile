@@ -67,6 +67,8 @@ CMD ["python", "-m", "worker"]
 FROM code AS http-server
 COPY --from=http-packages /venv /venv
 COPY http_server http_server
+# `python -m doneyet ...` is in this image, too; in Kubernetes it runs `doneyet deletion-cost`.
+COPY autoscaler autoscaler
 # A container must listen on all of its addresses to be reached at all. Who reaches them is decided by
 # whoever publishes the port; DONEYET_KEYS has the server ask for a key.
 ENV DONEYET_HOST=0.0.0.0 DONEYET_ALLOW_NO_KEYS=true

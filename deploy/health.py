@@ -8,8 +8,6 @@ renews, and Redis hears it.
 
 from __future__ import annotations
 
-import re
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -61,9 +59,10 @@ def server_trouble(settings: Settings) -> str:
 def worker_trouble(settings: Settings) -> str:
     """Why no worker process of this machine can work; empty when one can."""
     from task_manager.errors import TaskManagerError
+    from task_manager.owners import host
     from task_manager.redis.connection import Connection
 
-    host = re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname())[:40]
+    here = host()
     connection = Connection(settings.redis_url)
     try:
         with connection.client() as client:
@@ -73,9 +72,9 @@ def worker_trouble(settings: Settings) -> str:
         return str(error)
     finally:
         connection.close()
-    if any(name.startswith(f"{host}-") for name in names):
+    if any(name.startswith(f"{here}-") for name in names):
         return ""
-    return f"no worker process of {host} holds a valid lease"
+    return f"no worker process of {here} holds a valid lease"
 
 
 def _owners(client: Redis, settings: Settings) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from autoscaler.compose import Compose, ComposeError
+from autoscaler.hosts import running_by_host
 from autoscaler.policy import Autoscaler, Policy
 from autoscaler.scaler import Load, Scaler
 from doneyet.command.client_command import OK, client_command
@@ -147,11 +147,6 @@ def _load_of(client: Client, type_name: str) -> Callable[[], Load | None]:
             return None
         if told["paused"]:  # what waits is no work until it is resumed
             return None
-        running: Counter[str] = Counter()
-        for each in workers:
-            if each["type"] == type_name:
-                # As task_manager/owners.py names them: host-pid-random.
-                running[each["owner"].rsplit("-", 2)[0]] += each["running_count"]
-        return Load(told["waiting"], told["running"], running)
+        return Load(told["waiting"], told["running"], running_by_host(workers, type_name))
 
     return load

@@ -46,7 +46,7 @@ def client_command(text: str) -> Callable[[Callable[..., int]], click.Command]:
     """Makes a command of a function that asks: with `--url` and `--patience-s`, and help."""
 
     def decorate(do: Callable[..., int]) -> click.Command:
-        name = do.__name__.strip("_")
+        name = do.__name__.strip("_").replace("_", "-")
         settings = dict(NAMES)
         asking = URL(PATIENCE(_asks(do)))
         return click.command(name, help=text, epilog=EXIT_CODES, context_settings=settings)(asking)

@@ -9,6 +9,7 @@ import click
 from doneyet.command import asking
 from doneyet.command.autoscaling import autoscale
 from doneyet.command.checking import check
+from doneyet.command.deletion_cost import deletion_cost
 from doneyet.command.keys import key
 from doneyet.command.programs import server, worker
 from doneyet.command.running import NAMES, run
@@ -37,7 +38,16 @@ def _show_version(context: click.Context, _: click.Parameter, wanted: bool) -> N
 
 doneyet = click.Group(
     "doneyet",
-    commands=[serve, server, worker, check, key, autoscale, *asking.COMMANDS.values()],
+    commands=[
+        serve,
+        server,
+        worker,
+        check,
+        key,
+        autoscale,
+        deletion_cost,
+        *asking.COMMANDS.values(),
+    ],
     params=[
         click.Option(
             ["--version"],
