@@ -22,6 +22,7 @@ from doneyet.local.managed_process import free_port
 from doneyet.local.system import System
 from http_server.middleware.traced import MOST_OF_PATH, with_spans
 from task_manager.redis.trace_links import MOST_LINKS, TraceLinks
+from tests.conftest import NO_TRACING
 from tests.helpers import wait_until
 from tests.tracing import traced_tasks
 from tests.tracing.collector import Collector, Heard
@@ -47,6 +48,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Iterator[Start]:
     with ExitStack() as stack:
 
         def started(url: str, mode: str = "random", every_ms: int = 100) -> System:
+            monkeypatch.delenv("PYTHONPATH")  # the suite's programs have no OpenTelemetry
             monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
             monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", str(every_ms))
             tasks = {"DONEYET_TASKS": traced_tasks.__name__, "DONEYET_TRACING": "on"}
@@ -178,12 +180,10 @@ def test_the_last_spans_are_sent_when_a_program_ends(collector: Collector, start
 
 @pytest.mark.parametrize("program", ["http_server", "worker"])
 def test_a_program_that_cannot_trace_does_not_start(
-    program: str, tmp_path: Path, redis_server: EmbeddedRedis
+    program: str, redis_server: EmbeddedRedis
 ) -> None:
     """It says in one line what to install; no process of it is started again and again."""
-    (tmp_path / "opentelemetry").mkdir()
-    (tmp_path / "opentelemetry" / "__init__.py").touch()  # in the place of the real one
-    environ = {**os.environ, "PYTHONPATH": str(tmp_path), "DONEYET_REDIS_URL": redis_server.url}
+    environ = {**os.environ, "PYTHONPATH": str(NO_TRACING), "DONEYET_REDIS_URL": redis_server.url}
     ended = subprocess.run(
         [sys.executable, "-m", program, "--tracing", "on", "--tasks", "factorization"],
         env=environ,

@@ -1,0 +1,1 @@
+"""In the place of OpenTelemetry, in programs that tests start and that are not to have it."""
