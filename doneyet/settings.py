@@ -285,7 +285,7 @@ class Settings:
     types: str = _setting(
         "", "task types that this worker runs, comma separated; empty: all", programs=(WORKER,)
     )
-    processes: Range = _setting(
+    processes: Range = _setting(  # noqa: RUF009 - a field, as the others
         Range(1, 1),
         "worker processes, such as 2; a range, such as 0..4: as many as the load asks for",
         programs=(WORKER,),

@@ -52,7 +52,10 @@ def test_environment_and_flags() -> None:
         ({"DONEYET_PORT": "８０"}, "DONEYET_PORT must be a whole number, not '８０'"),  # noqa: RUF001
         ({"DONEYET_PORT": "8080.0"}, r"DONEYET_PORT must be a whole number, not '8080\.0'"),
         ({"DONEYET_PORT": "9" * 5000}, "DONEYET_PORT must be a whole number, not '99"),
-        ({"DONEYET_PROCESSES": "many"}, "DONEYET_PROCESSES must be a whole number, or a range such"),
+        (
+            {"DONEYET_PROCESSES": "many"},
+            "DONEYET_PROCESSES must be a whole number, or a range such",
+        ),
         ({"DONEYET_PROCESSES": "0"}, "DONEYET_PROCESSES must be at least 1, or a range such as"),
         ({"DONEYET_PROCESSES": "4..2"}, r"DONEYET_PROCESSES must .* not '4\.\.2'"),
         ({"DONEYET_PROCESSES": "0..0"}, "DONEYET_PROCESSES must be at least 1, or a range such as"),

@@ -20,6 +20,8 @@ class Slot(Place[Child]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.failed_to_start = False
+        """Whether the last process here ended by itself before it served."""
         self.died_running = False
         """Whether the last process here died while it ran a batch."""
         self.died_of_suspect = False
