@@ -26,6 +26,14 @@ def test_a_file_becomes_a_file(start_jobs: Start, queue_mode: str) -> None:
     jobs.assert_whole(30)
 
 
+def test_a_job_needs_no_process_until_its_items_do(start_jobs: Start) -> None:
+    """Its worker has none when it begins."""
+    jobs = start_jobs(processes="0..1")
+    jobs.write(30)
+    assert jobs.run()["succeeded"] == 30
+    jobs.assert_whole(30)
+
+
 @pytest.fixture
 def jobs(start_jobs: Start) -> Jobs:
     """The default queue mode."""

@@ -101,12 +101,11 @@ def test_processes_come_when_asked_and_go_when_nobody_asks(
     assert (worker.processes(), loads(tmp_path)) == ([], 0)
     with Watch(settings) as watch:
         assert worker_trouble(settings) == ""
-        for turn in range(2):
-            assert asker.answers("light", f"a{turn}") == [{"key": f"a{turn}", "answer": f"A{turn}"}]
-            assert worker_trouble(settings) == ""
-            wait_until_none(worker)
-            wait_until(lambda: workers(asker) == 1, description="the stand-in is the only one")
-            assert worker_trouble(settings) == ""
+        assert asker.answers("light", "a") == [{"key": "a", "answer": "A"}]
+        wait_until_none(worker)
+        wait_until(lambda: workers(asker) == 1, description="the stand-in is the only one")
+        assert worker_trouble(settings) == ""
+        assert asker.answers("light", "b") == [{"key": "b", "answer": "B"}]
     assert watch.fewest == 1
     assert loads(tmp_path) == 2
     assert worker.stop() == 0
@@ -131,11 +130,11 @@ def test_many_that_wait_bring_the_most_and_no_more(
 
 
 def test_what_runs_for_long_is_never_ended(asker: Asker, start: StartHurried) -> None:
-    """For as long as ten hours of the policy's clock; the process goes afterwards."""
+    """Longer than a process stays without tasks; it goes afterwards."""
     worker = start()
-    (answer,) = asker.answers("heavy", "k-15", timeout_s=60)
-    assert answer["answer"] == "K-15"
-    status = asker.ask("heavy", "k-15")[0]
+    (answer,) = asker.answers("heavy", "k-10", timeout_s=60)
+    assert answer["answer"] == "K-10"
+    status = asker.ask("heavy", "k-10")[0]
     assert status.attempts == 1
     wait_until_none(worker)
 
@@ -257,7 +256,7 @@ def test_a_process_that_dies_has_a_stand_in(
     with Watch(settings) as watch:
         os.kill(pid, signal.SIGKILL)
         assert asker.answers("heavy", "k-2") == [{"key": "k-2", "answer": "K-2"}]
-    assert watch.fewest >= 0
+    assert watch.fewest == 1
     assert loads(tmp_path) == 2
 
 

@@ -96,13 +96,15 @@ class Supervisor(Supervision[Child, Slot]):
         number = scaling.look(staying)
         if number is None:
             return
-        # A process that is about to end has its models in memory until it has.
+        # A process that is about to end has its models in memory until it has. And where one
+        # cannot start, more of them would not either.
         room = self._settings.processes.most - len(self._slots)
-        self._slots += [Slot() for _ in range(min(number - len(staying), room))]
+        if not any(slot.is_failing for slot in staying):
+            self._slots += [Slot() for _ in range(min(number - len(staying), room))]
         for slot in leavers(staying, len(staying) - number):
             self._leave(slot)
         if (now := len(self._staying)) != len(staying):
-            log.info("%d of %s worker processes from now on", now, self._settings.processes)
+            log.info("%d of at most %d worker processes", now, self._settings.processes.most)
 
     @property
     def _is_to_stand_in(self) -> bool:
@@ -114,7 +116,7 @@ class Supervisor(Supervision[Child, Slot]):
         staying = self._staying
         if any(slot.child is not None and slot.child.board.ready for slot in staying):
             return False
-        return not any(slot.failed_to_start for slot in staying)
+        return not any(slot.is_failing for slot in staying)
 
     @property
     def _has_claims_to_return(self) -> bool:

@@ -28,6 +28,11 @@ class Slot(Place[Child]):
         """Whether it died while it ran a task that was retried alone, or prepared one."""
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the last process here could not start, and none has since."""
+        return self.failed_to_start and not (self.child is not None and self.child.serving)
+
+    @property
     def is_risky(self) -> bool:
         """Whether a suspect runs here, or a process starts because the last one died of one.
 
