@@ -19,8 +19,9 @@ from doneyet.process_range import Range
 from doneyet.settings import Settings
 from task_manager.interface import State
 from tests.helpers import wait_until
+from tests.stopwatch import Stopwatch
 from tests.worker.conftest import StartWorker
-from tests.worker.heavy_tasks import loads
+from tests.worker.heavy_tasks import LOAD_S, loads
 from tests.worker.running_worker import Asker, RunningWorker
 
 StartHurried = Callable[..., RunningWorker]
@@ -149,6 +150,24 @@ def test_the_least_stays(asker: Asker, start: StartHurried) -> None:
     asker.answers("heavy", *keys, timeout_s=60)
     wait_until(lambda: worker.processes() == [pid], description="the older stays", timeout_s=60)
     assert workers(asker) == 1
+
+
+def test_who_asks_while_the_last_process_goes_is_answered(
+    tmp_path: Path, asker: Asker, start: StartHurried
+) -> None:
+    """By that one, or by the next after one load."""
+    worker = start()
+    asker.answers("heavy", "k-0")
+    for turn in range(1, 4):
+        wait_until(
+            lambda turn=turn: worker.log().count("0 of at most 2") == turn,  # type: ignore[misc]
+            description="it is told to go",
+        )
+        watch = Stopwatch()
+        asker.answers("heavy", f"k{turn}-0")
+        assert watch.within_s(LOAD_S + 2.5), watch
+    assert loads(tmp_path) <= 4
+    wait_until_none(worker)
 
 
 def test_what_is_paused_starts_nothing(asker: Asker, start: StartHurried) -> None:
