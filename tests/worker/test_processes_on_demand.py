@@ -73,7 +73,7 @@ class Watch:
         self._thread.start()
 
     def _look(self) -> None:
-        while not self._over.wait(0.002):
+        while not self._over.wait(0.005):
             self.fewest = min(self.fewest, workers(self._asker))
 
     def __enter__(self) -> Watch:
