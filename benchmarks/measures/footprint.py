@@ -1,4 +1,4 @@
-"""What a deployment takes of its Redis: processor time and memory for a task, and what it takes idle.
+"""What a deployment takes of its Redis: for a task, and for nothing.
 
 50,000 no-op tasks are submitted, claimed and finished a thousand at a time. Processor time is that
 of Redis for all three (`INFO cpu`); a stored result's overhead is what Redis has used more
