@@ -24,6 +24,7 @@ from http_server.middleware.access_log import access_log
 from http_server.middleware.authentication import Authentication
 from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
+from http_server.middleware.client_name import ClientName
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
 from http_server.middleware.root_path import with_root_path
@@ -105,7 +106,7 @@ def _stand_before(
 ) -> None:
     """Puts before the application what every request passes first; the outermost comes last."""
     rate = settings.client_rate
-    limit = RateLimit(rate, ClientAddress(settings).of, manager.allow)
+    limit = RateLimit(rate, ClientName(settings).of, manager.allow)
     checks = [limit.problem] if rate > 0 or settings.keys else []
     access, login = Access(settings), None
     if settings.keys:  # before the limit, which is a key's
