@@ -70,7 +70,10 @@ def create_app(
     app.extensions["bodies"] = bodies = BodyReader(settings)
     address_of = ClientAddress(settings).of
     asker_of = asker_from(settings) if manager.promises.fair else nobody(settings)
-    views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
+    client_of = ClientName(settings).of
+    views = add_submit_routes(
+        app, registry, service, bodies, settings, asker_of=asker_of, client_of=client_of
+    )
     add_task_routes(app, registry, service)
     add_listing_routes(app, registry, service)
     add_event_routes(app, registry, service, asker_of)

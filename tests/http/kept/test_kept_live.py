@@ -237,24 +237,6 @@ def test_a_cancelled_task_is_told(
     assert requests.get(url, timeout=5).json()["status"] == "cancelled"
 
 
-def test_hosts_do_not_wait_for_each_other(
-    keeping: KeepingSystem, receiver: Receiver, submit: Submit
-) -> None:
-    """A receiver that hangs gets two at once, and others get theirs meanwhile."""
-    server = keeping.serve()
-    with answers.receiving() as hanging:
-        hanging.answers = [answers.silence] * 10
-        inputs = [{"number": 100 + n} for n in range(6)]
-        another_host = hanging.url.replace("127.0.0.1", "localhost")
-        submit(server, "/factorize", inputs, Webhook_URL=another_host)
-        wait_until(lambda: len(hanging.received) == 2, description="two are sent")
-        watch = Stopwatch()
-        submit(server, "/factorize", {"number": 69}, Webhook_URL=receiver.url)
-        wait_until(lambda: receiver.received, description="the other is told")
-        assert watch.within_s(3), watch
-        assert hanging.most_busy == 2
-
-
 def test_large_answers_are_told_by_their_address(
     keeping: KeepingSystem, receiver: Receiver, submit: Submit
 ) -> None:
