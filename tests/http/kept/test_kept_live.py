@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import os
 import signal
@@ -41,6 +42,7 @@ def test_a_completion_is_told_once(
     assert received.path == "/hook?a=1"
     assert received.is_signed()
     assert received.is_signed(OTHER_SECRET)
+    assert not received.is_signed(base64.b64encode(b"x" * 24).decode())
     assert abs(received.timestamp_s - time.time()) < 10
     assert "." not in received.id
     told = received.body
@@ -180,7 +182,10 @@ def test_a_failed_delivery_is_made_again(
     assert one.id == again.id
     assert again.at_s - one.at_s > 7.9
     assert again.timestamp_s > one.timestamp_s
-    assert again.is_signed()
+    for received in (one, again):
+        assert received.is_signed()
+        assert received.is_signed(OTHER_SECRET)
+    assert one.signature != again.signature
     assert one.body["data"]["error"] == again.body["data"]["error"]
     assert one.body["data"]["status"] == "failed"
     metrics = requests.get(f"{server.url}/metrics", timeout=5).text
