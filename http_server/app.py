@@ -13,6 +13,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from doneyet.tracing import Tracing, open_tracing
 from http_server.keys.key_ring import KeyRing
+from http_server.keys.session_cookie import SessionCookie
 from http_server.keys.sessions import Sessions
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
@@ -114,7 +115,7 @@ def _stand_before(
     access, login = Access(settings), None
     if settings.keys:  # before the limit, which is a key's
         ring = KeyRing(settings.keys)
-        sessions = Sessions(ring, manager.shared_values())
+        sessions = Sessions(ring, manager.shared_values(), SessionCookie(settings))
         paths = frozenset(views)
         login = Login(Authentication(ring, sessions, access, app.url_map, paths), sessions)
         checks.append(login.authentication.problem)
