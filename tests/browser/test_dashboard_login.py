@@ -206,10 +206,22 @@ def test_redis_is_away(chromium: Chromium) -> None:
 
 
 def test_where_waiting_tasks_are_in_no_list(chromium: Chromium, redis_url: str) -> None:
-    """The random queue mode: the page says what to change."""
+    """The random queue mode: the page says what to change. It counts them, and knows each by its
+    whole id."""
     with serving(redis_url=redis_url) as server, dashboard_in(chromium, server.url) as dashboard:
-        dashboard.submit("factorize", number=6)
+        task = dashboard.submit("factorize", number=6)["id"]
         dashboard.go("#/tasks?type=factorization&status=waiting")
         dashboard.shows("DONEYET_QUEUE_MODE")
         assert dashboard.counts("[data-action=cancel-waiting]") == 0
         forget(dashboard, 501)
+        dashboard.go("#/tasks?type=factorization")
+        dashboard.shows("No task of factorization.")
+        dashboard.go(f"#/tasks?id={task[:12]}")
+        dashboard.shows("The whole id finds any task.")
+        dashboard.go("#/")
+        dashboard.shows("1waiting\nthe oldest for", ".tiles .waiting")
+        dashboard.go(f"#/tasks/{task}")
+        dashboard.shows("waiting", "h1")
+        dashboard.click("[data-action=cancel]")
+        dashboard.click("#confirm-yes")
+        dashboard.shows("cancelled", "h1")
