@@ -221,8 +221,8 @@ class Settings:
     )
     client_rate: float = _setting(
         0.0,
-        "requests per second that one address, or key, may make on average; above it, 429; 0: no "
-        "limit",
+        "requests per second that one client, a key or an address, may make on average; above it, "
+        "429; 0: no limit",
         unit="1/s",
         programs=(HTTP_SERVER,),
         minimum=0,
@@ -234,8 +234,8 @@ class Settings:
     )
     client_weights: str = _setting(
         "",
-        "shares of clients where the pick is fair, comma separated, such as 10.0.0.7=4 for four "
-        "times the share of others",
+        "shares of addresses and networks where the pick is fair, comma separated, such as "
+        "10.0.0.7=4 for four times the share of others",
         programs=(HTTP_SERVER,),
     )
     client_max_waiting: int = _setting(

@@ -65,6 +65,7 @@ STATUSES = {
     "invalid-input": "422",
     "rate-limited": "429",
     "client-overloaded": "429",
+    "client-keeps-too-many": "429",
     "answers-too-large": "503",
     "internal-error": "500",
     "overloaded": "503",
