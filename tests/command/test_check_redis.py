@@ -52,7 +52,7 @@ def test_how_far_it_is(server: EmbeddedRedis) -> None:
     row = found(server.url)["Redis"]
     assert row.state == "ok"
     assert row.text.endswith(" ms away")
-    seen = inspect(server.url, "doneyet", 1)
+    (seen,) = inspect(server.url, "doneyet", 1)
     assert 0 < seen.round_trip_ms < 1000
     assert abs(seen.clock_ahead_s) < 1
     assert seen.refused == ()
