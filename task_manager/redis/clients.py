@@ -91,14 +91,23 @@ def still_hears(client: Client, pubsub: PubSub) -> bool:
         node = redis.Redis(connection_pool=pubsub.connection_pool)
         told: Mapping[str, str] = node.execute_command("CLUSTER INFO")
         return told["cluster_state"] == "ok" and told["cluster_slots_assigned"] != "0"
-    pool = client.connection_pool
-    if isinstance(pool, SentinelConnectionPool):
-        try:
-            at: Any = pubsub.connection
-            return bool(pool.get_master_address() == (at.host, at.port))
-        except MasterNotFoundError:
-            return True  # no other has taken its place yet, or no Sentinel is there to tell
-    return True
+    at: Any = pubsub.connection
+    return follow_master(client) in (None, (at.host, at.port))
+
+
+def follow_master(client: Client) -> tuple[str, int] | None:
+    """Where the Redis is that Sentinels know; idle connections to another one are closed.
+
+    None where there are no Sentinels, or none of them tells.
+    """
+    pool = client.connection_pool if isinstance(client, redis.Redis) else None
+    if not isinstance(pool, SentinelConnectionPool):
+        return None
+    try:
+        host, port = pool.get_master_address()
+    except MasterNotFoundError:
+        return None
+    return host, port
 
 
 def _options(url: str) -> dict[str, Any]:

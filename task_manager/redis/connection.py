@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from task_manager.redis.clients import (
     Client,
     database_of,
     each_server,
+    follow_master,
     idle_pools,
     open_client,
 )
@@ -35,6 +37,9 @@ TIMEOUT_S = 1.5
 """How long one call may take; a server that is away is told about within 2 s."""
 LONGEST_WAIT_S = 1.0
 """How long a claim waits in the server at most, so that a server that hangs is noticed."""
+LOOK_EVERY_S = 1.0
+"""How often Sentinels are asked where the Redis is. One that was replaced although it was there
+takes writes for ten seconds more, which are lost."""
 _SAY_AGAIN_S = 60.0
 
 
@@ -48,10 +53,12 @@ class Connection:
 
     def __init__(self, url: str) -> None:
         self._url, self._place = url, without_password(url)
-        self.is_cluster = servers_of(url).kind == "cluster"
+        kind = servers_of(url).kind
+        self.is_cluster = kind == "cluster"
         self.db = database_of(url)
         self._checked = url in IN_PROCESS
         self._said_s = 0.0
+        self._look_s = 0.0 if kind == "sentinel" else math.inf
         self._clients: tuple[Client, Client] | None = None
 
     @contextmanager
@@ -90,6 +97,10 @@ class Connection:
             clients = self._clients = self._open()
         if not self._checked:
             self._check_servers(clients[0])
+        if time.monotonic() > self._look_s:
+            self._look_s = time.monotonic() + LOOK_EVERY_S
+            for client in clients:
+                follow_master(client)
         return clients
 
     def _open(self) -> tuple[Client, Client]:

@@ -31,6 +31,7 @@ import ssl
 
 import redis
 from redis.exceptions import InvalidResponse, RedisClusterException
+from redis.sentinel import MasterNotFoundError
 
 from task_manager.errors import MisconfiguredError, UnavailableError
 
@@ -103,6 +104,8 @@ _PATTERNS = [(re.compile(pattern, re.IGNORECASE), text) for pattern, text in _MI
 def translated(error: redis.RedisError, place: str) -> UnavailableError:
     """Our error for what redis-py raised; `place` is the server's URL without its password."""
     said = _said(error)
+    if isinstance(error, MasterNotFoundError):
+        return _no_master(str(error), place)
     for pattern, meaning in _PATTERNS:
         if _is_reply(error) and pattern.search(said):
             return MisconfiguredError(f"Redis at {place} {meaning} ({said})")
@@ -132,6 +135,17 @@ def translated_of_cluster(error: RedisClusterException, place: str) -> Unavailab
 def was_replaced(error: redis.RedisError) -> bool:
     """Whether another Redis takes writes now, and is to be looked for."""
     return "READONLY" in _said(error)
+
+
+def _no_master(told: str, place: str) -> UnavailableError:
+    """Our error where no Sentinel knows a master; `told` has the errors of those that are away."""
+    if redis.AuthenticationError.__name__ in told:
+        return MisconfiguredError(
+            f"the Sentinels of {place} refuse the user or the password: {_URL} can give theirs, "
+            "?sentinel_username=USER&sentinel_password=PASSWORD"
+        )
+    what = "are away" if " : " in told else "know no master of that name now"
+    return UnavailableError(f"the Sentinels of {place} {what}")
 
 
 def unreadable(place: str) -> UnavailableError:
