@@ -181,7 +181,7 @@ def _text(value: Any) -> str:
 
 def check_mode(info: Mapping[str, Any], place: str) -> None:
     """Raises `MisconfiguredError` when `info` tells of a cluster's node, or of a Sentinel."""
-    mode = info.get("redis_mode", "")
+    mode = info.get("server_mode") or info.get("redis_mode", "")  # Valkey has the former
     if mode in ("cluster", "sentinel"):
         what, form = (
             ("node of a Redis Cluster", "redis+cluster://HOST:PORT with --distributed or --ordered")

@@ -104,7 +104,7 @@ def cluster(replicas: int = 0, options: Sequence[str] = ()) -> Iterator[Cluster]
     """Starts `NODES` nodes, each with so many replicas; returns when all of them agree."""
     with ExitStack() as stack:
         nodes = [
-            Node(stack.enter_context(EmbeddedRedis(tcp=True, options=_options(options))))
+            Node(stack.enter_context(EmbeddedRedis(tcp=True, options=cluster_options(options))))
             for _ in range(NODES * (1 + replicas))
         ]
         for number, node in enumerate(nodes):
@@ -132,9 +132,10 @@ def _wait_until_up(made: Cluster) -> None:
     )
 
 
-def _options(more: Sequence[str]) -> list[str]:
+def cluster_options(more: Sequence[str] = ()) -> list[str]:
+    """Those of a server that may be a node."""
     return [
         *("--cluster-enabled", "yes", "--cluster-port", str(free_port())),
         *("--cluster-node-timeout", str(TIMEOUT_MS), "--repl-diskless-sync-delay", "0"),
-        *("--cluster-replica-validity-factor", "0", *more),
+        *("--cluster-replica-validity-factor", "0", "--shutdown-timeout", "0", *more),
     ]

@@ -101,7 +101,10 @@ class Watched:
 def watched(sentinels: int) -> Iterator[Watched]:
     """Starts them; returns when the Sentinels know of each other and of the replica."""
     with ExitStack() as stack:
-        options = ("--repl-diskless-sync-delay", "0", "--replica-priority")
+        options = (
+            *("--repl-diskless-sync-delay", "0", "--shutdown-timeout", "0"),
+            "--replica-priority",
+        )
         master = stack.enter_context(EmbeddedRedis(tcp=True, options=(*options, "10")))
         port = master.url.rpartition(":")[2].partition("/")[0]
         replica = stack.enter_context(

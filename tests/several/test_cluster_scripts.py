@@ -13,6 +13,7 @@ from task_manager.redis.scripts import lua_script
 from task_manager.redis.scripts.lua_script import Script
 from task_manager.tally import Runs
 from tests.contract.harness import RedisHarness, TypeLimits, answer, only, task
+from tests.helpers import wait_until
 from tests.lua.assembled import all_scripts
 from tests.several.cluster import Cluster, cluster
 
@@ -133,7 +134,5 @@ def _keep(harness: RedisHarness) -> None:
     assert kept is not None
     asked = task(9, TYPES[0])
     kept.keep([Kept("entry", asked.id, asked.type, "1", asked.input)], 30, [0], 0.001)
-    taken = []
-    while not taken:
-        taken = kept.take(10, 5.0).taken
+    taken = wait_until(lambda: kept.take(10, 5.0).taken, description="it is due")
     kept.settle([Settled(taken[0], None)])
