@@ -95,6 +95,11 @@ _MISCONFIGURED = (
         ),
     ),
 )
+_CERTIFICATE = (
+    "has a certificate that cannot be verified ({}); "
+    f"{_URL} can name another authority: ?ssl_ca_certs=FILE"
+)
+_VERIFY = re.compile(r"certificate verify failed: ([^(.]*)")
 _NO_WRITES = re.compile(r"\b(MISCONF|NOREPLICAS|OOM|READONLY|IOERR)\b")
 _SCRIPT = re.compile(r" script: [0-9a-f]{40}, on @.*", re.DOTALL)
 """Where in a script of ours it was, which Redis adds."""
@@ -110,10 +115,7 @@ def translated(error: redis.RedisError, place: str) -> UnavailableError:
         if _is_reply(error) and pattern.search(said):
             return MisconfiguredError(f"Redis at {place} {meaning} ({said})")
     if certificate := _certificate_error(error):
-        return MisconfiguredError(
-            f"Redis at {place} has a certificate that cannot be verified ({certificate}); "
-            f"{_URL} can name another authority: ?ssl_ca_certs=FILE"
-        )
+        return MisconfiguredError(f"Redis at {place} {_CERTIFICATE.format(certificate)}")
     if isinstance(error, InvalidResponse):
         return unreadable(place)
     if _is_reply(error):
@@ -144,6 +146,9 @@ def _no_master(told: str, place: str) -> UnavailableError:
             f"the Sentinels of {place} refuse the user or the password: {_URL} can give theirs, "
             "?sentinel_username=USER&sentinel_password=PASSWORD"
         )
+    if certificate := _VERIFY.search(told):
+        text = _CERTIFICATE.format(certificate[1].strip())
+        return MisconfiguredError(f"a Sentinel of {place} {text}")
     what = "are away" if " : " in told else "know no master of that name now"
     return UnavailableError(f"the Sentinels of {place} {what}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -22,15 +22,21 @@ DOWN_AFTER_MS = 1000
 
 
 class Sentinel:
-    """One Sentinel that watches the Redis at a port; whoever wants may kill it."""
+    """One Sentinel that watches the Redis at a port; whoever wants may kill it.
 
-    def __init__(self, redis_port: int, quorum: int, password: str = "") -> None:
+    With `tls`, lines of its configuration, it speaks nothing else.
+    """
+
+    def __init__(
+        self, redis_port: int, quorum: int, password: str = "", tls: Sequence[str] = ()
+    ) -> None:
         self.port = free_port()
         self.url = f"redis://:{password}@127.0.0.1:{self.port}"
         self._directory = Path(tempfile.mkdtemp(prefix="doneyet-sentinel-"))
         watched = f"{NAME} 127.0.0.1 {redis_port} {quorum}"
         lines = [
-            *(f"port {self.port}", "bind 127.0.0.1", f"dir {self._directory}"),
+            *(("port 0", f"tls-port {self.port}", *tls) if tls else (f"port {self.port}",)),
+            *("bind 127.0.0.1", f"dir {self._directory}"),
             f"sentinel monitor {watched}",
             f"sentinel down-after-milliseconds {NAME} {DOWN_AFTER_MS}",
             f"sentinel failover-timeout {NAME} 5000",
