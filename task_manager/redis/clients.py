@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import redis
@@ -54,9 +55,29 @@ def open_client(
             require_full_coverage=False,  # what is there still answers
             **of_redis,
         )
-    sentinels = Sentinel(addresses, sentinel_kwargs={**named[0], **common})
+    of_sentinels = {**named[0], **common}
+    sentinels: Any = _Sentinels(addresses, sentinel_kwargs=of_sentinels)  # type: ignore[no-untyped-call]
     client: redis.Redis = sentinels.master_for(servers.service, **of_redis)
     return client
+
+
+class _Sentinels(Sentinel):
+    """Say why none of them answers, where none does; redis-py keeps that to itself."""
+
+    def discover_master(self, service_name: str) -> tuple[str, int]:
+        with suppress(MasterNotFoundError):
+            found: tuple[str, int] = super().discover_master(service_name)  # type: ignore[no-untyped-call]
+            return found
+        why = None
+        for each in self.sentinels:
+            try:
+                each.ping()
+            except redis.RedisError as error:
+                why = error
+            else:
+                why = None
+                break
+        raise MasterNotFoundError(f"no master is known as {service_name!r}") from why
 
 
 def database_of(url: str) -> int:

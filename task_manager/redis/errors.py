@@ -99,7 +99,6 @@ _CERTIFICATE = (
     "has a certificate that cannot be verified ({}); "
     f"{_URL} can name another authority: ?ssl_ca_certs=FILE"
 )
-_VERIFY = re.compile(r"certificate verify failed: ([^(.]*)")
 _NO_WRITES = re.compile(r"\b(MISCONF|NOREPLICAS|OOM|READONLY|IOERR)\b")
 _SCRIPT = re.compile(r" script: [0-9a-f]{40}, on @.*", re.DOTALL)
 """Where in a script of ours it was, which Redis adds."""
@@ -110,7 +109,7 @@ def translated(error: redis.RedisError, place: str) -> UnavailableError:
     """Our error for what redis-py raised; `place` is the server's URL without its password."""
     said = _said(error)
     if isinstance(error, MasterNotFoundError):
-        return _no_master(str(error), place)
+        return _no_master(error.__cause__, place)
     for pattern, meaning in _PATTERNS:
         if _is_reply(error) and pattern.search(said):
             return MisconfiguredError(f"Redis at {place} {meaning} ({said})")
@@ -139,17 +138,16 @@ def was_replaced(error: redis.RedisError) -> bool:
     return "READONLY" in _said(error)
 
 
-def _no_master(told: str, place: str) -> UnavailableError:
-    """Our error where no Sentinel knows a master; `told` has the errors of those that are away."""
-    if redis.AuthenticationError.__name__ in told:
+def _no_master(cause: BaseException | None, place: str) -> UnavailableError:
+    """Our error where no Sentinel tells of a master; `cause` is why, where none answers."""
+    if isinstance(cause, redis.AuthenticationError):
         return MisconfiguredError(
             f"the Sentinels of {place} refuse the user or the password: {_URL} can give theirs, "
             "?sentinel_username=USER&sentinel_password=PASSWORD"
         )
-    if certificate := _VERIFY.search(told):
-        text = _CERTIFICATE.format(certificate[1].strip())
-        return MisconfiguredError(f"a Sentinel of {place} {text}")
-    what = "are away" if " : " in told else "know no master of that name now"
+    if certificate := _certificate_error(cause):
+        return MisconfiguredError(f"a Sentinel of {place} {_CERTIFICATE.format(certificate)}")
+    what = "know no master of that name now" if cause is None else f"are away: {cause}"
     return UnavailableError(f"the Sentinels of {place} {what}")
 
 
