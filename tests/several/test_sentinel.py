@@ -13,11 +13,15 @@ from doneyet.local.system import System
 from task_manager.errors import MisconfiguredError, UnavailableError
 from task_manager.interface import State
 from task_manager.redis.connection import Connection
+from task_manager.redis.keys import Keys, version_mark
 from tests.contract.harness import ONE, Harness, RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.rq.harness import RqHarness
 from tests.several.asking import Asking
 from tests.several.sentinels import NAME, Sentinel, Watched, watched
+from tests.stopwatch import Stopwatch
+
+MARKS = {ONE: version_mark("1")}
 
 SETTINGS = {
     "DONEYET_TASKS": "tests.several.several_tasks",
@@ -79,7 +83,7 @@ def test_every_queue_mode_goes_on_at_the_other(pair: Watched, mode: str) -> None
     harness.close()
 
 
-def test_news_comes_from_the_other(pair: Watched) -> None:
+def test_news_comes_from_the_other_at_once(pair: Watched) -> None:
     """A subscription that was made before the change tells of what finishes after it."""
     harness = RedisHarness(pair.url, {ONE: TypeLimits()}, "distributed")
     connected: list[bool] = []
@@ -87,11 +91,31 @@ def test_news_comes_from_the_other(pair: Watched) -> None:
     watch = harness.manager.watch(heard.extend, connected.append)
     wait_until(lambda: connected, description="it listens")
     pair.fail_over()
+    stopwatch = Stopwatch()
     wait_until(lambda: connected[1:2] == [False], description="it knows that news may be missing")
+    assert stopwatch.within_s(4.0), stopwatch  # it hears nothing for ten seconds, and no end
     wait_until(lambda: connected[-1], description="it listens again")
     answered(harness, 3)
     wait_until(lambda: task(3).id in heard, description="that it finished is told")
     watch.close()
+    harness.close()
+
+
+def test_what_waits_goes_to_the_other_at_once(pair: Watched) -> None:
+    """Connections that were idle leave one that was replaced, although it still takes writes."""
+    harness = RedisHarness(pair.url, {ONE: TypeLimits()}, "distributed")
+    harness.manager.check()
+    submitted(harness, 2)
+    pair.fail_over()
+    stopwatch = Stopwatch()
+    with connect(pair.master.url) as client:
+
+        def is_there() -> bool:
+            submitted(harness, 3)
+            return bool(client.zscore(Keys("doneyet", MARKS).waiting(ONE), task(3).id))
+
+        wait_until(is_there, description="the other has it")
+    assert stopwatch.within_s(3.0), stopwatch
     harness.close()
 
 
