@@ -158,6 +158,10 @@ class Connection:
                 info: Mapping[str, Any] = server.info("server")
             except NoPermissionError:
                 info = _hello(server)
+            except (redis.ConnectionError, redis.TimeoutError):
+                if self.is_cluster:
+                    continue  # a part of it is away
+                raise
             if not self.is_cluster:
                 check_mode(info, self._place)
             check_version(info, self._place)
