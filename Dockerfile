@@ -48,6 +48,7 @@ FROM worker-packages AS synchronous-packages
 RUN pip install -q --require-hashes -r requirements/http.txt
 
 FROM base AS code
+COPY autoscaler autoscaler
 COPY doneyet doneyet
 COPY task_manager task_manager
 COPY deploy/health.py deploy/
@@ -67,8 +68,6 @@ CMD ["python", "-m", "worker"]
 FROM code AS http-server
 COPY --from=http-packages /venv /venv
 COPY http_server http_server
-# `python -m doneyet ...` is in this image, too; in Kubernetes it runs `doneyet deletion-cost`.
-COPY autoscaler autoscaler
 # A container must listen on all of its addresses to be reached at all. Who reaches them is decided by
 # whoever publishes the port; DONEYET_KEYS has the server ask for a key.
 ENV DONEYET_HOST=0.0.0.0 DONEYET_ALLOW_NO_KEYS=true

@@ -14,6 +14,11 @@ class History:
     def __init__(self) -> None:
         self._values: deque[tuple[float, float]] = deque()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was told yet."""
+        return not self._values
+
     def add(self, now_s: float, value: float) -> None:
         """From now on it is `value`."""
         self._values.append((now_s, value))

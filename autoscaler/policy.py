@@ -116,6 +116,10 @@ class Autoscaler:
         self._note_idle(now_s, in_flight)
         if current == 0:
             return self._from_zero(now_s, in_flight)
+        if (
+            self._recommended.is_empty
+        ):  # else whoever starts this anew would have workers go at once
+            self._recommended.add(now_s, current)
         wanted = self._in_flight.mean(now_s, policy.window_s) / (
             policy.target_in_flight * self._slots
         )

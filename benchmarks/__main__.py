@@ -30,6 +30,7 @@ TITLES = {
     "newcomer": "A newcomer behind another client's tasks",
     "clients": "What calls cost as clients grow",
     "memory": "Redis memory per waiting task",
+    "footprint": "What a deployment takes of its Redis",
     "batching": "A batching model, saturated",
     "recovery": "After SIGKILL",
 }

@@ -3,7 +3,8 @@
 What runs here, and with which settings, is read from the command line of process 1, so flags count
 as they do for the program. The HTTP server is asked whether it is ready. A worker is healthy while
 one of this machine's worker processes holds a valid lease: its models are loaded, its supervisor
-renews, and Redis hears it.
+renews, and Redis hears it. A supervisor whose processes come when they are needed (`--processes
+0..4`) holds one while there are none.
 """
 
 from __future__ import annotations

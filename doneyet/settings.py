@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from doneyet.process_range import Range, parse_range
 from doneyet.redis_url import RedisUrlError, servers_of, with_parts, without_password
 from doneyet.service_links import service_links
 
@@ -221,8 +222,8 @@ class Settings:
     )
     client_rate: float = _setting(
         0.0,
-        "requests per second that one address, or key, may make on average; above it, 429; 0: no "
-        "limit",
+        "requests per second that one client, a key or an address, may make on average; above it, "
+        "429; 0: no limit",
         unit="1/s",
         programs=(HTTP_SERVER,),
         minimum=0,
@@ -234,8 +235,8 @@ class Settings:
     )
     client_weights: str = _setting(
         "",
-        "shares of clients where the pick is fair, comma separated, such as 10.0.0.7=4 for four "
-        "times the share of others",
+        "shares of addresses and networks where the pick is fair, comma separated, such as "
+        "10.0.0.7=4 for four times the share of others",
         programs=(HTTP_SERVER,),
     )
     client_max_waiting: int = _setting(
@@ -285,7 +286,11 @@ class Settings:
     types: str = _setting(
         "", "task types that this worker runs, comma separated; empty: all", programs=(WORKER,)
     )
-    processes: int = _setting(1, "worker processes", programs=(WORKER,), minimum=1)
+    processes: Range = _setting(  # noqa: RUF009 - a field, as the others
+        Range(1, 1),
+        "worker processes, such as 2; a range, such as 0..4: as many as the load asks for",
+        programs=(WORKER,),
+    )
     load_models: str = _setting(
         "at-start",
         "when a worker process loads its models",
@@ -327,6 +332,11 @@ class Settings:
         if self.pick != "fair" and self.queue_mode != "distributed":
             raise SettingError(
                 f"{env_name('pick')} is for the distributed queue mode, not for {self.queue_mode}"
+            )
+        if not self.processes.is_fixed and self.queue_mode in ("rq", "synchronous"):
+            raise SettingError(
+                f"{env_name('processes')} must be a whole number in the {self.queue_mode} queue "
+                f"mode, not {self.processes}: only doneyet's own worker chooses from a range"
             )
         if self.keys and self.client_weights:
             raise SettingError(
@@ -430,6 +440,11 @@ def _parse(row: dataclasses.Field[Any], text: str, shown_name: str) -> Any:
     text = text.strip()
     if not text or row.type == "str":
         return text or row.default
+    if row.type == "Range":
+        try:
+            return parse_range(text)
+        except ValueError as error:
+            raise SettingError(f"{shown_name} {error}") from error
     kind, form = (int, _WHOLE_NUMBER) if row.type == "int" else (float, _NUMBER)
     try:
         if form.fullmatch(text):

@@ -13,6 +13,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 from doneyet.tracing import Tracing, open_tracing
 from http_server.keys.key_ring import KeyRing
+from http_server.keys.session_cookie import SessionCookie
 from http_server.keys.sessions import Sessions
 from http_server.manager_factory import open_manager
 from http_server.metrics.names import metric_prefix
@@ -24,6 +25,7 @@ from http_server.middleware.access_log import access_log
 from http_server.middleware.authentication import Authentication
 from http_server.middleware.checked import with_check
 from http_server.middleware.client_address import ClientAddress
+from http_server.middleware.client_name import ClientName
 from http_server.middleware.observed import Observer, with_observers
 from http_server.middleware.rate_limit import RateLimit
 from http_server.middleware.root_path import with_root_path
@@ -69,7 +71,10 @@ def create_app(
     app.extensions["bodies"] = bodies = BodyReader(settings)
     address_of = ClientAddress(settings).of
     asker_of = asker_from(settings) if manager.promises.fair else nobody(settings)
-    views = add_submit_routes(app, registry, service, bodies, settings, asker_of=asker_of)
+    client_of = ClientName(settings).of
+    views = add_submit_routes(
+        app, registry, service, bodies, settings, asker_of=asker_of, client_of=client_of
+    )
     add_task_routes(app, registry, service)
     add_listing_routes(app, registry, service)
     add_event_routes(app, registry, service, asker_of)
@@ -105,12 +110,12 @@ def _stand_before(
 ) -> None:
     """Puts before the application what every request passes first; the outermost comes last."""
     rate = settings.client_rate
-    limit = RateLimit(rate, ClientAddress(settings).of, manager.allow)
+    limit = RateLimit(rate, ClientName(settings).of, manager.allow)
     checks = [limit.problem] if rate > 0 or settings.keys else []
     access, login = Access(settings), None
     if settings.keys:  # before the limit, which is a key's
         ring = KeyRing(settings.keys)
-        sessions = Sessions(ring, manager.shared_values())
+        sessions = Sessions(ring, manager.shared_values(), SessionCookie(settings))
         paths = frozenset(views)
         login = Login(Authentication(ring, sessions, access, app.url_map, paths), sessions)
         checks.append(login.authentication.problem)

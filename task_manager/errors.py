@@ -10,6 +10,7 @@ TaskManagerError
 │   └── LargeAnswersError             its answer is there, but too large beside the others
 ├── AlreadyTerminalError          a task that has its answer cannot be cancelled
 ├── TooManyKeptError              as many tasks are kept as may be
+│   └── ClientKeepsTooManyError       as many of one client as it may have
 ├── CannotPauseError              nobody could pause here
 └── CannotListError               nobody could list waiting tasks here
 
@@ -84,6 +85,17 @@ class TooManyKeptError(TaskManagerError):
         super().__init__(
             f"{most} tasks are kept without polls or wait to be told to webhooks, the most that is "
             "allowed; poll without Prefer: keep and Webhook-URL, or try again later"
+        )
+
+
+class ClientKeepsTooManyError(TooManyKeptError):
+    """Raised when a client would have more kept tasks than there is room for besides."""
+
+    def __init__(self, most: int) -> None:
+        super(TooManyKeptError, self).__init__(
+            f"too many tasks of this client are kept without polls or wait to be told to webhooks; "
+            f"one may have as many as there is room for besides, of {most} in all; poll without "
+            "Prefer: keep and Webhook-URL, or try again later"
         )
 
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 from task_manager.interface import NOBODY, Asker
 
 MOST_KEPT = 100_000
-"""Entries of one deployment: so many tasks are submitted again every half of their input ttl."""
+"""Entries of one deployment: so many tasks are submitted again every half of their input ttl. Each
+client may have as many as are left: alone half, and beside it a newcomer half of the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Kept:
     """The type's, when it was submitted: others have other ids for the same input."""
     input: bytes
     asker: Asker = NOBODY
+    client: str = ""
+    """Who had it kept, in queue modes without turns, too."""
     url: str = ""
     """Of a webhook; empty: nobody is told."""
     events: tuple[str, ...] = ()
@@ -100,14 +103,15 @@ class KeptTasks(ABC):
     def keep(
         self, entries: Sequence[Kept], keep_s: float, finished_ms: Sequence[int], look_s: float
     ) -> None:
-        """Keeps these for `keep_s` from now, at least; one round trip.
+        """Keeps these, all of one client, for `keep_s` from now, at least; one round trip.
 
-        An entry that is there stays as it is. Where all is told of a task that finished at
-        `finished_ms` (0: it has not), nothing happens. What has finished is due at once, other
-        new ones in `look_s`.
+        An entry that is there stays as it is, and whose it is. Where all is told of a task that
+        finished at `finished_ms` (0: it has not), nothing happens. What has finished is due at
+        once, other new ones in `look_s`.
 
         Raises:
             TooManyKeptError: there would be more than `MOST_KEPT`; the last of these are not kept.
+            ClientKeepsTooManyError: this client would have more than are left; likewise.
         """
 
     @abstractmethod

@@ -13,7 +13,6 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from task_manager.errors import (
@@ -36,37 +35,19 @@ from task_manager.interface import (
 )
 from task_manager.listing import (
     MOST_TASKS_OF_WORKER,
-    ListedTask,
     Page,
     Place,
     RunningTask,
     WorkerSeen,
-    error_in,
     merged,
-    place_in_time,
 )
+from task_manager.synchronous_entry import Entry
 from task_manager.tally import LiveTally, Runs, Tally, events_of_wait
 
 log = logging.getLogger(__name__)
 
 MOST_RESULTS = 10_000
 MOST_RESULT_BYTES = 64 * 1024 * 1024
-
-
-@dataclass
-class _Entry:
-    """One task from its submission until its answer is forgotten."""
-
-    task: Task
-    submitted_ms: int
-    state: State = State.WAITING
-    body: bytes | None = None
-    started_ms: int | None = None
-    finished_ms: int | None = None
-    expires_ms: int | None = None
-    expires_at: float = 0.0  # on the monotonic clock
-    began_at: float = 0.0  # likewise: when it was submitted, then when it began to run
-    terminal: threading.Event = field(default_factory=threading.Event)
 
 
 class Synchronous(TaskSubmitter):
@@ -107,9 +88,9 @@ class Synchronous(TaskSubmitter):
         self._run, self._stop, self._close, self._grace_s = run, stop, close, grace_s
         self._most_results, self._most_bytes = most_results, most_result_bytes
         self._lock = threading.Condition()
-        self._waiting: deque[_Entry] = deque()
-        self._unfinished: dict[str, _Entry] = {}
-        self._finished: OrderedDict[str, _Entry] = OrderedDict()
+        self._waiting: deque[Entry] = deque()
+        self._unfinished: dict[str, Entry] = {}
+        self._finished: OrderedDict[str, Entry] = OrderedDict()
         self._finished_bytes = 0
         self._loads: dict[str, list[int]] = {}  # type: [waiting, running]
         self._tallies = {name: LiveTally() for name in limits}
@@ -129,7 +110,7 @@ class Synchronous(TaskSubmitter):
             self._lock.notify_all()
         self._tell(dropped)
         for entry in taken:
-            if isinstance(entry, _Entry):
+            if isinstance(entry, Entry):
                 entry.terminal.wait()
         with self._lock:
             return [
@@ -198,7 +179,7 @@ class Synchronous(TaskSubmitter):
         with self._lock:
             known = [*self._unfinished.values(), *self._finished.values()]
             told = [
-                _listed(entry, in_turn=state is State.WAITING)
+                entry.listed(in_turn=state is State.WAITING)
                 for entry in known
                 if entry.task.type in names
                 and state in (None, entry.state)
@@ -226,7 +207,7 @@ class Synchronous(TaskSubmitter):
             running = [e for e in self._unfinished.values() if e.state is State.RUNNING]
             return [self._worker_for(name, running) for name in type_names]
 
-    def _worker_for(self, name: str, running: Sequence[_Entry]) -> WorkerSeen:
+    def _worker_for(self, name: str, running: Sequence[Entry]) -> WorkerSeen:
         tasks = [
             RunningTask(entry.task.id, entry.started_ms or 0)
             for entry in running
@@ -287,7 +268,7 @@ class Synchronous(TaskSubmitter):
                     self._end(entry, result.state, result.body, result.ttl_s)
             self._tell([entry.task.id])
 
-    def _next(self) -> _Entry | None:
+    def _next(self) -> Entry | None:
         with self._lock:
             while not self._waiting and not self._closed:
                 self._lock.wait()
@@ -317,7 +298,7 @@ class Synchronous(TaskSubmitter):
 
     # What follows is called with the lock held
 
-    def _enter(self, task: Task) -> _Entry | NoStatusError:
+    def _enter(self, task: Task) -> Entry | NoStatusError:
         known = self._find(task.id)
         if known is not None:
             self._tallies[task.type].count({"cached" if known.state.terminal else "joined": 1})
@@ -327,14 +308,14 @@ class Synchronous(TaskSubmitter):
         if most is not None and load >= most:
             self._tallies[task.type].count({"refused": 1})
             return OverloadedError(task.type, load)
-        entry = _Entry(task, _now_ms(), began_at=time.monotonic())
+        entry = Entry(task, _now_ms(), began_at=time.monotonic())
         self._tally(entry, {"new": 1})
         self._unfinished[task.id] = entry
         self._waiting.append(entry)
         self._count(task.type, waiting=1)
         return entry
 
-    def _find(self, task_id: str) -> _Entry | None:
+    def _find(self, task_id: str) -> Entry | None:
         if (entry := self._unfinished.get(task_id)) is not None:
             return entry
         entry = self._finished.get(task_id)
@@ -352,7 +333,7 @@ class Synchronous(TaskSubmitter):
         self._forget(task_id)
         return True
 
-    def _end(self, entry: _Entry, state: State, body: bytes | None, ttl_s: float) -> None:
+    def _end(self, entry: Entry, state: State, body: bytes | None, ttl_s: float) -> None:
         running = entry.state is State.RUNNING
         self._tally(entry, {state.value: 1})
         if running:
@@ -364,39 +345,28 @@ class Synchronous(TaskSubmitter):
         entry.expires_at = time.monotonic() + ttl_s
         del self._unfinished[entry.task.id]
         self._finished[entry.task.id] = entry
-        self._finished_bytes += _size(entry)
+        self._finished_bytes += entry.size_bytes
         entry.terminal.set()
         while len(self._finished) > self._most_results or self._finished_bytes > self._most_bytes:
             self._forget(next(iter(self._finished)))
 
     def _forget(self, task_id: str) -> None:
-        self._finished_bytes -= _size(self._finished.pop(task_id))
+        self._finished_bytes -= self._finished.pop(task_id).size_bytes
 
     def _count(self, type_name: str, waiting: int = 0, running: int = 0) -> None:
         counts = self._loads.setdefault(type_name, [0, 0])
         counts[0] += waiting
         counts[1] += running
 
-    def _tally(self, entry: _Entry, events: Mapping[str, int]) -> None:
+    def _tally(self, entry: Entry, events: Mapping[str, int]) -> None:
         self._tallies[entry.task.type].count(events)
+
+    def _status_of(self, entry: Entry) -> Status:
+        return entry.status(sum(self._counts(entry.task.type)))
 
     def _counts(self, type_name: str) -> tuple[int, int]:
         waiting, running = self._loads.get(type_name, (0, 0))
         return waiting, running
-
-    def _status_of(self, entry: _Entry) -> Status:
-        return Status(
-            entry.task.id,
-            entry.task.type,
-            entry.state,
-            sum(self._counts(entry.task.type)),
-            body=entry.body,
-            attempts=int(entry.started_ms is not None),
-            submitted_ms=entry.submitted_ms,
-            started_ms=entry.started_ms,
-            finished_ms=entry.finished_ms,
-            expires_ms=entry.expires_ms,
-        )
 
 
 class _CallWatch:
@@ -412,27 +382,6 @@ class _CallWatch:
         """No more calls from now on; safe to call twice."""
         if self in self._among:
             self._among.remove(self)
-
-
-def _listed(entry: _Entry, *, in_turn: bool) -> ListedTask:
-    since_ms = entry.finished_ms or entry.started_ms or entry.submitted_ms
-    place = place_in_time(since_ms, entry.task.id)
-    if in_turn:
-        place = Place(entry.task.type, entry.submitted_ms, entry.task.id)
-    return ListedTask(
-        place,
-        entry.task.type,
-        entry.state,
-        int(entry.started_ms is not None),
-        entry.submitted_ms,
-        entry.started_ms,
-        entry.finished_ms,
-        error=error_in(entry.body) if entry.state is State.FAILED and entry.body else None,
-    )
-
-
-def _size(entry: _Entry) -> int:
-    return len(entry.task.input) + len(entry.body or b"")
 
 
 def _now_ms() -> int:

@@ -52,6 +52,17 @@ def test_environment_and_flags() -> None:
         ({"DONEYET_PORT": "８０"}, "DONEYET_PORT must be a whole number, not '８０'"),  # noqa: RUF001
         ({"DONEYET_PORT": "8080.0"}, r"DONEYET_PORT must be a whole number, not '8080\.0'"),
         ({"DONEYET_PORT": "9" * 5000}, "DONEYET_PORT must be a whole number, not '99"),
+        (
+            {"DONEYET_PROCESSES": "many"},
+            "DONEYET_PROCESSES must be a whole number, or a range such",
+        ),
+        ({"DONEYET_PROCESSES": "0"}, "DONEYET_PROCESSES must be at least 1, or a range such as"),
+        ({"DONEYET_PROCESSES": "4..2"}, r"DONEYET_PROCESSES must .* not '4\.\.2'"),
+        ({"DONEYET_PROCESSES": "0..0"}, "DONEYET_PROCESSES must be at least 1, or a range such as"),
+        ({"DONEYET_PROCESSES": "0.."}, r"DONEYET_PROCESSES must be a whole number, .* not '0\.\.'"),
+        ({"DONEYET_PROCESSES": "0-4"}, "DONEYET_PROCESSES must be a whole number, or a range such"),
+        ({"DONEYET_PROCESSES": "-1..4"}, "DONEYET_PROCESSES must be a whole number, or a range"),
+        ({"DONEYET_PROCESSES": "9" * 5000}, "DONEYET_PROCESSES must be a whole number, or a range"),
         ({"DONEYET_QUEUE_MODE": "fifo"}, "DONEYET_QUEUE_MODE must be one of random, "),
         ({"DONEYET_REDIS_URL": "http://x"}, "DONEYET_REDIS_URL must begin with redis://"),
         ({"DONEYET_KEY_PREFIX": "a{b}"}, "DONEYET_KEY_PREFIX must be non-empty without braces"),
@@ -145,7 +156,29 @@ def test_junk_on_the_command_line_exits_with_2(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit) as caught:
         settings_from("worker", ["--processes", "two"], environ={})
     assert caught.value.code == 2
-    assert "--processes must be a whole number, not 'two'" in capsys.readouterr().err
+    message = "--processes must be a whole number, or a range such as 0..4, not 'two'"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "most"), [("2", 2, 2), ("+2", 2, 2), ("0..4", 0, 4), ("3..3", 3, 3)]
+)
+def test_processes_are_a_number_or_a_range(text: str, least: int, most: int) -> None:
+    """Which worker processes are told as it was given."""
+    settings = settings_from("worker", ["--processes", text], environ={})
+    assert settings.processes == (least, most)
+    assert Settings.from_environment(settings.to_environment()) == settings
+
+
+@pytest.mark.parametrize("queue_mode", ["rq", "synchronous"])
+def test_a_range_is_refused_where_nobody_chooses_from_it(queue_mode: str) -> None:
+    """RQ's workers, and the server's own thread, are as many as were said."""
+    environ = {"DONEYET_PROCESSES": "0..4", "DONEYET_QUEUE_MODE": queue_mode}
+    message = f"^DONEYET_PROCESSES must be a whole number in the {queue_mode} queue mode, not 0..4:"
+    with pytest.raises(SettingError, match=message):
+        Settings.from_environment(environ)
+    fixed = Settings.from_environment({**environ, "DONEYET_PROCESSES": "4"})
+    assert fixed.processes.most == 4
 
 
 @pytest.mark.parametrize("queue_mode", ["distributed", "ordered", "rq", "synchronous"])

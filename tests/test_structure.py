@@ -32,7 +32,10 @@ MAY_IMPORT = {
     },
     "task_manager": GROUND,
     "http_server": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},
-    "worker": {*GROUND, "doneyet.process_tree", "doneyet.task_types", "task_manager"},
+    "worker": {
+        *(*GROUND, "doneyet.process_tree", "doneyet.task_types"),
+        *("autoscaler", "task_manager"),
+    },
 }
 """Which of our parts each part may import, itself aside."""
 

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
@@ -170,6 +171,42 @@ def test_docker_is_given_what_the_dockerfile_copies() -> None:
             fnmatch(path, line) or path.startswith(f"{line}/") or line.startswith(f"{path}/")
             for line in allowed
         ), f".dockerignore hides {path}"
+
+
+def copied_by_stage() -> dict[str, set[str]]:
+    """What each stage of the Dockerfile has of this project, with what it is built on."""
+    stages: dict[str, set[str]] = {}
+    name = ""
+    for line in (ROOT / "Dockerfile").read_text().splitlines():
+        if start := re.fullmatch(r"FROM (\S+) AS (\S+)", line):
+            name = start[2]
+            stages[name] = set(stages.get(start[1], ()))
+        elif copy := re.fullmatch(r"COPY (?!--from)(.*) \S+", line):
+            stages[name] |= {path.strip("/") for path in copy[1].split()}
+    return stages
+
+
+@pytest.mark.parametrize(
+    ("stage", "program"),
+    [
+        ("http-server", "http_server.app"),
+        ("worker", "worker.program"),
+        ("worker", "worker.process.__main__"),
+        ("synchronous", "http_server.app"),
+        ("synchronous", "http_server.synchronous.engine_process"),
+    ],
+)
+def test_images_have_what_their_programs_import(tmp_path: Path, stage: str, program: str) -> None:
+    """Each its own, and the command `doneyet`, without which nobody could look into a container."""
+    for path in copied_by_stage()[stage]:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).symlink_to(ROOT / path)
+    subprocess.run(
+        [sys.executable, "-P", "-c", f"import {program}, doneyet.command.main, deploy.health"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+    )
 
 
 def test_continuous_integration_runs_what_people_run() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
+from collections.abc import Callable
 
 from doneyet.logs import set_up_logs
 from doneyet.service_links import service_links
@@ -20,8 +22,11 @@ from worker.type_selection import served_registry
 log = logging.getLogger("worker")
 
 
-def run(settings: Settings) -> int:
-    """Serves until told to stop; the exit code is 0 then, 2 where a setting is wrong."""
+def run(settings: Settings, clock: Callable[[], float] = time.monotonic) -> int:
+    """Serves until told to stop; the exit code is 0 then, 2 where a setting is wrong.
+
+    By `clock`, s, the number of processes is chosen where it is a range.
+    """
     set_up_logs(settings)
     log.debug("set by Kubernetes for a Service, and ignored: %s", service_links())
     try:
@@ -37,8 +42,8 @@ def run(settings: Settings) -> int:
         _check_redis(manager)
         coordinator = open_coordinator(settings, served)
         try:
-            supervisor = Supervisor(settings, served.run_by_processes, manager, coordinator)
-            return _ended(supervisor.run())
+            kinds = served.run_by_processes
+            return _ended(Supervisor(settings, kinds, manager, coordinator, clock).run())
         finally:
             manager.close()
     except (SettingError, TaskTypeError) as error:

@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 # 64-bit words at the start, then, joined by newlines, the ids of what runs and of what is prepared.
 _READY, _BEAT, _REVOCATIONS, _SUSPECTS = range(4)
-_RUNNING, _PREPARING, _ENDING = 4, 8, 12
+_RUNNING, _PREPARING, _ENDING, _HELD = 4, 8, 12, 13
 _NUMBER, _LENGTH, _SINCE, _ALONE = range(4)
 """From `_RUNNING` and from `_PREPARING` on."""
-_HEADER_BYTES = 13 * 8
+_HEADER_BYTES = 14 * 8
 _BYTES_PER_ID = 64
 
 
@@ -133,6 +133,15 @@ class StatusBoard:
     def beat(self) -> None:
         """The thread that talks to Redis is well; written at least twice a second."""
         self._words[_BEAT] = time.monotonic_ns()
+
+    @property
+    def held(self) -> int:
+        """How many tasks it holds, also while their model is loaded or their device is taken."""
+        return int(self._words[_HELD])
+
+    @held.setter
+    def held(self, count: int) -> None:
+        self._words[_HELD] = count
 
     def silent_for_s(self) -> float:
         """How long ago it was well for the last time; 0 before the first time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 from doneyet.client.answers import Outcome, outcome_of, read_answer
@@ -10,6 +10,7 @@ from doneyet.client.bulk import Mapper
 from doneyet.client.errors import Answer, ClientError, NotDoneError, SomeFailedError
 from doneyet.client.events import Event, follow
 from doneyet.client.inputs import all_to_json, checked_id, merged, to_json
+from doneyet.client.keeping import NOTHING, keeping_headers
 from doneyet.client.key import key_header
 from doneyet.client.progress import progress_display, total_of
 from doneyet.client.retry import Backoff, Deadline, patiently
@@ -56,6 +57,9 @@ class Client:
         *,
         timeout_s: float | None = None,
         on_pending: Callable[[Answer], None] | None = None,
+        keep_s: float = 0.0,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
         **fields: Any,
     ) -> Answer:
         """The answer to one input, as soon as it is there: `run("factorize", number=408216)`.
@@ -67,6 +71,8 @@ class Client:
         once, then one a second, since requests are held for no longer where it is given. The
         answer comes as soon as without it.
 
+        `keep_s`, `webhook_url`, `webhook_events`: as `ask`.
+
         Raises:
             TypeError, ValueError: the input is not JSON, as with NaN; says which field.
             TaskFailedError: the task failed, or was cancelled (TaskCancelledError).
@@ -75,10 +81,11 @@ class Client:
             NotDoneError: not done within `timeout_s`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
+        keeping = keeping_headers(keep_s, webhook_url, webhook_events)
         text, deadline, backoff = to_json(merged(given, fields)), Deadline(timeout_s), Backoff()
         held_s = self.wait_s if on_pending is None else 0.0
         while True:
-            reply = self._post(endpoint, text, deadline.cap(held_s), deadline)
+            reply = self._post(endpoint, text, deadline.cap(held_s), deadline, keeping)
             answer = read_answer(reply.body)
             if answer["done"]:
                 outcome = outcome_of(answer)
@@ -94,16 +101,37 @@ class Client:
                     continue
             deadline.pause(backoff.after(reply.took_s, held_s, reply.retry_after_s))
 
-    def ask(self, endpoint: str, given: Any = None, /, **fields: Any) -> Answer:
+    def ask(
+        self,
+        endpoint: str,
+        given: Any = None,
+        /,
+        *,
+        keep_s: float = 0.0,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
+        **fields: Any,
+    ) -> Answer:
         """The answer as it is now, done or not: one request, which is not held.
 
         A failed task is an answer too, with an `error` object in it.
 
+        Args:
+            endpoint: where the task type is served, such as `factorize`.
+            given: the input, as of `run`.
+            keep_s: keeps the task alive for so long though nobody asks for it any more, at most
+                for as long as the server allows (DONEYET_MAX_KEEP_S).
+            webhook_url: who is told when the task is done, failed or cancelled; keeps it alive.
+            webhook_events: what else is told: `completed`, `started`, `progress`.
+            fields: more fields of the input.
+
         Raises:
+            TypeError, ValueError: an argument cannot be sent; says which.
             ProblemError: the server refuses, or cannot be reached; a subclass says which.
         """
+        keeping = keeping_headers(keep_s, webhook_url, webhook_events)
         text = to_json(merged(given, fields))
-        return read_answer(self._transport.send("POST", endpoint, text).body)
+        return read_answer(self._transport.send("POST", endpoint, text, more=keeping).body)
 
     def map(
         self,
@@ -113,6 +141,9 @@ class Client:
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         timeout_s: float | None = None,
+        keep_s: float = 0.0,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
     ) -> list[Outcome]:
         """The answers to all inputs (mappings), in their order; see `imap` for the arguments.
 
@@ -121,7 +152,16 @@ class Client:
                 answers too.
         """
         outcomes = list(
-            self.imap(endpoint, inputs, errors="return", progress=progress, timeout_s=timeout_s)
+            self.imap(
+                endpoint,
+                inputs,
+                errors="return",
+                progress=progress,
+                timeout_s=timeout_s,
+                keep_s=keep_s,
+                webhook_url=webhook_url,
+                webhook_events=webhook_events,
+            )
         )
         if errors == "raise" and any(isinstance(item, ClientError) for item in outcomes):
             raise SomeFailedError(outcomes)
@@ -135,6 +175,9 @@ class Client:
         errors: Literal["raise", "return"] = "raise",
         progress: bool = False,
         timeout_s: float | None = None,
+        keep_s: float = 0.0,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
     ) -> Iterator[Outcome]:
         """The answers to all inputs, one by one in their order, while later ones still run.
 
@@ -150,6 +193,7 @@ class Client:
             progress: shows a bar on a terminal's standard error, else a line now and then. Requests
                 are held for at most a second or two then, so that it moves.
             timeout_s: inputs that are not answered by then become a `NotDoneError`.
+            keep_s, webhook_url, webhook_events: as of `ask`, for each input that was submitted.
 
         Raises:
             TypeError, ValueError: an input is not JSON, as with NaN; says which, and which field.
@@ -158,9 +202,15 @@ class Client:
         """
         if errors not in ("raise", "return"):
             raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}")
+        keeping = keeping_headers(keep_s, webhook_url, webhook_events)
         with progress_display(endpoint, total_of(inputs), shown=progress) as display:
             for outcome in self.outcomes(
-                endpoint, all_to_json(inputs), display.update, timeout_s, shown=progress
+                endpoint,
+                all_to_json(inputs),
+                display.update,
+                timeout_s,
+                shown=progress,
+                keeping=keeping,
             ):
                 if errors == "raise" and isinstance(outcome, ClientError):
                     raise outcome
@@ -174,13 +224,14 @@ class Client:
         timeout_s: float | None = None,
         *,
         shown: bool = False,
+        keeping: Mapping[str, str] = NOTHING,
     ) -> Iterator[Outcome]:
         """`imap` for inputs that are JSON already; `on_progress` gets (finished, failed) counts,
-        every second or two where they are `shown`."""
+        every second or two where they are `shown`. `keeping`: headers of each submit."""
         deadline = Deadline(timeout_s)
 
         def post(text: str, wait_s: float) -> Reply:
-            return self._post(endpoint, text, deadline.cap(wait_s), deadline)
+            return self._post(endpoint, text, deadline.cap(wait_s), deadline, keeping)
 
         mapper = Mapper(
             post,
@@ -316,8 +367,16 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _post(self, endpoint: str, text: str, wait_s: float, deadline: Deadline) -> Reply:
+    def _post(
+        self,
+        endpoint: str,
+        text: str,
+        wait_s: float,
+        deadline: Deadline,
+        keeping: Mapping[str, str],
+    ) -> Reply:
         def request() -> Reply:
-            return self._transport.send("POST", endpoint, text, wait_s=deadline.cap(wait_s))
+            held_s = deadline.cap(wait_s)
+            return self._transport.send("POST", endpoint, text, wait_s=held_s, more=keeping)
 
         return patiently(request, self.patience_s, deadline)

@@ -21,6 +21,7 @@ from doneyet.client.errors import (
     UnexpectedAnswerError,
     problem_error,
 )
+from doneyet.client.keeping import NOTHING, PREFER
 
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 15.0
@@ -68,19 +69,22 @@ class Transport:
         *,
         query: Mapping[str, str] | None = None,
         wait_s: float = 0.0,
+        more: Mapping[str, str] = NOTHING,
     ) -> Reply:
-        """The answer to one request with `text` as its JSON body, held for up to `wait_s`.
+        """The answer to one request with `text` as its JSON body, held for up to `wait_s`, with
+        `more` headers.
 
         Raises:
             UnavailableError: the server cannot be reached, or cannot serve now.
             ProblemError: it refuses the request; of the subclass that fits.
             UnexpectedAnswerError: it does not speak doneyet's protocol.
         """
-        headers = {"Accept": "application/json, application/problem+json"}
+        headers = {"Accept": "application/json, application/problem+json", **more}
         if text is not None:
             headers["Content-Type"] = "application/json"
         if wait_s >= 1:  # whole seconds are all that RFC 7240 knows
-            headers["Prefer"] = f"wait={int(wait_s)}"
+            wishes = [f"wait={int(wait_s)}", more.get(PREFER)]
+            headers[PREFER] = ", ".join(filter(None, wishes))
         began_at = time.monotonic()
         try:
             response = self._session().request(

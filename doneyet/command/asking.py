@@ -116,13 +116,26 @@ text. Or give the whole input as one word: '{...}'.""")
 @ENDPOINT
 @click.argument("fields", nargs=-1, type=Fields(), metavar="[NAME=VALUE]...")
 @click.option("--no-wait", is_flag=True, help="submit once and print the answer as it is")
+@click.option(
+    "--keep-s", type=float, default=0.0, metavar="S", help="keep the task alive without polls"
+)
+@click.option("--webhook-url", metavar="URL", help="who is told when the task has finished")
+@click.option(
+    "--webhook-event",
+    "webhook_events",
+    multiple=True,
+    metavar="EVENT",
+    help="what is told: completed (default), started, progress; may be given several times",
+)
 @TIMEOUT
 def ask(
     client: Client,
+    *,
     endpoint: str,
     fields: Sequence[Mapping[str, Any]],
     no_wait: bool,
     timeout_s: float | None,
+    **keeping: Any,
 ) -> int:
     from doneyet.client.progress import task_display
 
@@ -132,12 +145,12 @@ def ask(
             raise click.UsageError(f"{name} is given twice; for a list write {name}='[1, 2]'")
         whole[name] = value
     if no_wait:
-        answer = client.ask(endpoint, whole)
+        answer = client.ask(endpoint, whole, **keeping)
         print_json(answer)
         return FAILED if answer.get("error") else OK
     with task_display(endpoint) as bar:
         on_pending = None if bar is None else partial(_show_live, client, bar, timeout_s)
-        answer = client.run(endpoint, whole, timeout_s=timeout_s, on_pending=on_pending)
+        answer = client.run(endpoint, whole, timeout_s=timeout_s, on_pending=on_pending, **keeping)
     print_json(answer)
     return OK
 

@@ -14,12 +14,10 @@ from autoscaler.compose import Compose, ComposeError
 from autoscaler.hosts import running_by_host
 from autoscaler.policy import Autoscaler, Policy
 from autoscaler.scaler import Load, Scaler
-from doneyet.command.client_command import OK, client_command
+from doneyet.command.client_command import EVERY, OK, ONCE, client_command
 
 if TYPE_CHECKING:
     from doneyet.client import Client
-
-EVERY_S = 5.0
 
 _HELP = {
     "min_replicas": "fewest containers of each service",
@@ -85,13 +83,8 @@ start or are idle go first, and all drain: a running task is never killed. Runs 
     default=1,
     help="tasks that one container runs at a time: its batch size times its processes (default 1)",
 )
-@click.option(
-    "--every-s",
-    type=click.FloatRange(min=0.1),
-    default=EVERY_S,
-    help=f"seconds between two looks (default {EVERY_S:g})",
-)
-@click.option("--once", is_flag=True, help="look once, and end")
+@EVERY
+@ONCE
 @_policy_options
 def autoscale(
     client: Client,

@@ -40,6 +40,14 @@ PATIENCE = click.option(
 TIMEOUT = click.option(
     "--timeout-s", type=float, metavar="S", help="stop waiting after this time (default: never)"
 )
+EVERY = click.option(
+    "--every-s",
+    type=click.FloatRange(min=0.1),
+    default=5.0,
+    metavar="S",
+    help="seconds between two looks (default 5)",
+)
+ONCE = click.option("--once", is_flag=True, help="look once, and end")
 
 
 def client_command(text: str) -> Callable[[Callable[..., int]], click.Command]:

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from autoscaler.hosts import running_by_host
-from doneyet.command.client_command import OK, client_command
+from doneyet.command.client_command import EVERY, OK, ONCE, client_command
 
 if TYPE_CHECKING:
     from autoscaler.pods import Pods
     from doneyet.client import Client
-
-EVERY_S = 5.0
 
 
 @client_command(
@@ -26,13 +24,8 @@ fewer pods of a Deployment it deletes those of the lowest cost: the annotation t
 until it is ended; while nobody can tell what runs, nothing changes."""
 )
 @click.option("--selector", required=True, help="which pods, as `kubectl get pods -l` takes it")
-@click.option(
-    "--every-s",
-    type=click.FloatRange(min=0.1),
-    default=EVERY_S,
-    help=f"seconds between two looks (default {EVERY_S:g})",
-)
-@click.option("--once", is_flag=True, help="look once, and end")
+@EVERY
+@ONCE
 def deletion_cost(client: Client, *, selector: str, every_s: float, once: bool) -> int:
     from autoscaler.pods import Pods, PodsError
 

@@ -52,7 +52,7 @@ def serve(settings: Settings, *, own_redis: bool, command: str) -> int:
     system = System(
         queue_mode=settings.queue_mode,
         port=settings.port,
-        processes=settings.processes,
+        processes=str(settings.processes),
         redis_url=None if own_redis else settings.redis_url,
         settings={
             env_name(row.name): str(getattr(settings, row.name))

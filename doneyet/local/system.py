@@ -38,7 +38,7 @@ class System:
     Args:
         queue_mode: how waiting tasks are kept and picked; `synchronous` needs only the server.
         port: where the server listens; 0 for a free port.
-        processes: worker processes.
+        processes: worker processes; a range such as "0..2": as many as the load asks for.
         redis_url: a Redis to use; None starts one.
         settings: more `DONEYET_` variables for both programs.
         worker_arguments: more flags for `python -m worker`.
@@ -51,7 +51,7 @@ class System:
         *,
         queue_mode: str = "random",
         port: int = 0,
-        processes: int = 2,
+        processes: int | str = 2,
         redis_url: str | None = None,
         settings: Mapping[str, str] | None = None,
         worker_arguments: Sequence[str] = (),

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
 from doneyet.task_types.schemas.canonical_json import canonical_json, echo_json
+from doneyet.task_types.task_id import task_id_of
 
 RESERVED_FIELDS = frozenset(
     {"done", "load", "id", "status", "type", "progress", "error", "attempts"}
     | {"submitted_at", "started_at", "finished_at"}
 )
 """Names that the answer object uses itself; neither an input nor an output may take one."""
-
-TYPE_TAG_LENGTH = 8
-"""Hex digits at the start of a task id that name its type."""
 
 
 class TaskType:
@@ -124,26 +120,8 @@ class TaskType:
 
     def task_id(self, canonical_input: bytes) -> str:
         """The task's id: the type's tag, then the hash of (type, version, canonical input)."""
-        tag, begun = _id_begun(self.name, self.version)
-        digest = begun.copy()
-        digest.update(len(canonical_input).to_bytes(8, "big") + canonical_input)
-        return tag + digest.hexdigest()
+        return task_id_of(self.name, self.version)(canonical_input)
 
     def echo_json(self, item: BaseModel) -> bytes:
         """The input fields that the answer repeats, as a JSON object."""
         return echo_json(self.Input, item, None if self.echo is None else set(self.echo))
-
-
-@cache
-def type_tag(name: str) -> str:
-    """The first `TYPE_TAG_LENGTH` characters of every id of the task type called `name`."""
-    return hashlib.blake2b(name.encode(), digest_size=TYPE_TAG_LENGTH // 2).hexdigest()
-
-
-@cache
-def _id_begun(name: str, version: str) -> tuple[str, hashlib.blake2b]:
-    """The tag of ids of that type, and their hash, to which the input is still to be added."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (name.encode(), version.encode()):
-        digest.update(len(part).to_bytes(8, "big") + part)
-    return type_tag(name), digest

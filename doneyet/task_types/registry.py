@@ -12,9 +12,10 @@ from typing import TypeVar
 
 from doneyet.settings import SettingError, Settings, env_name
 from doneyet.task_types.attributes import check_attributes
-from doneyet.task_types.base import TaskType, type_tag
+from doneyet.task_types.base import TaskType
 from doneyet.task_types.job import Job
 from doneyet.task_types.modules import TaskTypeError, import_tasks, place_and_reason
+from doneyet.task_types.task_id import type_tag
 
 EXAMPLES = {"factorization": "flint", "regression": "numpy"}
 """The built-in types that are served where nothing is named, and the package that workers need."""

@@ -29,7 +29,7 @@ from http_server.submit.completions import News
 from http_server.webhooks.delivery import ATTEMPT_S, Deliverer, Verdict
 from http_server.webhooks.sender import Sender
 from http_server.webhooks.target import target_for
-from http_server.wire.problem import Problem
+from http_server.wire.problem import Problem, not_kept
 from task_manager.backoff import Backoff
 from task_manager.errors import LargeAnswersError, TooManyKeptError, UnavailableError
 from task_manager.interface import Status, TaskSubmitter
@@ -109,7 +109,7 @@ class Keeper:
         """Keeps those tasks of a submit that were accepted, and that there is something to do for.
 
         Raises:
-            Problem: 503; too many are kept already.
+            Problem: 503, too many are kept already; 429, too many of this client.
             UnavailableError: Redis is away.
         """
         entries, finished = [], []
@@ -127,8 +127,7 @@ class Keeper:
             look_s = min([FIRST_LOOK_S, *(self._looks.pause_s(each, 0) for each in entries)])
             self._kept.keep(entries, wish.keep_s, finished, look_s)
         except TooManyKeptError as error:
-            detail, wait = str(error), [("retry-after", "2")]
-            raise Problem(503, "overloaded", detail, headers=wait) from error
+            raise not_kept(error) from error
         self._known.remember(entries)
         if any(finished):
             self._wake.set()
@@ -191,7 +190,7 @@ class Keeper:
     # Telling
 
     def _tell(self, notice: Notice, found: Round) -> None:
-        """Has it sent, or tries again later where too much waits to be sent to its host, or where
+        """Has it sent, or tries again later where too much waits to be sent already, or where
         others have the secret, and a way out."""
         try:
             host = target_for(notice.taken.kept.url, self._settings).host
@@ -199,7 +198,10 @@ class Keeper:
             host = ""  # and the attempt will say so
         kept = dataclasses.replace(notice.taken.kept, input=b"")  # which may be large
         notice = notice._replace(taken=dataclasses.replace(notice.taken, kept=kept))
-        if not (self._deliverer.signs and self._sender.offer(host, lambda: self._send(notice))):
+        if not (
+            self._deliverer.signs
+            and self._sender.offer(kept.client, host, lambda: self._send(notice))
+        ):
             pause_s = stretched_s(LOOK_EVERY_S / 2, found.total)
             self._settle_soon(Settled(notice.taken, pause_s, notice.taken.progress))
 
@@ -265,6 +267,7 @@ def _entry(task: ParsedTask, wish: Wish) -> Kept:
         task.task_type.version,
         task.input,
         task.asker,
+        wish.client,
         wish.url,
         wish.events,
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from doneyet.settings import Settings, env_name
+from http_server.middleware.client_name import ClientOf
 from http_server.webhooks.bodies import COMPLETED, EVENTS
 from http_server.webhooks.signing import secrets_from
 from http_server.webhooks.target import target_for
@@ -25,16 +26,19 @@ class Wish(NamedTuple):
     url: str
     """Empty: nobody is told."""
     events: tuple[str, ...]
+    client: str = ""
+    """Who wishes it."""
 
 
 WishOf = Callable[["WSGIEnvironment"], Wish | None]
 
 
-def wishes(settings: Settings, *, can_keep: bool) -> WishOf:
+def wishes(settings: Settings, client_of: ClientOf, *, can_keep: bool) -> WishOf:
     """Tells what a request wishes; None: nothing.
 
     Args:
         settings: say what is allowed.
+        client_of: tells who a request is from.
         can_keep: whether tasks are kept here at all.
 
     Raises:
@@ -53,12 +57,12 @@ def wishes(settings: Settings, *, can_keep: bool) -> WishOf:
         if not can_keep:
             raise _not_in(settings.queue_mode)
         if url is None:
-            return Wish(keep_s or 0.0, keep_s, "", ())
+            return Wish(keep_s or 0.0, keep_s, "", (), client_of(environ))
         if not is_signed:
             raise _no_webhooks()
         target_for(url.strip(), settings)
         events = _events(environ.get("HTTP_WEBHOOK_EVENTS", ""))
-        return Wish(keep_s or most_s, keep_s or None, url.strip(), events)
+        return Wish(keep_s or most_s, keep_s or None, url.strip(), events, client_of(environ))
 
     return wish_of
 

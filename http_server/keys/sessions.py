@@ -15,35 +15,30 @@ which may be read by others since it has hashes alone, so nothing in it can sign
 
 from __future__ import annotations
 
-import re
 import secrets
-from typing import TYPE_CHECKING
-
-from werkzeug.http import dump_cookie
 
 from http_server.keys.key_file import Key, sha256_of
 from http_server.keys.key_ring import KeyRing
+from http_server.keys.session_cookie import SessionCookie
 from task_manager.shared_values import SharedValues
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIEnvironment
-
-COOKIE = "doneyet_session"
 SESSION_S = 12 * 3600.0
 """After so long one logs in again; browsers may keep a session's cookie over restarts."""
 
 _RANDOM_BYTES = 32
-_SENT = re.compile(rf"(?:^|;) *{COOKIE}=([A-Za-z0-9_-]{{43}}) *(?:;|$)", re.ASCII)
 
 
 class Sessions:
     """Who is logged in.
 
     Every method raises `UnavailableError` while what servers share is away.
+
+    Attributes:
+        cookie: in which browsers show a login's token.
     """
 
-    def __init__(self, ring: KeyRing, values: SharedValues) -> None:
-        self._ring, self._values = ring, values
+    def __init__(self, ring: KeyRing, values: SharedValues, cookie: SessionCookie) -> None:
+        self._ring, self._values, self.cookie = ring, values, cookie
 
     def open(self, key: Key) -> str:
         """The token of a new login with `key`."""
@@ -59,39 +54,6 @@ class Sessions:
     def close(self, token: str) -> None:
         """Ends a login."""
         self._values.drop(_name(token))
-
-
-def sent_token(environ: WSGIEnvironment) -> str | None:
-    """What a request has in our cookie; None where that is missing, or is nothing of ours."""
-    found = _SENT.search(environ.get("HTTP_COOKIE", ""))
-    return None if found is None else found[1]
-
-
-def cookie_header(environ: WSGIEnvironment, token: str) -> tuple[str, str]:
-    """The header by which a browser keeps `token`, or forgets it where that is empty."""
-    return (
-        "set-cookie",
-        dump_cookie(
-            COOKIE,
-            token,
-            max_age=None if token else 0,
-            path="/",
-            httponly=True,
-            samesite="Strict",
-            secure=_is_https(environ),
-        ),
-    )
-
-
-def _is_https(environ: WSGIEnvironment) -> bool:
-    """Whether the browser speaks TLS, to this server or to a proxy before it.
-
-    The browser itself says so in `Origin`, whatever a proxy passes on.
-    """
-    said = environ.get("HTTP_ORIGIN", ""), environ.get("HTTP_X_FORWARDED_PROTO", "")
-    return environ["wsgi.url_scheme"] == "https" or any(
-        each.lower().startswith("https") for each in said
-    )
 
 
 def _name(token: str) -> str:

@@ -12,7 +12,7 @@ from http_server.keys.key_file import Key
 from http_server.keys.key_ring import KeyRing
 from http_server.keys.keyless import KEYLESS
 from http_server.keys.roles import ENDPOINT, PUBLIC, least_role
-from http_server.keys.sessions import Sessions, sent_token
+from http_server.keys.sessions import Sessions
 from http_server.middleware.access import Access
 from http_server.wire.problem import Problem, forbidden, foreign_page, unauthorized, unavailable
 from task_manager.errors import UnavailableError
@@ -85,7 +85,7 @@ class Authentication:
             if key is None:
                 raise unauthorized("this server does not know the key that was sent")
             return key
-        token = sent_token(environ)
+        token = self._sessions.cookie.sent(environ)
         if token is None:
             raise unauthorized(
                 "a key is needed: send it as Authorization: Bearer <key>, or as X-API-Key"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _MOST_CHARACTERS = 2000  # of a header that anybody may write
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class ClientAddress:
@@ -26,7 +26,7 @@ class ClientAddress:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._trusted = [_network(each) for each in settings.trusted_proxies.split(",") if each]
+        self._trusted = [_proxies(each) for each in settings.trusted_proxies.split(",") if each]
 
     def of(self, environ: WSGIEnvironment) -> str:
         """The address; empty where the connection has none, as on a Unix socket."""
@@ -35,7 +35,7 @@ class ClientAddress:
             return address
         forwarded: str = environ.get("HTTP_X_FORWARDED_FOR") or ""
         for named in reversed(forwarded[-_MOST_CHARACTERS:].split(",")):
-            parsed = _address(named.strip())
+            parsed = parsed_address(named.strip())
             if parsed is None:
                 return address
             address = str(parsed)
@@ -44,11 +44,12 @@ class ClientAddress:
         return address
 
     def _is_trusted(self, address: str) -> bool:
-        parsed = _address(address)
+        parsed = parsed_address(address)
         return parsed is not None and any(parsed in network for network in self._trusted)
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+def parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """None where it is none. IPv4 written as IPv6 is IPv4."""
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
@@ -56,7 +57,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
-def _network(text: str) -> _Network:
+def _proxies(text: str) -> Network:
     try:
         return ipaddress.ip_network(text.strip(), strict=False)
     except ValueError:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from doneyet.settings import Settings
 from http_server.keys.roles import PUBLIC
 from http_server.middleware.authentication import key_of
-from http_server.middleware.client_address import ClientAddress
+from http_server.middleware.client_name import ClientName, ClientOf
 from http_server.wire.problem import Problem, rate_limited
 from task_manager.errors import UnavailableError
 from task_manager.interface import Allowance
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 BURST_S = 5.0
 """A client that was quiet may make this many seconds' worth of requests at once."""
 
-MOST_ADDRESSES = 10_000
-"""Addresses, or names of keys, remembered at once."""
+MOST_CLIENTS = 10_000
+"""Remembered at once."""
 
 GRANT_S = 0.2
 """A server asks for up to this many seconds' worth of a client's requests at once, so that a client
@@ -61,8 +61,7 @@ def _wanted(before: _Granted, now_s: float) -> int:
 
 
 class RateLimit:
-    """The generic cell rate algorithm (ITU-T I.371), one cell stream per client: the name of its
-    key where it has one, else its address.
+    """The generic cell rate algorithm (ITU-T I.371), one cell stream per client.
 
     For each client one time is kept: when its requests so far would have come, had they come
     evenly. A request is too early while that is more than a burst ahead of now. Where `allow`
@@ -71,17 +70,17 @@ class RateLimit:
 
     Args:
         requests_per_s: of those whose key does not say another rate; 0: no limit for them.
-        address_of: tells the address of a request.
+        client_of: tells who a request is from.
         allow: asks for requests of a client.
     """
 
     def __init__(
         self,
         requests_per_s: float,
-        address_of: Callable[[WSGIEnvironment], str] | None = None,
+        client_of: ClientOf | None = None,
         allow: Allow = lambda *_: None,
     ) -> None:
-        self._address_of = address_of or ClientAddress(Settings()).of
+        self._client_of = client_of or ClientName(Settings()).of
         self._requests_per_s = requests_per_s
         self._allow = allow
         self._granted: dict[str, _Granted] = {}
@@ -94,7 +93,7 @@ class RateLimit:
         if environ["PATH_INFO"] in PUBLIC:
             return None
         key = key_of(environ)
-        client = self._address_of(environ) if key is None else key.name
+        client = self._client_of(environ)
         rate = self._requests_per_s if key is None or not key.rate else key.rate
         early_s = self._too_early_anywhere_s(client, time.monotonic(), rate) if rate else 0.0
         return rate_limited(math.ceil(early_s)) if early_s else None
@@ -131,7 +130,7 @@ class RateLimit:
             granted = _Granted(requests, now_s + GRANT_VALID_S, allowance.granted)
         else:
             granted = _Granted(0, now_s + allowance.wait_s, 0)
-        if len(self._granted) >= MOST_ADDRESSES:  # whoever is forgotten asks once more
+        if len(self._granted) >= MOST_CLIENTS:  # whoever is forgotten asks once more
             self._granted.clear()
         self._granted[client] = granted
 
@@ -149,7 +148,7 @@ class RateLimit:
             early_s = due_s + interval_s - now_s - max(BURST_S, interval_s)
             if early_s > 1e-9:
                 return early_s
-            if len(self._due_s) >= MOST_ADDRESSES:
+            if len(self._due_s) >= MOST_CLIENTS:
                 self._forget(now_s)
             self._due_s[client] = due_s + interval_s
             return 0.0
@@ -158,6 +157,4 @@ class RateLimit:
         """Makes room: those that may make a whole burst again go, and if need be the half that was
         seen first, so that no number of clients takes more memory or time."""
         kept = [(known, at_s) for known, at_s in self._due_s.items() if at_s > now_s]
-        self._due_s = dict(
-            kept if len(kept) < MOST_ADDRESSES // 2 else kept[-MOST_ADDRESSES // 2 :]
-        )
+        self._due_s = dict(kept if len(kept) < MOST_CLIENTS // 2 else kept[-MOST_CLIENTS // 2 :])

@@ -1,7 +1,7 @@
 """A server that a proxy shows at a path, such as /ml, and not at the root of a host.
 
 Some proxies take the path off before they pass a request on, others do not. Both are the same here:
-it is taken off where it is there. Every `Location` and cookie gets it, so no route needs to know.
+it is taken off where it is there. Every `Location` gets it, so no route needs to know.
 """
 
 from __future__ import annotations
@@ -64,8 +64,6 @@ def with_root_path(
         """A header; one that tells a path of the server tells the proxy's."""
         if name.lower() == "location" and value.startswith("/"):
             value = root_path + value
-        elif name.lower() == "set-cookie":  # which others on the same host are not to get
-            value = value.replace("; Path=/", f"; Path={root_path}")
         return name, value
 
     return at_root_path

@@ -13,7 +13,7 @@ from flask import Flask, Response, request, send_from_directory
 
 from http_server.keys.keyless import DASHBOARD, DASHBOARD_FILES, SESSION
 from http_server.keys.roles import Role
-from http_server.keys.sessions import Sessions, cookie_header, sent_token
+from http_server.keys.sessions import Sessions
 from http_server.middleware.authentication import Authentication, key_of, sent_key
 from http_server.routes.add_route import add_route
 from http_server.wire.problem import Problem, unauthorized
@@ -75,15 +75,15 @@ def _add_login_routes(app: Flask, sessions: Sessions) -> None:
         if sent_key(request.environ) is None:  # else a login could be made to last for ever
             raise unauthorized("log in with a key; the cookie of a login makes no other")
         response = _visitor(key.name, key.role, keys=True)
-        response.headers.add(*cookie_header(request.environ, sessions.open(key)))
+        response.headers.add(*sessions.cookie.header(request.environ, sessions.open(key)))
         return response
 
     def log_out() -> Response:
-        token = sent_token(request.environ)
+        token = sessions.cookie.sent(request.environ)
         if token is not None:
             sessions.close(token)
         response = _visitor(None, None, keys=True)
-        response.headers.add(*cookie_header(request.environ, ""))
+        response.headers.add(*sessions.cookie.header(request.environ, ""))
         return response
 
     add_route(app, f"{DASHBOARD}/login", "log in", log_in, ["POST"])

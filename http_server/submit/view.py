@@ -12,6 +12,7 @@ from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.kept.wishes import WishOf, wishes
 from http_server.metrics.request_metrics import ROUTE
+from http_server.middleware.client_name import ClientOf
 from http_server.routes.add_route import add_route
 from http_server.routes.endpoints import ROOT, submit_paths
 from http_server.submit.bounded_cache import BoundedCache
@@ -90,13 +91,14 @@ def add_submit_routes(
     settings: Settings,
     *,
     asker_of: AskerOf,
+    client_of: ClientOf,
 ) -> Mapping[str, SubmitView]:
     """One route per endpoint, also at the root where that is set; returns the views by path.
 
     The routes are for Flask's part: which methods there are.
     """
     kept: BoundedCache[Body, Parsed] = BoundedCache()
-    wish_of = wishes(settings, can_keep=service.keeper is not None)
+    wish_of = wishes(settings, client_of, can_keep=service.keeper is not None)
     views = {
         path: SubmitView(
             BodyCache(InputParser(types), kept),

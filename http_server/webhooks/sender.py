@@ -1,93 +1,126 @@
-"""Threads that send webhooks: a few at once, fewer to each host, so that none waits for another."""
+"""Threads that send webhooks: a few at once, fewer to each host and of each client, so that none
+waits for another."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
+from typing import NamedTuple
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
+AT_ONCE = 40
+"""Of which a client may have as many as are free besides: alone half."""
 AT_ONCE_PER_HOST = 2
-MOST_QUEUED_PER_HOST = 50
+MOST_QUEUED_PER_LANE = 50
 MOST_QUEUED = 500
+"""Likewise."""
 
 Work = Callable[[], None]
 
 
+class Lane(NamedTuple):
+    """What is done in the order in which it came."""
+
+    client: str
+    """Who had it sent. It may name any number of hosts that do not answer."""
+    host: str
+
+
 class Sender:
-    """Work by host, done in threads that end when there is none."""
+    """Work by lane, done in threads that end when there is none; lanes take turns.
+
+    A client may have as many threads, and as many places in queues, as are left. So one alone gets
+    half, two a third each, and a newcomer always finds some.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._queues: OrderedDict[str, deque[Work]] = OrderedDict()
-        self._busy: dict[str, int] = {}
-        self._queued = 0
+        self._queues: OrderedDict[Lane, deque[Work]] = OrderedDict()
+        self._queued = Counter[str]()
+        """Work that waits, by client."""
+        self._busy, self._busy_per_host = Counter[str](), Counter[str]()
+        """Threads, by client and by host."""
 
-    def offer(self, host: str, work: Work) -> bool:
-        """Does `work` as soon as `host` has its turn; False: too much waits already."""
+    def offer(self, client: str, host: str, work: Work) -> bool:
+        """Does `work` as soon as it has its turn; False: too much waits already."""
+        lane = Lane(client, host)
         with self._lock:
-            queue = self._queues.get(host)
-            if self._queued >= MOST_QUEUED or len(queue or ()) >= MOST_QUEUED_PER_HOST:
+            queue = self._queues.get(lane)
+            if len(queue or ()) >= MOST_QUEUED_PER_LANE:
+                return False
+            if self._queued[client] >= MOST_QUEUED - self._queued.total():
                 return False
             if queue is None:
-                queue = self._queues[host] = deque()
+                queue = self._queues[lane] = deque()
             queue.append(work)
-            self._queued += 1
-            if sum(self._busy.values()) < AT_ONCE and self._is_free(host):
-                self._begin(host)
+            _add(self._queued, client, 1)
+            if self._is_free(lane):
+                self._begin(lane)
         return True
 
     def drop(self) -> None:
         """Begins nothing more."""
         with self._lock:
             self._queues.clear()
-            self._queued = 0
+            self._queued.clear()
 
-    def _begin(self, host: str) -> None:
-        thread = threading.Thread(target=self._run, args=(host,), name="webhook", daemon=True)
+    def _begin(self, lane: Lane) -> None:
+        thread = threading.Thread(target=self._run, args=(lane,), name="webhook", daemon=True)
         try:
             thread.start()
         except RuntimeError as error:  # there are too many already; the next offer tries again
             log.warning("a webhook waits: %s", error)
         else:  # with the lock still held, for which the thread waits
-            self._busy[host] = self._busy.get(host, 0) + 1
+            self._count(lane, 1)
 
-    def _run(self, host: str | None) -> None:
-        while host is not None:
+    def _run(self, lane: Lane | None) -> None:
+        while lane is not None:
             with self._lock:
-                work = self._next(host)
+                work = self._next(lane)
             try:
                 if work is not None:
                     work()
             except Exception:
                 log.exception("a webhook could not be handled")
             with self._lock:
-                host = self._changed(host)
+                lane = self._changed(lane)
 
-    def _next(self, host: str) -> Work | None:
-        """Takes the next of a host, which then comes after the others."""
-        queue = self._queues.get(host)
+    def _next(self, lane: Lane) -> Work | None:
+        """Takes the next of a lane, which then comes after the others."""
+        queue = self._queues.get(lane)
         if not queue:
             return None
         work = queue.popleft()
-        self._queued -= 1
-        self._queues.move_to_end(host)
+        _add(self._queued, lane.client, -1)
+        self._queues.move_to_end(lane)
         if not queue:
-            del self._queues[host]
+            del self._queues[lane]
         return work
 
-    def _changed(self, host: str) -> str | None:
-        """The host that this thread is for from now on: the first that has work and is free."""
-        self._busy[host] -= 1
-        if not self._busy[host]:
-            del self._busy[host]
+    def _changed(self, lane: Lane) -> Lane | None:
+        """The lane that this thread is for from now on: the first that has work and is free."""
+        self._count(lane, -1)
         following = next(filter(self._is_free, self._queues), None)
         if following is not None:
-            self._busy[following] = self._busy.get(following, 0) + 1
+            self._count(following, 1)
         return following
 
-    def _is_free(self, host: str) -> bool:
-        return self._busy.get(host, 0) < AT_ONCE_PER_HOST
+    def _is_free(self, lane: Lane) -> bool:
+        """Whether one more of it may be sent now."""
+        if self._busy_per_host[lane.host] >= AT_ONCE_PER_HOST:
+            return False
+        return self._busy[lane.client] < AT_ONCE - self._busy.total()
+
+    def _count(self, lane: Lane, threads: int) -> None:
+        _add(self._busy, lane.client, threads)
+        _add(self._busy_per_host, lane.host, threads)
+
+
+def _add(counter: Counter[str], name: str, number: int) -> None:
+    """Names that count nothing are forgotten."""
+    counter[name] += number
+    if not counter[name]:
+        del counter[name]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings, env_name
 from http_server.middleware.authentication import key_of
-from http_server.middleware.client_address import ClientAddress
+from http_server.middleware.client_address import Network, parsed_address
+from http_server.middleware.client_name import ClientName, ClientOf, network_of
 from http_server.wire.problem import bad_request
 from task_manager.interface import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
 
@@ -46,7 +48,7 @@ def asker_from(settings: Settings) -> AskerOf:
     """
     if settings.keys:
         return asker_by_key(settings)
-    return asker_by(ClientAddress(settings).of, settings)
+    return asker_by(ClientName(settings).of, settings)
 
 
 def asker_by_key(settings: Settings) -> AskerOf:
@@ -65,18 +67,17 @@ def asker_by_key(settings: Settings) -> AskerOf:
     return asker
 
 
-def asker_by(address_of: Callable[[WSGIEnvironment], str], settings: Settings) -> AskerOf:
-    """Tells who asks by address.
+def asker_by(client_of: ClientOf, settings: Settings) -> AskerOf:
+    """Tells who asks by address, or network of IPv6.
 
     Raises:
         SettingError: `settings.client_weights` is no list of weights.
     """
-    weights = _weights(settings)
+    weight_of = _weights(settings)
 
     def asker(environ: WSGIEnvironment) -> Asker:
-        client = address_of(environ)
-        weight = weights.get(client, 1)
-        return Asker(client, _wished(environ), weight, settings.client_max_waiting)
+        client = client_of(environ)
+        return Asker(client, _wished(environ), weight_of(client), settings.client_max_waiting)
 
     return asker
 
@@ -108,14 +109,31 @@ def _priority(wish: str) -> int:
     return int(text)
 
 
-def _weights(settings: Settings) -> Mapping[str, int]:
-    weights = {}
+def _weights(settings: Settings) -> Callable[[str], int]:
+    """Tells the weight of a client: that of the smallest network which it is in; else 1."""
+    weights = list[tuple[Network, int]]()
     for each in filter(None, settings.client_weights.split(",")):
         client, _, weight = each.strip().rpartition("=")
-        if not client or not weight.isdecimal() or not 1 <= int(weight) <= MOST_WEIGHT:
+        network = _network(client)
+        if network is None or not weight.isdecimal() or not 1 <= int(weight) <= MOST_WEIGHT:
             raise SettingError(
-                f"{env_name('client_weights')} takes clients with weights from 1 to {MOST_WEIGHT} "
-                f"such as 10.0.0.7=4, not {each.strip()!r}"
+                f"{env_name('client_weights')} takes addresses and networks with weights from 1 to "
+                f"{MOST_WEIGHT} such as 10.0.0.7=4, not {each.strip()!r}"
             )
-        weights[client] = int(weight)
-    return weights
+        weights.append((network, int(weight)))
+    weights.sort(key=lambda each: -each[0].prefixlen)
+
+    @lru_cache(maxsize=4096)
+    def weight_of(client: str) -> int:
+        address = parsed_address(client.partition("/")[0])
+        return next((w for network, w in weights if address is not None and address in network), 1)
+
+    return weight_of
+
+
+def _network(text: str) -> Network | None:
+    """A network, or that of an address, as clients are told apart; None where it is neither."""
+    try:
+        return ipaddress.ip_network(network_of(text), strict=False)
+    except ValueError:
+        return None

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from task_manager.errors import ClientOverloadedError, LargeAnswersError, NoStatusError
+from task_manager.errors import (
+    ClientKeepsTooManyError,
+    ClientOverloadedError,
+    LargeAnswersError,
+    NoStatusError,
+    TooManyKeptError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MOST_ERRORS = 50  # wrong fields named in one problem
@@ -38,6 +44,7 @@ TITLES = {
     "rate-limited": "Rate limit exceeded",
     "overloaded": "Too many tasks",
     "client-overloaded": "Too many waiting tasks of this client",
+    "client-keeps-too-many": "Too many kept tasks of this client",
     "answers-too-large": "Too many large answers at once",
     "unavailable": "Service unavailable",
 }
@@ -164,3 +171,11 @@ def no_status(error: NoStatusError) -> Problem:
     elif isinstance(error, LargeAnswersError):
         kind, retry_after_s = "answers-too-large", "1"
     return Problem(status, kind, str(error), headers=[("retry-after", retry_after_s)])
+
+
+def not_kept(error: TooManyKeptError) -> Problem:
+    """503 where too many tasks are kept, 429 where too many of this client are."""
+    status, kind = 503, "overloaded"
+    if isinstance(error, ClientKeepsTooManyError):
+        status, kind = 429, "client-keeps-too-many"
+    return Problem(status, kind, str(error), headers=[("retry-after", "2")])

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from task_manager.errors import TooManyKeptError
+from task_manager.errors import ClientKeepsTooManyError, TooManyKeptError
 from task_manager.interface import Asker
 from task_manager.kept import (
     MOST_KEPT,
@@ -49,7 +49,8 @@ class RedisKept(KeptTasks):
         once = list({each.id: each for each in entries}.values())
         calls = [
             script(self._mode, "keep").call(
-                kept=self._keys.kept(),
+                **self._shared(),
+                client=part[0].client,
                 entries=[self._keys.kept_entry(each.id) for each in part],
                 most=MOST_KEPT,
                 keep_ms=ms(keep_s),
@@ -62,13 +63,16 @@ class RedisKept(KeptTasks):
             for at in range(0, len(once), MOST_PER_CALL)
             if (part := once[at : at + MOST_PER_CALL])
         ]
-        if calls and -1 in self._run(calls):
-            raise TooManyKeptError(MOST_KEPT)
+        refused = [each for each in self._run(calls) if each < 0] if calls else []
+        if refused:
+            raise (
+                TooManyKeptError(MOST_KEPT) if -1 in refused else ClientKeepsTooManyError(MOST_KEPT)
+            )
 
     def take(self, limit: int, lease_s: float, heard: Sequence[str] = ()) -> Round:
         taker = secrets.token_hex(8)
         call = script(self._mode, "take_kept").call(
-            kept=self._keys.kept(),
+            **self._shared(),
             entry_prefix=self._keys.kept_entry(""),
             limit=limit,
             most_bytes=MOST_BYTES,
@@ -91,7 +95,7 @@ class RedisKept(KeptTasks):
             return
         ids = [each.taken.kept.id for each in settled]
         call = script(self._mode, "settle_kept").call(
-            kept=self._keys.kept(),
+            **self._shared(),
             entries=[self._keys.kept_entry(each) for each in ids],
             ids=ids,
             takers=[each.taken.taker for each in settled],
@@ -102,6 +106,15 @@ class RedisKept(KeptTasks):
         )
         self._run([call])
 
+    def _shared(self) -> dict[str, str]:
+        """The keys of all entries."""
+        keys = self._keys
+        return {
+            "kept": keys.kept(),
+            "kept_clients": keys.kept_clients(),
+            "kept_counts": keys.kept_counts(),
+        }
+
     def _run(self, calls: Sequence[Call]) -> list[int]:
         with self._connection.client() as client:
             return [int(each) for each in run_scripts(client, calls)]
@@ -110,7 +123,7 @@ class RedisKept(KeptTasks):
 def _record(kept: Kept) -> str:
     """What is stored of an entry besides its input."""
     return json.dumps(
-        [kept.task_id, kept.type, kept.version, kept.asker, kept.url, kept.events],
+        [kept.task_id, kept.type, kept.version, kept.asker, kept.client, kept.url, kept.events],
         separators=(",", ":"),
     )
 
@@ -120,9 +133,10 @@ def _taken(taker: str, fields: Sequence[Any]) -> Taken | None:
     left to expire: it must not keep others from being handled."""
     entry, record, text, state, left_ms, told_ms = fields
     try:
-        task_id, type_name, version, asker, url, events = json.loads(record)
+        task_id, type_name, version, asker, client, url, events = json.loads(record)
         kept = Kept(
-            entry.decode(), task_id, type_name, version, text, Asker(*asker), url, tuple(events)
+            *(entry.decode(), task_id, type_name, version, text),
+            *(Asker(*asker), client, url, tuple(events)),
         )
         progress = Progress(*json.loads(state)) if state else Progress()
         return Taken(kept, taker, left_ms, progress, int(told_ms))

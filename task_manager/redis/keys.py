@@ -91,6 +91,14 @@ class Keys:
         more than the last of them."""
         return f"{self.prefix}:{{kept}}:due"
 
+    def kept_clients(self) -> str:
+        """Hash: entry of a kept task → the client whose it is. TTL: as `due`."""
+        return f"{self.prefix}:{{kept}}:clients"
+
+    def kept_counts(self) -> str:
+        """Hash: client → how many entries are its own. TTL: as `due`."""
+        return f"{self.prefix}:{{kept}}:counts"
+
     def kept_entry(self, entry: str) -> str:
         """Hash: a task that is kept, its input, who is told of it, and how far that is; or when it
         finished what was told. TTL: a minute more than it is kept; a day at most once all is

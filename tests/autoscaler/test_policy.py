@@ -314,3 +314,14 @@ def test_history_keeps_an_hour() -> None:
     assert history.mean(19_990, KEPT_S) == pytest.approx(19_990 - KEPT_S / 2, abs=10)
     assert history.lowest(19_990, 100) == 19_900
     assert history.highest(30_000, 100) == 19_990
+
+
+@pytest.mark.parametrize(("in_flight", "period"), [(0, "downscale"), (1000, "upscale")])
+def test_who_begins_to_look_changes_nothing_at_once(in_flight: int, period: str) -> None:
+    """Whoever ends `doneyet autoscale` and starts it anew in a quiet second keeps its workers, and
+    one busy second brings none: what was there counts as recommended."""
+    name = f"{period}_stabilization_period_s"
+    scaler = Autoscaler(policy(**{name: 300.0}))
+    assert decided(scaler, in_flight, 8) == 8
+    assert decided(scaler, in_flight, 8, now_s=299) == 8
+    assert decided(scaler, in_flight, 8, now_s=301) != 8

@@ -4,59 +4,24 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
-from doneyet.local.system import System
 from tests.batch.conftest import Jobs
-from tests.faults.fault_tasks import RUNS
 from tests.helpers import wait_until
 
 Start = Callable[..., Jobs]
 
 
-class InAFolder(Jobs):
-    """Jobs of one test, in a folder of their own."""
-
-    def ask(self, wait_s: float = 0.0, **job: Any) -> dict[str, Any]:
-        named = {"input": "items.jsonl", "output": "answers.jsonl", **job}
-        for name in ("input", "output"):
-            named[name] = f"{self.folder.name}/{named[name]}"
-        return super().ask(wait_s, **named)
-
-    def runs(self) -> Counter[int]:
-        return Jobs(self.folder.parent, self.system).runs()
-
-
-@pytest.fixture(scope="module")
-def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """A system for many tests; an item that ran in one is answered in the next."""
-    folder = tmp_path_factory.mktemp("again")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(RUNS, str(folder / "runs"))
-        (folder / "jobs").mkdir()
-        settings = {
-            "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
-            "DONEYET_STORAGE": str(folder / "jobs"),
-        }
-        with System(processes=1, settings=settings) as system:
-            yield Jobs(folder / "jobs", system)
-
-
 @pytest.fixture
-def jobs(together: Jobs) -> Jobs:
+def jobs(in_a_folder: Jobs) -> Jobs:
     """A job that is done."""
-    folder = together.folder / secrets.token_hex(4)
-    folder.mkdir()
-    jobs = InAFolder(folder, together.system)
-    jobs.write(5)
-    assert jobs.run()["succeeded"] == 5
-    return jobs
+    in_a_folder.write(5)
+    assert in_a_folder.run()["succeeded"] == 5
+    return in_a_folder
 
 
 def edit(jobs: Jobs) -> None:
@@ -70,7 +35,8 @@ def edit(jobs: Jobs) -> None:
 def replace(jobs: Jobs) -> None:
     """Another file of the same size comes in its place."""
     path = jobs.folder / "items.jsonl"
-    text = path.read_text().replace('"n": 4', '"n": 5')
+    last, another = jobs.numbers(6)[4:]
+    text = path.read_text().replace(f'"n": {last}', f'"n": {another}')
     (jobs.folder / "new").write_text(text)
     (jobs.folder / "new").replace(path)
 

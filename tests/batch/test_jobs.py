@@ -26,10 +26,18 @@ def test_a_file_becomes_a_file(start_jobs: Start, queue_mode: str) -> None:
     jobs.assert_whole(30)
 
 
+def test_a_job_needs_no_process_until_its_items_do(start_jobs: Start) -> None:
+    """Its worker has none when it begins."""
+    jobs = start_jobs(processes="0..1")
+    jobs.write(30)
+    assert jobs.run()["succeeded"] == 30
+    jobs.assert_whole(30)
+
+
 @pytest.fixture
-def jobs(start_jobs: Start) -> Jobs:
-    """The default queue mode."""
-    return start_jobs()
+def jobs(in_a_folder: Jobs) -> Jobs:
+    """In the default queue mode."""
+    return in_a_folder
 
 
 def test_arrays(jobs: Jobs) -> None:
@@ -182,8 +190,10 @@ def test_a_worker_for_jobs_alone(start_jobs: Start) -> None:
 
 def test_asking_again_costs_nothing(jobs: Jobs) -> None:
     """A repeated item, and a job with other files, are answered from results."""
-    (jobs.folder / "items.jsonl").write_text('{"n": 5}\n' * 20 + '{"n": 6}\n')
+    first, second = jobs.numbers(2)
+    text = f'{{"n": {first}}}\n' * 20 + f'{{"n": {second}}}\n'
+    (jobs.folder / "items.jsonl").write_text(text)
     jobs.run()
     jobs.run(output="again.jsonl")
     assert jobs.output("again.jsonl") == jobs.output()
-    assert jobs.runs() == {5: 1, 6: 1}
+    assert jobs.runs() == {first: 1, second: 1}

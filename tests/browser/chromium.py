@@ -133,6 +133,15 @@ class Page:
         """Text, where the focus is."""
         self._browser.call("Input.insertText", self._session, text=text)
 
+    def cookies(self) -> list[Any]:
+        """What the browser has kept for this page."""
+        kept: list[Any] = self._browser.call("Network.getCookies", self._session)["cookies"]
+        return kept
+
+    def pass_over_certificates(self) -> None:
+        """Whoever made them, in this tab."""
+        self._browser.call("Security.setIgnoreCertificateErrors", self._session, ignore=True)
+
     def close(self) -> None:
         """Closes the tab, and forgets all cookies."""
         self._browser.call("Network.clearBrowserCookies", self._session)

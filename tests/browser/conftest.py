@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,34 @@ def chromium() -> Iterator[Chromium]:
         pytest.fail(f"no {' or '.join(PROGRAMS)} on PATH (Debian, Ubuntu: apt install chromium)")
     with Chromium(program, HOSTS) as browser:
         yield browser
+
+
+class Elsewhere(BaseHTTPRequestHandler):
+    """Another site: an empty page."""
+
+    def do_GET(self) -> None:
+        """Every path."""
+        page = b"<!doctype html><title>Another site</title><body></body>"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator[int]:
+    """The port of another site on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server.server_port
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import requests
 
 from tests.browser.chromium import Chromium
 from tests.browser.dashboard import Dashboard, dashboard_in
+from tests.browser.tls import tls_before
 from tests.http.keys.conftest import SECRETS, line
 from tests.http.servers import ServerProcess, serving
 
@@ -71,6 +72,56 @@ def test_in_and_out(dashboard: Dashboard) -> None:
     assert not dashboard.page.troubles
     assert dashboard.page.run("fetch('load').then((reply) => reply.status)") == 401
     forget(dashboard, 401)
+
+
+def in_and_on(dashboard: Dashboard) -> None:
+    """Logs in, and sees that another load of the page is still in."""
+    dashboard.go()
+    log_in(dashboard, SECRETS["operate"])
+    dashboard.shows("factorization", "table.types")
+    dashboard.go("#/tasks?status=failed")
+    dashboard.shows("No failed task.")
+
+
+@pytest.mark.parametrize("root_path", ["", "/ml"])
+def test_by_tls(
+    chromium: Chromium, redis_url: str, key_file: Path, tmp_path: Path, root_path: str
+) -> None:
+    """The browser takes the cookie, whose name says that it is for TLS alone, sends it, and forgets
+    it in the end."""
+    flags = ("--keys", str(key_file), "--distributed", "--root-path", root_path)
+    prefix = "__Secure-" if root_path else "__Host-"
+    with (
+        serving(*flags, redis_url=redis_url) as server,
+        tls_before(server.port, tmp_path) as url,
+        dashboard_in(chromium, url + root_path) as dashboard,
+    ):
+        dashboard.page.pass_over_certificates()
+        in_and_on(dashboard)
+        (cookie,) = dashboard.page.cookies()
+        assert cookie["name"].startswith(f"{prefix}doneyet_session_")
+        assert (cookie["path"], cookie["secure"]) == (root_path or "/", True)
+        dashboard.click("#log-out")
+        dashboard.page.wait_for("document.querySelector('#key')")
+        assert dashboard.page.cookies() == []
+
+
+def test_two_deployments_on_one_host(
+    chromium: Chromium, keyed: ServerProcess, redis_url: str, key_file: Path
+) -> None:
+    """Browsers do not tell ports apart, but the names of the cookies differ: both logins stay."""
+    flags = ("--keys", str(key_file), "--distributed", "--key-prefix", "another")
+    with (
+        serving(*flags, redis_url=redis_url) as other,
+        dashboard_in(chromium, keyed.url) as dashboard,
+    ):
+        for server in (keyed, other):
+            dashboard.url = server.url
+            in_and_on(dashboard)
+        dashboard.url = keyed.url
+        dashboard.go("#/tasks?status=failed")
+        dashboard.shows("No failed task.")
+        assert len({cookie["name"] for cookie in dashboard.page.cookies()}) == 2
 
 
 def test_a_wrong_key_and_a_lesser_one(dashboard: Dashboard) -> None:
@@ -155,10 +206,22 @@ def test_redis_is_away(chromium: Chromium) -> None:
 
 
 def test_where_waiting_tasks_are_in_no_list(chromium: Chromium, redis_url: str) -> None:
-    """The random queue mode: the page says what to change."""
+    """The random queue mode: the page says what to change. It counts them, and knows each by its
+    whole id."""
     with serving(redis_url=redis_url) as server, dashboard_in(chromium, server.url) as dashboard:
-        dashboard.submit("factorize", number=6)
+        task = dashboard.submit("factorize", number=6)["id"]
         dashboard.go("#/tasks?type=factorization&status=waiting")
         dashboard.shows("DONEYET_QUEUE_MODE")
         assert dashboard.counts("[data-action=cancel-waiting]") == 0
         forget(dashboard, 501)
+        dashboard.go("#/tasks?type=factorization")
+        dashboard.shows("No task of factorization.")
+        dashboard.go(f"#/tasks?id={task[:12]}")
+        dashboard.shows("The whole id finds any task.")
+        dashboard.go("#/")
+        dashboard.shows("1waiting\nthe oldest for", ".tiles .waiting")
+        dashboard.go(f"#/tasks/{task}")
+        dashboard.shows("waiting", "h1")
+        dashboard.click("[data-action=cancel]")
+        dashboard.click("#confirm-yes")
+        dashboard.shows("cancelled", "h1")

@@ -6,16 +6,13 @@ It is at 127.0.0.1, on another port than the server; the same page at `localhost
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
 import requests
 
 from tests.browser.chromium import Chromium
-from tests.browser.test_pages import Elsewhere
 from tests.http.servers import ServerProcess, serving
 
 pytestmark = pytest.mark.browser
@@ -39,33 +36,21 @@ new Promise((go) => {
 """
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[int]:
-    """The port of another site on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 @pytest.fixture
-def server(redis_url: str, site: int) -> Iterator[ServerProcess]:
+def server(redis_url: str, elsewhere: int) -> Iterator[ServerProcess]:
     """A server without workers that lists the other site."""
-    flags = ("--cors-origins", f"http://127.0.0.1:{site}", "--hosts", "box.example")
+    flags = ("--cors-origins", f"http://127.0.0.1:{elsewhere}", "--hosts", "box.example")
     with serving(*flags, redis_url=redis_url) as running:
         yield running
 
 
 @pytest.mark.parametrize("target", ["127.0.0.1", "localhost", "box.example"])
 def test_a_listed_page_uses_the_server(
-    chromium: Chromium, site: int, server: ServerProcess, target: str
+    chromium: Chromium, elsewhere: int, server: ServerProcess, target: str
 ) -> None:
     """It submits JSON, reads the answer and its headers, follows the task, and cancels it."""
     url = f"http://{target}:{server.port}"
-    page = chromium.open(f"http://127.0.0.1:{site}/")
+    page = chromium.open(f"http://127.0.0.1:{elsewhere}/")
     told: Any = page.run(SUBMIT % f"{url}/factorize")
     assert (told["status"], told["answer"]["status"]) == (202, "waiting")
     assert told["location"] == f"/tasks/{told['answer']['id']}"
@@ -78,10 +63,10 @@ def test_a_listed_page_uses_the_server(
 
 @pytest.mark.parametrize("host", ["localhost", "evil.example"])
 def test_the_same_page_elsewhere_does_not(
-    chromium: Chromium, site: int, server: ServerProcess, host: str
+    chromium: Chromium, elsewhere: int, server: ServerProcess, host: str
 ) -> None:
     """An origin is its host and port, too: nothing is submitted, and nothing read."""
-    page = chromium.open(f"http://{host}:{site}/")
+    page = chromium.open(f"http://{host}:{elsewhere}/")
     assert page.run(SUBMIT % f"{server.url}/factorize") == "refused"
     assert page.run(STATUS % (f"{server.url}/load", "GET")) == "refused"
     assert requests.get(f"{server.url}/load", timeout=10).json()["load"] == 0

@@ -7,9 +7,7 @@ same requests work where they may is seen on the server's own pages.
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -89,34 +87,6 @@ SCRIPT = """
   return String(await (%(way)s));
 })()
 """
-
-
-class Elsewhere(BaseHTTPRequestHandler):
-    """Another site: an empty page."""
-
-    def do_GET(self) -> None:
-        """Every path."""
-        page = b"<!doctype html><title>Another site</title><body></body>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(page)))
-        self.end_headers()
-        self.wfile.write(page)
-
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
-
-
-@pytest.fixture(scope="module")
-def elsewhere() -> Iterator[int]:
-    """The port of another site on this machine."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server.server_port
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from doneyet.settings import Settings
-from doneyet.task_types.base import TaskType, type_tag
+from doneyet.task_types.base import TaskType
+from doneyet.task_types.task_id import type_tag
 from task_manager import open_task_manager
 from task_manager.interface import Claim, Result, State, Status, Task, TaskManager, TaskSubmitter
 

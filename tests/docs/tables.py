@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.autoscaling import report
 from doneyet.settings import BOTH, Settings, env_name, flag_name
 from http_server.keys.roles import PERMISSIONS, Role
 from http_server.wire.problem import TITLES
@@ -64,6 +65,7 @@ STATUSES = {
     "invalid-input": "422",
     "rate-limited": "429",
     "client-overloaded": "429",
+    "client-keeps-too-many": "429",
     "answers-too-large": "503",
     "internal-error": "500",
     "overloaded": "503",
@@ -158,6 +160,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "problems": problems,
     "roles": roles,
     "keys": keys,
+    "simulations": lambda: table(report.HEAD, report.rows()),
 }
 
 

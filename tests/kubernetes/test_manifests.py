@@ -250,6 +250,19 @@ def test_redis_keeps_what_it_is_given() -> None:
     assert container["resources"]["limits"]["memory"] == "4Gi"
 
 
+def test_redis_is_reached_by_pods_of_its_namespace_alone() -> None:
+    """It holds inputs and answers, and asks nobody who they are."""
+    (policy,) = [each for each in ALL if each["kind"] == "NetworkPolicy"]
+    (redis,) = [each for each in PODS if each["kind"] == "StatefulSet"]
+    labels = redis["spec"]["template"]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["spec"]["policyTypes"] == ["Ingress"]
+    (ingress,) = policy["spec"]["ingress"]
+    assert ingress["from"] == [{"podSelector": {}}]
+    (container,) = spec_of(redis)["containers"]
+    assert ingress["ports"] == [{"port": container["ports"][0]["containerPort"]}]
+
+
 def test_what_says_who_goes_first() -> None:
     """A command that there is, of the pods that are scaled, allowed to do what it does."""
     (costs,) = [each for each in PODS if each["metadata"]["name"] == "doneyet-deletion-cost"]

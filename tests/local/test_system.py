@@ -31,6 +31,18 @@ def test_questions_are_answered_as_soon_as_it_is_started(queue_mode: str) -> Non
     assert marked(mark) == []
 
 
+def test_a_worker_without_processes_serves() -> None:
+    """What is asked for starts one: everybody who asks is told that somebody works on it."""
+    with System(processes="0..2") as system, Client(system.url) as client:
+        assert client.load("factorization")["workers"] == 1
+        assert client.workers()[0]["running_count"] == 0
+        answer = client.run("factorize", number=408216, timeout_s=30)
+        assert answer["factorization_str"] == "2^3 3^1 73^1 233^1"
+        wait_until(
+            lambda: client.load("factorization")["workers"] == 1, description="nobody stands in"
+        )
+
+
 def test_synchronous_needs_only_the_server() -> None:
     """No Redis, no worker."""
     with System(queue_mode="synchronous") as system, Client(system.url) as client:

@@ -7,16 +7,20 @@ from typing import Any
 
 import redis
 
+from task_manager.redis.scripts.lua_script import Given
 from tests.helpers import wait_until
 from tests.lua.conftest import RunScript
 
 LONG_MS = 60_000
+SHARED: dict[str, Given] = {name: name for name in ("kept", "kept_clients", "kept_counts")}
+"""Keys, by the names of their slots."""
 
 
 def keep(run: RunScript, *ids: str, finished_ms: str = "0", look_ms: int = 0, **given: Any) -> int:
     """Has entries kept for a minute, due in `look_ms`."""
     slots: dict[str, Any] = {
-        "kept": "kept",
+        **SHARED,
+        "client": "c",
         "entries": [f"entry:{each}" for each in ids],
         "most": 100,
         "keep_ms": LONG_MS,
@@ -32,7 +36,7 @@ def keep(run: RunScript, *ids: str, finished_ms: str = "0", look_ms: int = 0, **
 def take(run: RunScript, taker: str, *heard: str, **given: Any) -> list[str]:
     """The entries that `taker` gets."""
     slots: dict[str, Any] = {
-        "kept": "kept",
+        **SHARED,
         "entry_prefix": "entry:",
         "limit": 100,
         "most_bytes": 1000,
@@ -49,7 +53,7 @@ def settle(run: RunScript, entry: str, taker: str, pause_ms: int, keep_ms: int =
     return int(
         run(
             "random/settle_kept",
-            kept="kept",
+            **SHARED,
             entries=[f"entry:{entry}"],
             ids=[entry],
             takers=[taker],
@@ -75,10 +79,47 @@ def test_an_entry_is_made_once(run: RunScript, client: redis.Redis) -> None:
 
 def test_there_are_no_more_than_there_may_be(run: RunScript, client: redis.Redis) -> None:
     """What is there is kept on; of new ones all or none are."""
-    keep(run, "a", "b", most=3)
-    assert keep(run, "a", "c", "d", most=3) == -1
+    keep(run, "a", "b", most=4)
+    assert keep(run, "a", "c", "d", "e", most=4) == -1
     assert client.zcard("kept") == 2
     assert keep(run, "a", "b", most=2) == 0
+
+
+def test_a_client_leaves_room_for_others(run: RunScript, client: redis.Redis) -> None:
+    """One may have as many as are left: alone half, and a newcomer half of the rest. What is there
+    is kept on, whosever it is; and what is over makes room again, however it ended."""
+    assert keep(run, "a", "b", most=8) == 2
+    assert keep(run, "c", "d", "e", most=8) == -2
+    assert keep(run, "c", "d", most=8) == 2
+    assert keep(run, "e", most=8) == -2
+    assert keep(run, "a", "e", "f", most=8, client="another") == 2
+    assert keep(run, "g", most=8, client="another") == -2
+    assert keep(run, "g", most=8, client="third") == 1
+    assert keep(run, "h", most=8, client="fourth") == 1
+    assert keep(run, "i", most=8, client="fifth") == -1
+    assert keep(run, "a", "h", most=8) == 0
+    take(run, "x")
+    assert client.hgetall("kept_counts") == {
+        b"c": b"4",
+        b"another": b"2",
+        b"third": b"1",
+        b"fourth": b"1",
+    }
+    for entry in "abcdefgh":
+        if entry in "ah":
+            client.delete(f"entry:{entry}")
+        settle(run, entry, "x", -1, LONG_MS if entry in "bf" else 0)
+    take(run, "y", "a", "h")
+    assert client.exists("kept", "kept_clients", "kept_counts") == 0
+
+
+def test_whose_entries_are_is_known_for_as_long(run: RunScript, client: redis.Redis) -> None:
+    """As they are there."""
+    keep(run, "a", "b", keep_ms=10 * LONG_MS)
+    take(run, "x")
+    settle(run, "b", "x", 0, 20 * LONG_MS)
+    for key in SHARED:
+        assert client.pttl(key) > 19 * LONG_MS
 
 
 def test_one_takes_what_is_due(run: RunScript) -> None:

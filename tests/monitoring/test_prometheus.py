@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +76,16 @@ def prometheus(target: str, folder: Path) -> Iterator[str]:
         process.wait(20)
 
 
+def shown() -> list[str]:
+    """What the dashboard of Grafana asks for, with its variables filled in."""
+    panels = json.loads((DEPLOY / "grafana" / "doneyet.json").read_text())["panels"]
+    asked = [target["expr"] for panel in panels for target in panel["targets"]]
+    return [each.replace("$type", ".*").replace("$__rate_interval", "1m") for each in asked]
+
+
 def test_a_system_is_scraped(tmp_path: Path) -> None:
-    """Both paths; what was asked for is what Prometheus knows, and no alert fires."""
+    """Both paths; what was asked for is what Prometheus knows, and no alert fires. Each line of the
+    Grafana dashboard has something to show."""
     numbers = [{"number": 10**9 + n} for n in range(50)]
     with System(processes=1) as system, prometheus(system.url[7:], tmp_path) as url:
 
@@ -112,5 +122,8 @@ def test_a_system_is_scraped(tmp_path: Path) -> None:
             description="it knows of the requests, too",
         )
         assert query('ALERTS{alertstate="firing"}') == []
+        for expression in shown():  # a limit of memory is shown where there is one
+            asking = partial(query, expression.removesuffix(" > 0"))
+            wait_until(asking, description=f"there is something for {expression}")
         rules = requests.get(f"{url}/api/v1/rules", timeout=5).json()["data"]["groups"][0]["rules"]
         assert {rule["health"] for rule in rules} <= {"ok", "unknown"}

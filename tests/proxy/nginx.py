@@ -72,7 +72,7 @@ def nginx_before(ports: Sequence[int], folder: Path, *changes: tuple[str, str]) 
         folder: an empty one, for all that it writes.
         changes: texts of the configuration that a test wants otherwise, and what they become.
     """
-    certificate = _make_certificate(folder)
+    certificate = make_certificate(folder)
     http_port, https_port = free_port(), free_port()
     text = CONFIGURATION.read_text()
     first, second = ports
@@ -109,7 +109,7 @@ def nginx_before(ports: Sequence[int], folder: Path, *changes: tuple[str, str]) 
         process.wait(20)
 
 
-def _make_certificate(folder: Path) -> Path:
+def make_certificate(folder: Path) -> Path:
     """A self-signed one for `NAME` and 127.0.0.1, whose key is beside it."""
     names = f"subjectAltName=DNS:{NAME},IP:127.0.0.1"
     subprocess.run(

@@ -70,6 +70,8 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.versions(NAME),
         keys.paused(NAME),
         keys.kept(),
+        keys.kept_clients(),
+        keys.kept_counts(),
         keys.kept_entry("e"),
         keys.lock("gpu"),
         keys.finished(),

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from doneyet.settings import Settings
 from doneyet.task_types import TaskType, TaskTypeError, load_registry
-from doneyet.task_types.base import type_tag
+from doneyet.task_types.task_id import type_tag
 
 
 def write_module(folder: Path, name: str, text: str) -> str:

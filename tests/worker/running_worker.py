@@ -32,12 +32,13 @@ class RunningWorker:
         folder: Path,
         arguments: Sequence[str] = (),
         environment: Mapping[str, str] | None = None,
+        module: str = "worker",
     ) -> None:
         kept = {name: text for name, text in os.environ.items() if not name.startswith("DONEYET_")}
         self.log_path = folder / f"worker-{len(list(folder.glob('worker-*')))}.log"
         self._log = self.log_path.open("w")
         self.program = subprocess.Popen(
-            [sys.executable, "-m", "worker", *arguments],
+            [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
             env={
                 **kept,

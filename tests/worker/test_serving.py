@@ -223,7 +223,8 @@ def test_a_type_that_cannot_be_loaded_stops_the_start(settings: Settings, tmp_pa
         (["--types", "noop"], "--types needs --distributed"),
         (["--queue-mode", "synchronous"], "a thread of the HTTP server"),
         (["--tasks", "no.such.module"], "no.such.module"),
-        (["--processes", "many"], "must be a whole number, not 'many'"),
+        (["--processes", "many"], "must be a whole number, or a range such as 0..4, not 'many'"),
+        (["--rq", "--processes", "0..2"], "must be a whole number in the rq queue mode, not 0..2"),
     ],
 )
 def test_a_wrong_command_line_is_refused_in_a_sentence(

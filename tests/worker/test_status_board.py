@@ -48,6 +48,17 @@ def test_the_other_side_sees_the_ids_and_the_time(board_fd: int) -> None:
     reader.close()
 
 
+def test_what_is_held_is_told(board_fd: int) -> None:
+    """Nothing at first."""
+    writer, reader = StatusBoard(board_fd), StatusBoard(board_fd)
+    before = reader.held
+    writer.held = 3
+    writer.begin(["a"])
+    assert (before, reader.held) == (0, 3)
+    writer.close()
+    reader.close()
+
+
 def test_ready_is_told_once_everything_is_loaded(board_fd: int) -> None:
     """Not before."""
     writer, reader = StatusBoard(board_fd), StatusBoard(board_fd)

@@ -107,6 +107,7 @@ class ClaimLoop:
             Exception: the pass failed, as those before it; the process is to be replaced.
         """
         self._board.beat()
+        self._board.held = self._held
         self._queue.wait(self._patience_s())
         self._board.beat()
         try:

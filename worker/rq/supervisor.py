@@ -68,7 +68,7 @@ class RqSupervisor(Supervision[RqProcess, Place[RqProcess]]):
         if settings.lock:
             raise SettingError("--lock has no meaning with --rq: RQ's workers share no device lock")
         types = served.run_by_processes.types
-        places = [Place[RqProcess]() for _ in range(settings.processes if types else 0)]
+        places = [Place[RqProcess]() for _ in range(settings.processes.most if types else 0)]
         super().__init__(settings, places, open_coordinator(settings, served))
         self.farewell_s = settings.lease_s
         self._types = list(types)

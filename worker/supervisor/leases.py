@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.interface import Renewal, TaskClaimer
+from task_manager.owners import new_owner
 from worker.supervisor.child import Child
 from worker.supervisor.recovery import Recoveries, Recovery
 
@@ -36,6 +38,9 @@ class Leases:
 
     That happens here and not in the worker processes, so that a handler that never lets go of the
     interpreter keeps its claim.
+
+    A supervisor that could start a process and has none stands in for it: it is an owner then that
+    claims nothing, so everybody sees that its types are served, and it hears of dead owners.
     """
 
     def __init__(
@@ -44,9 +49,18 @@ class Leases:
         self._types, self._recoveries = types, recoveries
         self._renewals = Renewals(manager, lease_s)
         self._next_s = 0.0
+        self._stand_in = ""
+        self.stands_in = False
+        """Whether the supervisor itself is registered."""
 
-    def run_once(self, children: Collection[Child]) -> dict[str, frozenset[str]]:
-        """One pass: renews if it is time, or if a child waits to be registered.
+    def run_once(
+        self, children: Collection[Child], *, stand_in: bool = False
+    ) -> dict[str, frozenset[str]]:
+        """One pass: renews if it is time, or if somebody waits to be registered.
+
+        Args:
+            children: the processes that there are.
+            stand_in: whether the supervisor is to stand in for one.
 
         Returns:
             The ids of running tasks that were cancelled, by owner.
@@ -56,19 +70,33 @@ class Leases:
         """
         ready = [child for child in children if child.serving or child.board.ready]
         new = [child for child in ready if not child.serving]
+        if not stand_in:
+            self.end_stand_in()
         now_s = time.monotonic()
-        if not (new or (ready and now_s >= self._next_s)):
+        is_due = now_s >= self._next_s and (ready or stand_in)
+        if not (new or is_due or stand_in != self.stands_in):
             return {}
         owners = {child.owner: self._types for child in ready}
+        if stand_in:
+            # A name that was ended may be ended once more, when a late claim might have come.
+            self._stand_in = self._stand_in or new_owner(os.getpid())
+            owners[self._stand_in] = self._types
         renewal = self._renewals.renew(owners)
         self._next_s = now_s + self._renewals.every_s
+        self.stands_in = stand_in
         for child in ready:
             if child.serving and child.owner in renewal.lost:
                 log.warning("the lease of %s had ended; it goes on", child.owner)
         for child in new:
             child.serve()
-        self._recover_dead(renewal, {child.owner for child in ready})
+        self._recover_dead(renewal, {*owners})
         return {owner: frozenset(ids) for owner, ids in renewal.cancelled.items()}
+
+    def end_stand_in(self) -> None:
+        """The supervisor stands in no more, as soon as `recoveries` can say so."""
+        if self._stand_in:
+            self._recoveries.add(Recovery(self._stand_in, frozenset()))
+        self._stand_in, self.stands_in = "", False
 
     def _recover_dead(self, renewal: Renewal, own: set[str]) -> None:
         for owner in renewal.dead - own - self._recoveries.owners:

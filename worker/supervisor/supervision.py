@@ -36,6 +36,8 @@ class Place(Generic[P]):
     def __init__(self) -> None:
         self.child: P | None = None
         self.start_at_s = 0.0
+        self.is_leaving = False
+        """Whether nobody follows the process that is here."""
         self.backoff = Backoff(0.25, 30.0, at_once=True)
 
     def vacate(self, *, started_well: bool, at_once: bool) -> None:
@@ -129,6 +131,9 @@ class Supervision(ABC, Generic[P, S]):
         for slot in self._slots:
             if slot.child is not None and (code := slot.child.exit_code) is not None:
                 self._on_exit(slot, slot.child, code)
+        self._slots = [
+            slot for slot in self._slots if slot.child is not None or not slot.is_leaving
+        ]
         if self._stop_signals:
             self._drain()
         else:
@@ -156,9 +161,20 @@ class Supervision(ABC, Generic[P, S]):
         """The processes that there are now."""
         return [slot.child for slot in self._slots if slot.child is not None]
 
+    @property
+    def _staying(self) -> list[S]:
+        """The places that are kept filled."""
+        return [slot for slot in self._slots if not slot.is_leaving]
+
+    def _leave(self, slot: S) -> None:
+        """Lets the process of this place end, and none follow it."""
+        slot.is_leaving = True
+        if slot.child is not None:
+            self._let_end(slot.child)
+
     def _start_due(self) -> None:
         now_s = time.monotonic()
-        for slot in self._slots:
+        for slot in self._staying:
             if slot.child is None and now_s >= slot.start_at_s:
                 slot.child = self._start(slot)
 

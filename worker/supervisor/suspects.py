@@ -20,10 +20,17 @@ class Slot(Place[Child]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.failed_to_start = False
+        """Whether the last process here ended by itself before it served."""
         self.died_running = False
         """Whether the last process here died while it ran a batch."""
         self.died_of_suspect = False
         """Whether it died while it ran a task that was retried alone, or prepared one."""
+
+    @property
+    def is_failing(self) -> bool:
+        """Whether the last process here could not start, and none has since."""
+        return self.failed_to_start and not (self.child is not None and self.child.serving)
 
     @property
     def is_risky(self) -> bool:

@@ -94,7 +94,7 @@ def _model_type(
         raise ValueError(f"{min(unknown)}: no such field; there are: {', '.join(_FIELDS)}")
     try:
         entry = ModelEntry.model_validate(
-            {**fields, "folder": path.parent, "processes": settings.processes}
+            {**fields, "folder": path.parent, "processes": settings.processes.most}
         )
     except ValidationError as error:
         raise ValueError(_first_fault(error)) from error

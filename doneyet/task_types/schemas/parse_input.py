@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
@@ -70,7 +70,7 @@ def asked(types: Sequence[TaskType], raw: Any) -> Asked:
     try:
         if len(fields) > _MOST_MORE_FIELDS:
             _check_number_of_fields(fields, task_type)
-        item = model.validate(fields)
+        item = model.validate(fields, extra="forbid")
         if model.write is not None and task_type.echo is None:
             canonical = echo = model.write(item)
         else:
@@ -151,9 +151,9 @@ def _faulty(task_type: TaskType, why: str) -> FaultyTypeError:
 class _Prepared(NamedTuple):
     """What each input of a model needs, found once."""
 
-    validate: Callable[[Mapping[str, Any]], BaseModel]
-    """Validates as the model does, but takes no other fields, and reports the first wrong item of
-    a list or dict only: of millions, errors would take gigabytes."""
+    validate: Callable[..., BaseModel]
+    """Validates as the model does, but reports the first wrong item of a list or dict only: of
+    millions, errors would take gigabytes."""
     write: Callable[[BaseModel], bytes] | None
     """Writes canonical JSON where that is an item's own, which the answer repeats then, too."""
 
@@ -162,9 +162,8 @@ class _Prepared(NamedTuple):
 def _prepared(model: type[BaseModel]) -> _Prepared:
     model.model_rebuild()  # where it names classes that were defined after it
     validator = SchemaValidator(_failing_fast(model.__pydantic_core_schema__))
-    validate = partial(validator.validate_python, extra="forbid")
     write = own_json(model) if traits(model).canonical else None
-    return _Prepared(validate, write)
+    return _Prepared(validator.validate_python, write)
 
 
 def _failing_fast(schema: Any) -> Any:

@@ -9,6 +9,7 @@
 -- ARGV  told_ms[]    string  when it finished what was told
 -- returns  int: how many were held still
 -- include extend
+-- include kept_clients
 local MORE_MS = 60000 -- until somebody looks at it once more
 local AGAIN_MS = 1000 -- until that is, where it was kept once more meanwhile
 local settled = 0
@@ -27,14 +28,14 @@ for i, id in ipairs(ids) do
       if keeps_ms[i] > 0 then
         redis.call('HSET', key, 'until_ms', now_ms + keeps_ms[i])
         redis.call('PEXPIRE', key, keeps_ms[i] + MORE_MS)
-        extend({ kept }, now_ms + keeps_ms[i] + MORE_MS)
+        extend({ kept, kept_clients, kept_counts }, now_ms + keeps_ms[i] + MORE_MS)
       end
     elseif is_again then -- perhaps it runs anew
       redis.call('HSET', key, 'state', '', 'taken_until_ms', 0, 'failed', '0', 'told_ms', told_ms[i])
       redis.call('HDEL', key, 'taker')
       redis.call('ZADD', kept, now_ms + AGAIN_MS, id)
     else
-      redis.call('ZREM', kept, id)
+      leave(id)
       redis.call('UNLINK', key)
       if keeps_ms[i] > 0 then
         redis.call('HSET', key, 'told_ms', told_ms[i])

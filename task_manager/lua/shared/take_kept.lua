@@ -9,6 +9,7 @@
 -- returns  list: how many there are, in how many ms the next is due (-1: there is none),
 --          then of each: entry, record, text, state, for how many ms it is kept, told_ms
 -- include clock
+-- include kept_clients
 local reply = { 0, -1 }
 local size = 0
 local taken = 0
@@ -17,7 +18,7 @@ local function take(id)
   local key = entry_prefix .. id
   local found = redis.call('HMGET', key, 'record', 'text', 'state', 'until_ms', 'told_ms', 'taken_until_ms')
   if not found[1] then
-    redis.call('ZREM', kept, id)
+    leave(id)
     return
   end
   if found[6] and tonumber(found[6]) > now_ms then return end

@@ -19,7 +19,7 @@ import requests
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import Part
 from doneyet.local.system import System
-from doneyet.task_types.base import type_tag
+from doneyet.task_types.task_id import type_tag
 from tests.conftest import wait_until_all_keys_expire
 from tests.faults.conftest import SETTINGS
 from tests.faults.redis.muting_proxy import MutingProxy

@@ -20,6 +20,7 @@ from http_server.submit.completions import News
 from http_server.webhooks.sender import Work
 from http_server.wire.problem import Problem
 from task_manager.errors import (
+    ClientKeepsTooManyError,
     LargeAnswersError,
     OverloadedError,
     TooManyKeptError,
@@ -51,15 +52,16 @@ class FakeKept(KeptTasks):
         self.kept: list[Kept] = []
         self.total = 1
         self.look_s = 0.0
-        self.down = self.full = False
+        self.down = False
+        self.full: TooManyKeptError | None = None
         self.takes = 0
 
     def keep(
         self, entries: Sequence[Kept], keep_s: float, finished_ms: Sequence[int], look_s: float
     ) -> None:
         self._check()
-        if self.full:
-            raise TooManyKeptError(7)
+        if self.full is not None:
+            raise self.full
         self.look_s = look_s
         self.kept += entries
 
@@ -294,7 +296,7 @@ def test_ports_of_a_host_have_one_turn(setup: Setup, monkeypatch: pytest.MonkeyP
     """Else a machine that hangs would have a turn for each of its 65,535."""
     hosts = list[str]()
 
-    def offer(host: str, _work: Work) -> bool:
+    def offer(_client: str, host: str, _work: Work) -> bool:
         hosts.append(host)
         return False
 
@@ -357,7 +359,7 @@ def test_a_wish_that_cannot_be_noted_is_refused(setup: Setup) -> None:
 
 
 def test_what_is_kept_of_a_submit(setup: Setup) -> None:
-    """What was accepted, and is not over or is to be told. Where too many are kept: 503."""
+    """What was accepted, and is not over or is to be told. Where too many are kept: 503, or 429."""
     task = setup.task(setup.taken())
     waiting = Status(task.id, task.type, State.WAITING, 1)
     done = Status(task.id, task.type, State.DONE, 1, finished_ms=5)
@@ -372,10 +374,16 @@ def test_what_is_kept_of_a_submit(setup: Setup) -> None:
         assert len(setup.kept.kept) == count
     ids = set()
     for url, events in (("a", ("completed",)), ("b", ("completed",)), ("a", ("started",))):
-        setup.keeper.keep([task], [waiting], Wish(60, None, url, events))
-        ids.add(setup.kept.kept[-1].id)
+        for client in ("one", "another"):  # both are told by one entry
+            setup.keeper.keep([task], [waiting], Wish(60, None, url, events, client))
+            assert setup.kept.kept[-1].client == client
+            ids.add(setup.kept.kept[-1].id)
     assert len(ids) == 3
-    setup.kept.full = True
-    with pytest.raises(Problem) as refused:
-        setup.keeper.keep([task], [waiting], Wish(60, 60, "", ()))
-    assert (refused.value.status, refused.value.kind) == (503, "overloaded")
+    for error, status, kind in (
+        (TooManyKeptError(7), 503, "overloaded"),
+        (ClientKeepsTooManyError(7), 429, "client-keeps-too-many"),
+    ):
+        setup.kept.full = error
+        with pytest.raises(Problem) as refused:
+            setup.keeper.keep([task], [waiting], Wish(60, 60, "", ()))
+        assert (refused.value.status, refused.value.kind) == (status, kind)

@@ -27,7 +27,7 @@ def wish(
 ) -> Wish | None:
     """What a request with these headers wishes."""
     environ = {f"HTTP_{name.upper()}": text for name, text in headers.items()}
-    return wishes(settings, can_keep=can_keep)(environ)
+    return wishes(settings, lambda _environ: "c", can_keep=can_keep)(environ)
 
 
 @pytest.mark.parametrize(
@@ -38,15 +38,18 @@ def wish(
         ({"prefer": "keep=0"}, None),
         ({"prefer": "keep=soon"}, None),
         ({"webhook_events": "started"}, None),
-        ({"prefer": "keep=60"}, Wish(60, 60, "", ())),
-        ({"prefer": 'wait=5, keep="60"'}, Wish(60, 60, "", ())),
-        ({"prefer": "keep=99999999999999"}, Wish(500, 500, "", ())),
-        ({"webhook_url": URL}, Wish(500, None, URL, ("completed",))),
-        ({"webhook_url": f" {URL} ", "prefer": "keep=0"}, Wish(500, None, URL, ("completed",))),
-        ({"webhook_url": URL, "prefer": "keep=60"}, Wish(60, 60, URL, ("completed",))),
+        ({"prefer": "keep=60"}, Wish(60, 60, "", (), "c")),
+        ({"prefer": 'wait=5, keep="60"'}, Wish(60, 60, "", (), "c")),
+        ({"prefer": "keep=99999999999999"}, Wish(500, 500, "", (), "c")),
+        ({"webhook_url": URL}, Wish(500, None, URL, ("completed",), "c")),
+        (
+            {"webhook_url": f" {URL} ", "prefer": "keep=0"},
+            Wish(500, None, URL, ("completed",), "c"),
+        ),
+        ({"webhook_url": URL, "prefer": "keep=60"}, Wish(60, 60, URL, ("completed",), "c")),
         (
             {"webhook_url": URL, "webhook_events": " Started,progress,, started"},
-            Wish(500, None, URL, ("progress", "started")),
+            Wish(500, None, URL, ("progress", "started"), "c"),
         ),
     ],
 )

@@ -15,7 +15,8 @@ from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.keys.key_file import sha256_of
 from http_server.keys.keyless import KEYLESS
-from http_server.keys.sessions import COOKIE, SESSION_S
+from http_server.keys.session_cookie import SessionCookie
+from http_server.keys.sessions import SESSION_S
 from http_server.middleware.access import Access
 from tests.helpers import connect, wait_until
 from tests.http.conftest import SETTINGS
@@ -25,6 +26,9 @@ from tests.http.servers import serving
 
 OWN = {"Origin": "http://localhost"}
 SIX = {"json": {"number": 6}}
+COOKIE = SessionCookie(SETTINGS).plain
+SECURE = SessionCookie(SETTINGS).secure
+BY_TLS = {"X-Forwarded-Proto": "https"}
 
 
 def log_in(client: FlaskClient, role: str = "operate", **more: str) -> Any:
@@ -71,8 +75,52 @@ def test_the_cookie(keyed: FlaskClient) -> None:
     ids=lambda each: next(iter(each)),
 )
 def test_over_https_it_stays_there(keyed: FlaskClient, headers: dict[str, str]) -> None:
-    """The browser's origin says so, or the proxy that speaks TLS."""
-    assert "; Secure" in log_in(keyed, **headers).headers["Set-Cookie"]
+    """The browser's origin says so, or the proxy that speaks TLS. By its name browsers take it only
+    from this host, and only by TLS; and forget it by that name."""
+    for reply in (
+        log_in(keyed, **headers),
+        by_hand(keyed).post(
+            "/dashboard/logout", headers={**OWN, "X-API-Key": SECRETS["read"], **headers}
+        ),
+    ):
+        (cookie,) = reply.headers.getlist("Set-Cookie")
+        value, *attributes = cookie.split("; ")
+        assert value.startswith("__Host-doneyet_session_")
+        assert {"Secure", "HttpOnly", "Path=/", "SameSite=Strict"} <= set(attributes)
+        assert not any(each.startswith("Domain") for each in attributes)
+
+
+def test_what_others_put_in_its_place(keyed: FlaskClient) -> None:
+    """A cookie without the prefix may be of a page without TLS, or of another host of the domain:
+    by TLS it is none, and beside one that has the prefix it counts for nothing."""
+    asking = by_hand(keyed)
+    mine, theirs = (
+        log_in(by_hand(keyed), role).headers["Set-Cookie"].partition(";")[0].partition("=")[2]
+        for role in ("operate", "read")
+    )
+
+    def name(cookie: str, **more: str) -> str | None:
+        headers = {"Cookie": cookie, **more}
+        told: str | None = asking.get("/dashboard/session", headers=headers).get_json()["name"]
+        return told
+
+    assert name(f"{COOKIE}={theirs}") == "read"
+    assert name(f"{COOKIE}={theirs}", **BY_TLS) is None
+    assert name(f"{SECURE}={mine}", **BY_TLS) == "operate"
+    for both in (f"{COOKIE}={theirs}; {SECURE}={mine}", f"{SECURE}={mine}; {COOKIE}={theirs}"):
+        assert name(both) == name(both, **BY_TLS) == "operate"
+
+
+def test_deployments_of_one_host_have_names_of_their_own() -> None:
+    """Since browsers keep cookies by host. At a path of a proxy the cookie is for that alone."""
+    made = [
+        SessionCookie(dataclasses.replace(SETTINGS, key_prefix=prefix, root_path=path))
+        for path in ("", "/ml")
+        for prefix in ("doneyet", "other")
+    ]
+    assert len({each.plain for each in made}) == len({each.secure for each in made}) == 4
+    prefixes = [each.secure.removesuffix(each.plain) for each in made]
+    assert prefixes == ["__Host-"] * 2 + ["__Secure-"] * 2
 
 
 def test_it_is_as_good_as_the_key(keyed: FlaskClient) -> None:
@@ -168,7 +216,7 @@ def test_which_page_is_the_servers_own(site: str | None, origin: str | None, own
 def test_a_proxy_that_changes_the_host(keyed: FlaskClient) -> None:
     """The browser's own word for the origin counts, as it does without keys."""
     log_in(keyed)
-    headers = {"Origin": "https://example.org", "Sec-Fetch-Site": "same-origin"}
+    headers = {"Origin": "http://example.org", "Sec-Fetch-Site": "same-origin"}
     assert keyed.post("/factorize", headers=headers, **SIX).status_code == 202
 
 

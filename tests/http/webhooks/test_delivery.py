@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,7 +15,7 @@ from http_server.webhooks.sender import (
     AT_ONCE,
     AT_ONCE_PER_HOST,
     MOST_QUEUED,
-    MOST_QUEUED_PER_HOST,
+    MOST_QUEUED_PER_LANE,
     Sender,
 )
 from task_manager.kept import Kept, Progress, Taken
@@ -90,39 +91,70 @@ def test_ids_are_the_same_for_the_same_event() -> None:
     assert not any("." in each for each in others)
 
 
-def test_a_few_are_sent_at_once() -> None:
+class Sending:
+    """A sender whose work lasts until `go`, and how much of it was done at once."""
+
+    def __init__(self) -> None:
+        self.sender, self.go, self.lock = Sender(), threading.Event(), threading.Lock()
+        self.busy, self.most, self.done = Counter[str](), Counter[str](), Counter[str]()
+
+    def offer(self, client: str, host: str) -> bool:
+        """Work of `client` for `host`, if there is room."""
+        return self.sender.offer(client, host, lambda: self._work(client, host))
+
+    def _work(self, *names: str) -> None:
+        for name in ("all", *names):
+            with self.lock:
+                self.busy[name] += 1
+                self.most[name] = max(self.most[name], self.busy[name])
+        self.go.wait(30)
+        for name in ("all", *names):
+            with self.lock:
+                self.busy[name] -= 1
+                self.done[name] += 1
+
+
+@pytest.fixture
+def sending() -> Iterator[Sending]:
+    """All work ends with the test."""
+    sending = Sending()
+    yield sending
+    sending.go.set()
+    wait_until(lambda: not sending.sender._busy, description="no thread is left")
+
+
+def test_a_few_are_sent_at_once(sending: Sending) -> None:
     """Fewer to each host; whatever can wait, waits; all of it is done; then no thread is left."""
-    sender, go, lock = Sender(), threading.Event(), threading.Lock()
-    busy, most, done = Counter[str](), Counter[str](), Counter[str]()
+    accepted = sum(sending.offer("a", "one") for _ in range(100))
+    assert accepted in range(MOST_QUEUED_PER_LANE, MOST_QUEUED_PER_LANE + 3)
+    accepted += sum(sending.offer("b", "one") for _ in range(100))
+    wait_until(lambda: sending.busy["one"] == AT_ONCE_PER_HOST, description="two are sent")
+    for number in range(2 * AT_ONCE):
+        assert sending.offer(f"c{number}", f"host{number}")
+        accepted += 1
+    wait_until(lambda: sending.busy["all"] == AT_ONCE, description="as many as may be")
+    accepted += (more := sum(sending.offer(f"d{n}", f"many{n}") for n in range(2 * MOST_QUEUED)))
+    assert more < MOST_QUEUED
+    sending.go.set()
+    wait_until(lambda: not sending.sender._busy, description="all is done")
+    assert sending.done["all"] == accepted
+    assert sending.most.pop("all") <= AT_ONCE
+    assert max(sending.most.values()) == AT_ONCE_PER_HOST
+    assert not sending.sender._queues
+    assert not sending.sender._queued
 
-    def work(host: str) -> None:
-        with lock:
-            busy[host] += 1
-            most[host] = max(most[host], busy[host])
-            most["all"] = max(most["all"], sum(busy.values()))
-        go.wait(30)
-        with lock:
-            busy[host] -= 1
-            done[host] += 1
 
-    def offer(host: str) -> bool:
-        return sender.offer(host, lambda: work(host))
-
-    first = [offer("one") for _ in range(100)]
-    wait_until(lambda: busy["one"] == AT_ONCE_PER_HOST, description="two are sent")
-    assert sum(first) in range(MOST_QUEUED_PER_HOST, MOST_QUEUED_PER_HOST + 3)
-    hosts = [f"host{number}" for number in range(30)]
-    for host in hosts:
-        assert offer(host)
-    wait_until(lambda: sum(busy.values()) == AT_ONCE, description="as many as may be")
-    accepted = sum(offer(f"many{number}") for number in range(2 * MOST_QUEUED))
-    assert accepted < MOST_QUEUED
-    go.set()
-    wait_until(lambda: not sender._busy, description="all is done")
-    assert sum(done.values()) == sum(first) + len(hosts) + accepted
-    assert most["all"] <= AT_ONCE
-    assert all(count <= AT_ONCE_PER_HOST for host, count in most.items() if host != "all")
-    assert not sender._queues
+def test_a_client_leaves_room_for_others(sending: Sending) -> None:
+    """Though none of its many hosts answers: alone it gets half of the threads, and half of the
+    places in queues. Each newcomer gets a thread at once."""
+    accepted = sum(sending.offer("greedy", f"hanging{n}") for n in range(2 * MOST_QUEUED))
+    wait_until(lambda: sending.busy["greedy"] == AT_ONCE // 2, description="it has its share")
+    most = MOST_QUEUED // 2
+    assert accepted in range(most, most + AT_ONCE // 2 + 1)  # some were sent while others came
+    for newcomer in "bcd":
+        assert sending.offer(newcomer, f"host of {newcomer}")
+    wait_until(lambda: all(sending.busy[each] for each in "bcd"), description="theirs are sent")
+    assert not sending.done
 
 
 def test_a_thread_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +167,8 @@ def test_a_thread_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as full:
         full.setattr(threading.Thread, "start", cannot)
         for _ in range(AT_ONCE_PER_HOST + 1):
-            assert sender.offer("one", lambda: done.update(["one"]))
-    assert sender.offer("one", lambda: done.update(["one"]))
+            assert sender.offer("a", "one", lambda: done.update(["one"]))
+    assert sender.offer("a", "one", lambda: done.update(["one"]))
     wait_until(lambda: done["one"] == AT_ONCE_PER_HOST + 2, description="all is done")
 
 
@@ -148,6 +180,6 @@ def test_an_error_ends_no_thread() -> None:
         raise RuntimeError("told to")
 
     for _ in range(5):
-        sender.offer("a", fail)
-    sender.offer("a", done.set)
+        sender.offer("a", "one", fail)
+    sender.offer("a", "one", done.set)
     assert done.wait(10)

@@ -93,7 +93,21 @@ def test_weights() -> None:
     assert weights == [4, 2, 1]
 
 
-@pytest.mark.parametrize("weights", ["a", "a=", "a=0", "a=101", "a=1.5", "=4"])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        "a",
+        "a=4",
+        "::1",
+        "::1=",
+        "::1=0",
+        "::1=101",
+        "::1=1.5",
+        "=4",
+        "10.0.0.0/33=4",
+        "10.0.0.7=4;::1=2",
+    ],
+)
 def test_wrong_weights(weights: str, registry: Registry) -> None:
     """Refused at the start, naming the setting."""
     settings = dataclasses.replace(SETTINGS, queue_mode="distributed", client_weights=weights)

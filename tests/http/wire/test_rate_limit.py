@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.task_types import Registry
 from http_server.app import create_app
-from http_server.middleware.rate_limit import BURST_S, MOST_ADDRESSES, RateLimit
+from http_server.middleware.rate_limit import BURST_S, MOST_CLIENTS, RateLimit
 from task_manager.errors import UnavailableError
 from task_manager.interface import Allowance
 from tests.http.conftest import SETTINGS
@@ -58,7 +58,7 @@ def test_other_addresses_are_not_slowed_down() -> None:
 def test_memory_is_bounded() -> None:
     """Addresses that were quiet for long are forgotten, busy ones are not."""
     limit = RateLimit(1.0)
-    for n in range(MOST_ADDRESSES):
+    for n in range(MOST_CLIENTS):
         limit.too_early_s(str(n), 0.0)
     for _ in range(5):
         limit.too_early_s("busy", 100.0)
@@ -87,9 +87,9 @@ def test_no_limit_by_default(client: FlaskClient) -> None:
 def test_no_number_of_addresses_takes_more_room() -> None:
     """All of them ask at the same time, so that none may be forgotten for being quiet."""
     limit = RateLimit(1.0)
-    for n in range(3 * MOST_ADDRESSES):
+    for n in range(3 * MOST_CLIENTS):
         assert limit.too_early_s(str(n), 0.0) == 0.0
-    assert len(limit._due_s) <= MOST_ADDRESSES
+    assert len(limit._due_s) <= MOST_CLIENTS
 
 
 ANYBODY = {"PATH_INFO": "/load", "REMOTE_ADDR": "192.0.2.7"}
@@ -159,10 +159,10 @@ def test_while_redis_is_away_each_counts_for_itself() -> None:
 def test_no_number_of_clients_takes_more_room_where_it_is_shared() -> None:
     """Whoever is forgotten is asked about once more."""
     shared = Shared(left=10**9)
-    limit = RateLimit(50.0, address_of=lambda environ: environ["REMOTE_ADDR"], allow=shared.allow)
-    for n in range(2 * MOST_ADDRESSES):
+    limit = RateLimit(50.0, client_of=lambda environ: environ["REMOTE_ADDR"], allow=shared.allow)
+    for n in range(2 * MOST_CLIENTS):
         assert limit.problem({**ANYBODY, "REMOTE_ADDR": str(n)}) is None
-    assert len(limit._granted) <= MOST_ADDRESSES
+    assert len(limit._granted) <= MOST_CLIENTS
 
 
 def test_servers_of_one_deployment_count_together(redis_server: EmbeddedRedis) -> None:

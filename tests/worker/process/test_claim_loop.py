@@ -103,6 +103,19 @@ def test_claims_that_cannot_begin_soon_are_given_back(
     assert len(kind.batches) == 220
 
 
+def test_what_is_held_shows_on_the_board(
+    manager: FakeManager, kind: Controlled, start: Start
+) -> None:
+    """Of many claims in the end the one that runs; nothing once it has."""
+    manager.add(kind.name, *[f"t{n}" for n in range(20)])
+    kind.gate.clear()
+    process = start()
+    wait_until(lambda: process.board.held == 1, description="one is held")
+    kind.gate.set()
+    wait_for_results(manager, 20)
+    wait_until(lambda: process.board.held == 0, description="none is held")
+
+
 class _Grouped(Controlled):
     """Inputs cost what their key says, so that each is a batch of its own."""
 

@@ -1,0 +1,1 @@
+"""What `doneyet autoscale` would do, without containers and in no time."""
