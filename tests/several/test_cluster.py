@@ -72,6 +72,11 @@ def move(nodes: Cluster, name: str) -> None:
     nodes.move(key_slot(name.encode()), source, other_than(source, nodes))
 
 
+def blocks(node: Node) -> bool:
+    """Whether somebody waits there for a key."""
+    return b"blocked_clients:0\r" not in node.ask("INFO", "clients")
+
+
 def test_a_claim_of_several_types(harness: RedisHarness) -> None:
     """It takes as many as it may, of whatever types, and each type is first in its turn."""
     harness.manager.submit([task(n, name) for n in range(4) for name in TYPES])
@@ -81,13 +86,16 @@ def test_a_claim_of_several_types(harness: RedisHarness) -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_an_idle_worker_hears_of_each_type(harness: RedisHarness, name: str) -> None:
+def test_an_idle_worker_hears_of_each_type(
+    nodes: Cluster, harness: RedisHarness, name: str
+) -> None:
     """Long before its claim would have ended."""
     claimed: list[Any] = []
     thread = threading.Thread(
         target=lambda: claimed.extend(harness.manager.claim("worker", TYPES, 10, wait_s=1.0))
     )
     thread.start()
+    wait_until(lambda: any(map(blocks, nodes.nodes)), description="it waits")
     stopwatch = Stopwatch()
     harness.manager.submit([task(1, name)])
     thread.join()
@@ -165,9 +173,11 @@ def test_kept_tasks_on_their_way(nodes: Cluster, harness: RedisHarness) -> None:
     kept.keep([Kept("entry", asked.id, asked.type, "1", asked.input)], 60, [0], 0.001)
     slot, source = key_slot(b"kept"), nodes.owner("{kept}")
     target = other_than(source, nodes)
-    for key in ("doneyet:{kept}:due", "doneyet:{kept}:entry:entry"):
+    keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, 10)
+    for late in keys:
         nodes.begin_to_move(slot, source, target)
-        source.ask("MIGRATE", "127.0.0.1", target.port, key, 0, 5000)
+        first = [key for key in keys if key != late]
+        source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *first)
         with pytest.raises(UnavailableError):
             kept.take(10, 5.0)
         nodes.move(slot, source, target)
