@@ -16,6 +16,7 @@ from task_manager.redis.records import read_claims, report_record
 from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.redis.scripts.run_on_cluster import NOT_RUN
 from task_manager.tally import Runs, as_text
 
 RETURNED_AT_ONCE = 500
@@ -180,7 +181,11 @@ class RedisClaimer(Queues, TaskClaimer):
                 break
             may_be_alone = suspects and not claims
             call = self._claim_call(owner, names, left, leave, suspects=may_be_alone)
-            claims += read_claims(run_scripts(client, [call])[0])
+            try:
+                claims += read_claims(run_scripts(client, [call])[0])
+            except NOT_RUN:  # the others do not wait for it
+                if not claims:
+                    raise
         return replies, claims
 
     def _in_turn(self, types: Sequence[str]) -> Sequence[str]:

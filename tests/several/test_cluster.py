@@ -21,6 +21,7 @@ from task_manager.interface import State
 from task_manager.kept import Kept
 from task_manager.redis.clients import still_hears
 from task_manager.redis.connection import Connection
+from task_manager.redis.keys import Keys, version_mark
 from tests.contract.harness import RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.several.asking import Asking
@@ -164,6 +165,32 @@ def test_a_slot_on_its_way(nodes: Cluster, harness: RedisHarness, moved: int) ->
     assert states.count(State.WAITING) == 2
     harness.manager.finish("worker", [harness.result(each) for each in running])
     assert len(harness.work_once()) == 2
+
+
+def test_other_types_do_not_wait_for_a_slot_on_its_way(
+    nodes: Cluster, harness: RedisHarness
+) -> None:
+    """A worker of several types goes on with those whose slots are where they were."""
+    late, others = TYPES[0], TYPES[1:]
+    harness.manager.submit([task(n, name) for n in range(4) for name in TYPES])
+    source = nodes.owner(f"{{{late}}}")
+    slot, target = key_slot(late.encode()), other_than(source, nodes)
+    nodes.begin_to_move(slot, source, target)
+    source.ask(
+        "MIGRATE",
+        "127.0.0.1",
+        target.port,
+        Keys("doneyet", {late: version_mark("1")}).waiting(late),
+        0,
+        5000,
+    )
+    claimed: list[str] = []
+    for _ in TYPES:  # in which each is first once
+        with suppress(UnavailableError):
+            claimed += [each.type for each in harness.manager.claim("worker", TYPES, limit=100)]
+    assert sorted(claimed) == sorted(4 * others)
+    nodes.move(slot, source, target)
+    assert [each.type for each in harness.manager.claim("worker", TYPES, limit=100)] == [late] * 4
 
 
 def test_kept_tasks_on_their_way(nodes: Cluster, harness: RedisHarness) -> None:

@@ -13,12 +13,21 @@ from typing import Any
 
 import redis
 from redis.cluster import ClusterNode, RedisCluster
-from redis.exceptions import ClusterDownError, MovedError, SlotNotCoveredError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MovedError,
+    SlotNotCoveredError,
+    TryAgainError,
+)
 
 from task_manager.redis.scripts.lua_script import Call
 
 MOST_ROUNDS = 5
 """How often a call is sent to a node that does not run it: its slot has moved, or it is away."""
+
+NOT_RUN = (AskError, ClusterDownError, TryAgainError)
+"""Replies to a call that was surely not made: its slot moves, or has no node now."""
 
 
 def run_by_node(
