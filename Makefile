@@ -25,7 +25,7 @@ AUDIT := pip-audit==2.10.1 cyclonedx-bom==7.5.0
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-models serve test quick check lint format mutants bench soak chaos containers browser monitoring proxy audit openapi lock upgrade clean
+.PHONY: help demo demo-models serve test quick cluster check lint format mutants bench soak chaos containers browser monitoring proxy audit openapi lock upgrade clean
 
 help: ## Lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,10 @@ test: $(DEV) ## Runs the whole test suite; a part of it with ARGS="tests/client 
 # On fakeredis; tests/contract/quick.py says what that leaves to a real server.
 quick: $(DEV) ## The task manager's contract without a server, in half a minute: the inner loop
 	@REDIS_SERVER=fakeredis $(BIN)/python -m pytest tests/contract $(ARGS)
+
+# tests/contract/on_cluster.py says what is left out.
+cluster: $(DEV) ## The task manager's contract on a Redis Cluster of three nodes
+	@REDIS_CLUSTER=1 $(BIN)/python -m pytest tests/contract $(ARGS)
 
 check: lint test ## Lint, types and tests, exactly as continuous integration does
 

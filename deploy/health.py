@@ -22,6 +22,8 @@ from doneyet.settings import HTTP_SERVER, WORKER, Settings
 if TYPE_CHECKING:
     from redis import Redis
 
+    from task_manager.redis.clients import Client
+
 TIMEOUT_S = 4.0
 
 
@@ -61,6 +63,7 @@ def worker_trouble(settings: Settings) -> str:
     """Why no worker process of this machine can work; empty when one can."""
     from task_manager.errors import TaskManagerError
     from task_manager.owners import host
+    from task_manager.redis.clients import each_server
     from task_manager.redis.connection import Connection
 
     here = host()
@@ -68,7 +71,7 @@ def worker_trouble(settings: Settings) -> str:
     try:
         with connection.client() as client:
             rq = settings.queue_mode == "rq"
-            names = _rq_workers(client) if rq else _owners(client, settings)
+            names = _rq_workers(each_server(client)[0]) if rq else _owners(client, settings)
     except TaskManagerError as error:
         return str(error)
     finally:
@@ -78,15 +81,16 @@ def worker_trouble(settings: Settings) -> str:
     return f"no worker process of {here} holds a valid lease"
 
 
-def _owners(client: Redis, settings: Settings) -> list[str]:
+def _owners(client: Client, settings: Settings) -> list[str]:
     """Owners, of the types that this worker serves, whose lease is valid by Redis' clock.
 
     Its processes' types where it has some: that its supervisor coordinates says little of them.
     """
     from doneyet.task_types import load_registry
+    from task_manager.redis.clients import each_server
     from task_manager.redis.keys import Keys, version_marks
 
-    seconds, microseconds = client.time()
+    seconds, microseconds = each_server(client)[0].time()
     now_ms = seconds * 1000 + microseconds // 1000
     registry = load_registry(settings)
     keys = Keys(settings.key_prefix, version_marks(registry.types))

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from doneyet.process_range import Range, parse_range
-from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from doneyet.redis_url import RedisUrlError, servers_of, with_parts, without_password
 from doneyet.service_links import service_links
 
 PICKS = ("fair", "oldest", "random")
@@ -80,7 +80,8 @@ class Settings:
 
     redis_url: str = _setting(
         "redis://localhost:6379/0",
-        "URL of Redis or Valkey: redis://, rediss:// (TLS) or unix://",
+        "URL of Redis or Valkey: redis://, rediss:// (TLS) or unix://; for more than one "
+        "redis+sentinel:// or redis+cluster:// (with TLS rediss+...)",
         secret=True,
     )
     input_db: int = _setting(
@@ -319,9 +320,15 @@ class Settings:
         for row in dataclasses.fields(self):
             _check(row, getattr(self, row.name))
         try:
-            check_redis_url(self.redis_url)
+            servers = servers_of(self.redis_url)
         except RedisUrlError as error:
             raise SettingError(f"{env_name('redis_url')} {error}") from error
+        if servers.kind == "cluster" and self.queue_mode in ("random", "rq"):
+            raise SettingError(
+                f"{env_name('redis_url')} names a Redis Cluster, and the {self.queue_mode} queue "
+                "mode needs one Redis: use --distributed or --ordered "
+                f"({env_name('queue_mode')})"
+            )
         if self.pick != "fair" and self.queue_mode != "distributed":
             raise SettingError(
                 f"{env_name('pick')} is for the distributed queue mode, not for {self.queue_mode}"
@@ -468,7 +475,7 @@ def _with_seed_flags(settings: Settings, given: Mapping[str, str]) -> Settings:
     parts = {part: given[name] for name, part in URL_FLAGS.items() if name in given}
     if not parts:
         return settings
-    if settings.redis_url.startswith("unix:"):
+    if not settings.redis_url.startswith(("redis:", "rediss:")):
         raise SettingError("--redis-host, --redis-port and --output-cache-db need a redis:// URL")
     for name in ("redis_port", "output_cache_db"):
         if not given.get(name, "0").isdecimal():

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import redis
 
 from doneyet.local.embedded_redis import EmbeddedRedis, server_binary
 from doneyet.testing.redis_in_process import redis_in_process
-from tests.helpers import FAKE, connect, wait_until
+from task_manager.redis.clients import each_server
+from tests.helpers import CLUSTER, FAKE, connect, wait_until
+from tests.several.cluster import Cluster, cluster
 
 DATABASES = 16
 NO_TRACING = Path(__file__).parent / "no_tracing"
@@ -88,24 +91,41 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     assert not leaked, f"keys that never expire: {leaked}"
 
 
+@pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[Cluster]:
+    """A cluster of the suite's own."""
+    with cluster() as nodes:
+        yield nodes
+
+
 def shared_url(request: pytest.FixtureRequest) -> str:
-    """That of the suite's own server."""
+    """That of the suite's own server, or cluster."""
+    if CLUSTER:
+        nodes: Cluster = request.getfixturevalue("redis_cluster")
+        return nodes.url
     server: EmbeddedRedis = request.getfixturevalue("redis_server")
     return server.url
 
 
 def keys_without_ttl(url: str) -> list[bytes]:
     """All keys, of all databases, that do not expire, without those that RQ keeps so."""
-    leaked = []
+    return [
+        key
+        for client in each_database(url)
+        for key in client.scan_iter(count=1000)
+        if client.ttl(key) == -1 and not key.startswith(KEPT_BY_RQ)
+    ]
+
+
+def each_database(url: str) -> Iterator[redis.Redis]:
+    """A client of each database, or of each node of a cluster, in turn."""
+    if CLUSTER:
+        yield from each_server(connect(url))
+        return
     for database in range(DATABASES):
         with connect(url, single_connection_client=True) as client:
             client.select(database)
-            leaked += [
-                key
-                for key in client.scan_iter(count=1000)
-                if client.ttl(key) == -1 and not key.startswith(KEPT_BY_RQ)
-            ]
-    return leaked
+            yield client
 
 
 def wait_until_all_keys_expire(url: str) -> None:

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pytest
 import redis
 
+from task_manager.redis.clients import open_client
 from task_manager.redis.connection import IN_PROCESS
 
 Value = TypeVar("Value")
@@ -48,9 +49,13 @@ def leave_out(config: pytest.Config, items: list[pytest.Item], marker: str, fold
 
 
 def connect(url: str, **options: Any) -> redis.Redis:
-    """A client of the server at `url`, which may be in this process."""
-    return redis.Redis.from_url(url, **IN_PROCESS.get(url, {}), **options)
+    """A client of the server at `url`, which may be in this process; or of a whole cluster, whose
+    commands are the same."""
+    return cast("redis.Redis", open_client(url, more=IN_PROCESS.get(url), **options))
 
 
 FAKE = os.environ.get("REDIS_SERVER") == "fakeredis"
 """Whether each test has a server in this process (`make quick`): quick, and no judge."""
+
+CLUSTER = bool(os.environ.get("REDIS_CLUSTER"))
+"""Whether the tests share a cluster of three such servers (`make cluster`)."""

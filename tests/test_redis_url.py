@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from doneyet.command.setting_options import settings_from
-from doneyet.redis_url import RedisUrlError, check_redis_url, with_parts, without_password
+from doneyet.redis_url import (
+    RedisUrlError,
+    check_redis_url,
+    servers_of,
+    with_parts,
+    without_password,
+)
 from doneyet.settings import SettingError, Settings
 
 
@@ -22,6 +28,12 @@ from doneyet.settings import SettingError, Settings
         "rediss://host/0?ssl_ca_certs=/etc/ca.pem&ssl_cert_reqs=required",
         "unix:///run/redis.sock?db=1",
         "unix://user:word@/run/redis.sock",
+        "redis+sentinel://one:26379,two/mymaster",
+        "redis+sentinel://[::1],[::2]:1/my-master/3?sentinel_password=p%40w",
+        "rediss+sentinel://user:p%2Fw@one,two/m.y?ssl_ca_certs=/etc/ca.pem&client_name=me",
+        "redis+cluster://one:7000,two:7001",
+        "redis+cluster://user:p%2Fw@one/0?db=0",
+        "rediss+cluster://[::1]:7000/?ssl_ca_certs=/etc/ca.pem",
     ],
 )
 def test_good_urls(url: str) -> None:
@@ -54,6 +66,26 @@ def test_good_urls(url: str) -> None:
         ("rediss://host?ssl_cert_reqs=SECRET", "none, optional or required"),
         ("unix://run/redis.sock", "whole path"),
         ("unix://", "whole path"),
+        ("redis+http://SECRET", "must begin with"),
+        ("redis+cluster://:SECRET", "percent-encode"),
+        ("redis+cluster://:s3c/rSECRET@host:6379", "percent-encode"),
+        ("redis+cluster://:12#SECRET@host:6379", "percent-encode"),
+        ("redis+cluster://one:1,two:99999", "1 to 65535"),
+        ("redis+cluster://one:1,", r"redis\+cluster://.*host\[:port\],host"),
+        ("redis+cluster://", "must have the form"),
+        ("redis+cluster://host/1", "has none but 0"),
+        ("redis+cluster://host?db=1", "has none but 0"),
+        ("redis+cluster://host/SECRET", "the database's number"),
+        ("redis+cluster://host?sentinel_password=SECRET", "'sentinel_password'"),
+        ("rediss+cluster://host?ssl_ciphers=SECRET", "not for clusters: 'ssl_ciphers'"),
+        ("redis+sentinel://one,two", "what the Sentinels watch"),
+        ("redis+sentinel://one/", "what the Sentinels watch"),
+        ("redis+sentinel://one,/name", r"redis\+sentinel://.*/name"),
+        ("redis+sentinel://one/name/SECRET", "the database's number"),
+        ("redis+sentinel://:s3c/rSECRET@one/name", "percent-encode"),
+        ("redis+sentinel://:12#SECRET@one/name", "percent-encode"),
+        ("redis+sentinel://one/name?socket_timeout=9", "'socket_timeout'"),
+        ("redis+sentinel://one/name?ssl_ca_certs=x", "'ssl_ca_certs'"),
     ],
 )
 def test_bad_urls(url: str, said: str) -> None:
@@ -77,11 +109,49 @@ def test_bad_urls(url: str, said: str) -> None:
         ("redis://host/0?password=SECRET", "redis://host/0"),
         ("unix:///run/redis.sock?db=2&password=SECRET", "unix:///run/redis.sock?db=2"),
         ("unix://:SECRET@/run/redis.sock", "unix://***@/run/redis.sock"),
+        ("redis+cluster://one:1,two:2", "redis+cluster://one:1,two:2"),
+        ("redis+cluster://:SECRET", "redis+cluster://***"),
+        ("rediss+cluster://u:SECRET@one,two:2/0", "rediss+cluster://***@one,two:2/0"),
+        ("redis+sentinel://:SECRET@one,two/m/3", "redis+sentinel://***@one,two/m/3"),
+        ("redis+sentinel://one/m?sentinel_password=SECRET", "redis+sentinel://one/m"),
     ],
 )
 def test_what_is_shown(url: str, shown: str) -> None:
     """The place, and no secret wherever it stands."""
     assert without_password(url) == shown
+
+
+def test_what_sentinels_are_told() -> None:
+    """Their own user and password, what there is of TLS, and nothing that is for the Redis."""
+    servers = servers_of(
+        "rediss+sentinel://user:word@one,[::1]:9/name/3"
+        "?client_name=me&ssl_ca_certs=ca.pem&sentinel_username=u&sentinel_password=p%40w"
+    )
+    options = "ssl_ca_certs=ca.pem&username=u&password=p%40w"
+    assert (servers.kind, servers.service) == ("sentinel", "name")
+    assert servers.urls == (f"rediss://one:26379?{options}", f"rediss://[::1]:9?{options}")
+    of_redis = "rediss://user:word@one/3?client_name=me&ssl_ca_certs=ca.pem"
+    assert servers.redis_url == of_redis
+
+
+def test_nodes_of_a_cluster() -> None:
+    """Each has the user and the options."""
+    servers = servers_of("redis+cluster://user:word@one:1,two?client_name=me")
+    assert servers.kind == "cluster"
+    assert servers.urls == tuple(
+        f"redis://user:word@{host}?client_name=me" for host in ("one:1", "two")
+    )
+
+
+@pytest.mark.parametrize("queue_mode", ["random", "rq"])
+def test_queue_modes_that_need_one_redis(queue_mode: str) -> None:
+    """They refuse a cluster in a sentence that says what to do; the others take it."""
+    url = "redis+cluster://host"
+    with pytest.raises(SettingError, match=rf"{queue_mode} queue mode needs one Redis: use --dis"):
+        Settings(redis_url=url, queue_mode=queue_mode)
+    for other in ("distributed", "ordered", "synchronous"):
+        assert Settings(redis_url=url, queue_mode=other).redis_place == url
+    Settings(redis_url="redis+sentinel://host/name", queue_mode=queue_mode)
 
 
 def test_parts_by_flags() -> None:
@@ -107,3 +177,8 @@ def test_flags_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
         settings_from("worker", ["--redis-port", "99999"], environ={})
     (line,) = capsys.readouterr().err.splitlines()
     assert "--redis-port" in line
+    for url in ("redis+cluster://host", "redis+sentinel://host/name", "unix:///run/redis.sock"):
+        environ = {"DONEYET_REDIS_URL": url, "DONEYET_QUEUE_MODE": "ordered"}
+        with pytest.raises(SystemExit, match="2"):
+            settings_from("worker", ["--redis-host", "there"], environ=environ)
+        assert "need a redis:// URL" in capsys.readouterr().err

@@ -9,6 +9,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -69,12 +70,14 @@ class EmbeddedRedis:
     """One server process with databases 0 to 15, reached at `url`.
 
     It listens on a Unix socket in its directory, or with `tcp` on a free loopback port. With
-    `append_only` a kill loses nothing that was acknowledged.
+    `append_only` a kill loses nothing that was acknowledged. `options` are more of the server's.
     """
 
-    def __init__(self, *, tcp: bool = False, append_only: bool = False) -> None:
+    def __init__(
+        self, *, tcp: bool = False, append_only: bool = False, options: Sequence[str] = ()
+    ) -> None:
         self._directory = _new_directory()
-        self._append_only = append_only
+        self._append_only, self._options = append_only, options
         self._part: Part | None = None
         self._port = free_port() if tcp else 0
         socket_url = f"unix://{self._directory}/redis.sock?db=0"
@@ -97,6 +100,7 @@ class EmbeddedRedis:
             *("--logfile", "", "--daemonize", "no", "--save", "", "--databases", "16"),
             *("--maxmemory-policy", "noeviction", "--appendfsync", "always"),
             *("--appendonly", "yes" if self._append_only else "no"),
+            *self._options,
         ]
         if self._part is not None:
             self._part.stop()  # what is left of the one that was killed

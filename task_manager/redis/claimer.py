@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import groupby
-from typing import TypeVar
+from functools import partial
+from itertools import cycle, groupby, takewhile
+from typing import Any, TypeVar
 
 from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
+from task_manager.redis.clients import Client
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.queues import Queues
 from task_manager.redis.records import read_claims, report_record
 from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.redis.scripts.run_on_cluster import NOT_RUN
 from task_manager.tally import Runs, as_text
 
 RETURNED_AT_ONCE = 500
 """Claims of one call that ends them: scripts are to be short."""
+
+WAIT_IN_TURN_S = 0.02
+"""How long one type is waited for while others are not, on a cluster."""
 
 _Item = TypeVar("_Item", Claim, Result)
 
@@ -35,15 +42,16 @@ class RedisClaimer(Queues, TaskClaimer):
         suspects: bool = True,
         unless: Callable[[], bool] = lambda: False,
     ) -> list[Claim]:
-        call = self._claim_call(owner, types, limit, leave, suspects=suspects)
         with self._connection.claiming_client() as client:
-            claims = read_claims(run_scripts(client, [call])[0])
+            wanted = partial(
+                self._claim, client, owner, types, limit=limit, leave=leave, suspects=suspects
+            )
+            _, claims = wanted()
             if claims or wait_s <= 0:
                 return claims
-            keys = self._wake_keys(types)
-            if client.blpop(keys, timeout=min(wait_s, LONGEST_WAIT_S)) is None or unless():
+            if not self._woken(client, types, min(wait_s, LONGEST_WAIT_S)) or unless():
                 return []
-            return read_claims(run_scripts(client, [call])[0])
+            return wanted()[1]
 
     def finish(
         self,
@@ -58,18 +66,24 @@ class RedisClaimer(Queues, TaskClaimer):
     ) -> list[Claim]:
         by_type = _grouped(results)
         calls = [self._finish_call(owner, name, group, runs.get(name)) for name, group in by_type]
-        if limit > 0:
-            calls.append(self._claim_call(owner, types, limit, leave, suspects=suspects))
-        if not calls:
+        if not calls and limit <= 0:
             return []
         with self._connection.claiming_client() as client:
-            replies = run_scripts(client, calls)
+            if limit > 0:
+                replies, claims = self._claim(
+                    *(client, owner, types),
+                    limit=limit,
+                    leave=leave,
+                    suspects=suspects,
+                    before=calls,
+                )
+            else:
+                replies, claims = run_scripts(client, calls), []
             late = [
                 self._call("forget", name, ids=[task_id.decode() for task_id in reply])
                 for (name, _), reply in zip(by_type, replies, strict=False)
                 if reply
             ]
-            claims = read_claims(replies[-1]) if limit > 0 else []
         if late:
             self._run(late)
         return claims
@@ -139,6 +153,56 @@ class RedisClaimer(Queues, TaskClaimer):
         self._run([self._call("release_lock", lock=self._keys.lock(name), owner=owner)])
 
     # Parts
+
+    def _claim(
+        self,
+        client: Client,
+        owner: str,
+        types: Sequence[str],
+        *,
+        limit: int,
+        leave: int,
+        suspects: bool,
+        before: Sequence[Call] = (),
+    ) -> tuple[list[Any], list[Claim]]:
+        """The replies to calls that come before, and the claims, in one round trip.
+
+        On a cluster, where no script may touch two slots, one more for each type but the first,
+        until the limit is reached.
+        """
+        types = self._in_turn(types)
+        first, *others = [[name] for name in types] if self._connection.is_cluster else [types]
+        call = self._claim_call(owner, first, limit, leave, suspects=suspects)
+        *replies, found = run_scripts(client, [*before, call])
+        claims = read_claims(found)
+        for names in others:
+            left = limit - len(claims)
+            if left <= 0 or any(claim.alone for claim in claims):
+                break
+            may_be_alone = suspects and not claims
+            call = self._claim_call(owner, names, left, leave, suspects=may_be_alone)
+            try:
+                claims += read_claims(run_scripts(client, [call])[0])
+            except NOT_RUN:  # the others do not wait for it
+                if not claims:
+                    raise
+        return replies, claims
+
+    def _in_turn(self, types: Sequence[str]) -> Sequence[str]:
+        """The types in the order in which a claim looks at them."""
+        return types
+
+    def _woken(self, client: Client, types: Sequence[str], wait_s: float) -> bool:
+        """Waits for new tasks; whether there may be some.
+
+        On a cluster nothing waits for keys of two slots, so they take turns.
+        """
+        keys = self._wake_keys(types)
+        if not self._connection.is_cluster or len(keys) == 1:
+            return client.blpop(keys, timeout=wait_s) is not None
+        give_up_s = time.monotonic() + wait_s
+        turns = takewhile(lambda _: time.monotonic() < give_up_s, cycle(keys))
+        return any(client.blpop([key], timeout=WAIT_IN_TURN_S) for key in turns)
 
     def _claim_call(
         self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool

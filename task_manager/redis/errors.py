@@ -7,7 +7,8 @@ is `UnavailableError`: also an answer that nobody foresaw, since it may be anoth
 |---|---|---|
 | no connection, no reply in time, `max number of clients reached` | away, hung, full | wait |
 | `LOADING`, `BUSY`, `INPROG`, `UNBLOCKED` | it starts, is busy | wait |
-| `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`, `ASK`, `REDIRECT` | it fails over | wait |
+| `MASTERDOWN`, `CLUSTERDOWN`, `TRYAGAIN`, `ASK`, `REDIRECT` | it fails over, a slot moves | wait |
+| Sentinels tell of no master; no node of a cluster has a slot | it fails over | wait |
 | `MISCONF`, `NOREPLICAS`, `OOM`, `READONLY`, `IOERR` | disk, replicas, memory, failover | wait |
 | `NOSCRIPT`, `EXECABORT` | our scripts were flushed; a command of several was refused | wait |
 | no RESP at all, or another shape than the command has | a proxy between, a fault | wait |
@@ -17,6 +18,7 @@ is `UnavailableError`: also an answer that nobody foresaw, since it may be anoth
 | `DB index is out of range` | fewer databases than ours | misconfigured |
 | `unknown command` | renamed, or no Redis (a Sentinel) | misconfigured |
 | `MOVED`, `CROSSSLOT`, `SELECT is not allowed in cluster mode` | a cluster's node | misconfigured |
+| `cluster support disabled`, unknown command `SENTINEL` | a Redis by itself | misconfigured |
 | `WRONGTYPE` | somebody else's keys under our prefix | misconfigured |
 | a TLS certificate that cannot be verified | | misconfigured |
 | any other | | wait |
@@ -28,7 +30,8 @@ import re
 import ssl
 
 import redis
-from redis.exceptions import InvalidResponse
+from redis.exceptions import InvalidResponse, RedisClusterException
+from redis.sentinel import MasterNotFoundError
 
 from task_manager.errors import MisconfiguredError, UnavailableError
 
@@ -37,7 +40,7 @@ _PASSWORD = (
     f"refuses the user or the password of {_URL}, in which characters such as / # ? @ must be "
     "percent-encoded"
 )
-_CLUSTER = f"is a node of a Redis Cluster; doneyet needs one that is not: change {_URL}"
+_CLUSTER = f"is a node of a Redis Cluster: write {_URL} as redis+cluster://HOST:PORT"
 
 _MISCONFIGURED = (
     (r"\bWRONGPASS\b|invalid username-password|invalid password|\bAUTH\b.*wrong number", _PASSWORD),
@@ -62,6 +65,14 @@ _MISCONFIGURED = (
     ),
     (r"\bMOVED\b|\bCROSSSLOT\b|cluster mode", _CLUSTER),
     (
+        r"cluster support disabled",
+        f"is no node of a Redis Cluster: write {_URL} as redis://HOST:PORT",
+    ),
+    (
+        r"unknown (?:redis )?command.*\bSENTINEL\b",
+        f"is no Sentinel: {_URL} is to name the Sentinels, which know where the Redis is",
+    ),
+    (
         r"DB index is out of range|invalid DB index|Invalid Database",
         (
             f"has no database of that number, which {_URL} names, or in the random queue mode "
@@ -84,6 +95,10 @@ _MISCONFIGURED = (
         ),
     ),
 )
+_CERTIFICATE = (
+    "has a certificate that cannot be verified ({}); "
+    f"{_URL} can name another authority: ?ssl_ca_certs=FILE"
+)
 _NO_WRITES = re.compile(r"\b(MISCONF|NOREPLICAS|OOM|READONLY|IOERR)\b")
 _SCRIPT = re.compile(r" script: [0-9a-f]{40}, on @.*", re.DOTALL)
 """Where in a script of ours it was, which Redis adds."""
@@ -93,20 +108,47 @@ _PATTERNS = [(re.compile(pattern, re.IGNORECASE), text) for pattern, text in _MI
 def translated(error: redis.RedisError, place: str) -> UnavailableError:
     """Our error for what redis-py raised; `place` is the server's URL without its password."""
     said = _said(error)
+    if isinstance(error, MasterNotFoundError):
+        return _no_master(error.__cause__, place)
     for pattern, meaning in _PATTERNS:
         if _is_reply(error) and pattern.search(said):
             return MisconfiguredError(f"Redis at {place} {meaning} ({said})")
     if certificate := _certificate_error(error):
-        return MisconfiguredError(
-            f"Redis at {place} has a certificate that cannot be verified ({certificate}); "
-            f"{_URL} can name another authority: ?ssl_ca_certs=FILE"
-        )
+        return MisconfiguredError(f"Redis at {place} {_CERTIFICATE.format(certificate)}")
     if isinstance(error, InvalidResponse):
         return unreadable(place)
     if _is_reply(error):
         refuses = "takes no writes" if _NO_WRITES.search(said) else "refuses for now"
         return UnavailableError(f"Redis at {place} {refuses}: {said}")
     return UnavailableError(f"Redis at {place} is away: {said}")
+
+
+def translated_of_cluster(error: RedisClusterException, place: str) -> UnavailableError:
+    """As `translated`, of what redis-py raises itself about a cluster as a whole."""
+    root: BaseException | None = error
+    while root is not None:
+        if isinstance(root, redis.RedisError):
+            return translated(root, place)
+        root = root.__cause__ or root.__context__
+    return UnavailableError(f"Redis at {place} is away in part: {error}")
+
+
+def was_replaced(error: redis.RedisError) -> bool:
+    """Whether another Redis takes writes now, and is to be looked for."""
+    return "READONLY" in _said(error)
+
+
+def _no_master(cause: BaseException | None, place: str) -> UnavailableError:
+    """Our error where no Sentinel tells of a master; `cause` is why, where none answers."""
+    if isinstance(cause, redis.AuthenticationError):
+        return MisconfiguredError(
+            f"the Sentinels of {place} refuse the user or the password: {_URL} can give theirs, "
+            "?sentinel_username=USER&sentinel_password=PASSWORD"
+        )
+    if certificate := _certificate_error(cause):
+        return MisconfiguredError(f"a Sentinel of {place} {_CERTIFICATE.format(certificate)}")
+    what = "know no master of that name now" if cause is None else f"are away: {cause}"
+    return UnavailableError(f"the Sentinels of {place} {what}")
 
 
 def unreadable(place: str) -> UnavailableError:

@@ -17,6 +17,7 @@ from redis.client import PubSub
 
 from task_manager.backoff import Backoff
 from task_manager.errors import UnavailableError
+from task_manager.redis.clients import Client, still_hears, subscription
 from task_manager.redis.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -60,13 +61,16 @@ class FinishedWatch:
         backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S)
         while not self._closed.is_set():
             try:
-                with self._connection.claiming_client() as client, client.pubsub() as pubsub:
+                with (
+                    self._connection.claiming_client() as client,
+                    subscription(client) as pubsub,
+                ):
                     pubsub.subscribe(self._channel)
                     self._heard_s = time.monotonic()
                     self._next_ping_s = self._heard_s + PING_EVERY_S
                     began_s = self._heard_s
                     while not self._closed.is_set():
-                        self.run_once(pubsub)
+                        self.run_once(client, pubsub)
                         if self._heard_s > began_s + LONGEST_PAUSE_S:  # it was a good connection
                             backoff.reset()
             except Exception as error:
@@ -81,11 +85,11 @@ class FinishedWatch:
                         self._on_failed(error)
                 self._closed.wait(backoff.next_s())
 
-    def run_once(self, pubsub: PubSub) -> None:
+    def run_once(self, client: Client, pubsub: PubSub) -> None:
         """Waits up to 0.2 s for one message and passes it on.
 
         Raises:
-            redis.ConnectionError: nothing has been heard for too long.
+            redis.ConnectionError: nothing has been heard for too long, or would be.
         """
         message = pubsub.get_message(timeout=0.2)
         now_s = time.monotonic()
@@ -95,6 +99,8 @@ class FinishedWatch:
             if now_s > self._next_ping_s:
                 self._next_ping_s = now_s + PING_EVERY_S
                 pubsub.ping()
+                if not still_hears(client, pubsub):
+                    raise redis.ConnectionError("news comes to another server now")
             return
         self._heard_s = now_s
         if message["type"] == "subscribe":

@@ -11,6 +11,7 @@ from typing import Any
 import redis
 from redis.exceptions import NoPermissionError
 
+from task_manager.redis.clients import each_server
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys
 from task_manager.redis.scripts.lua_script import FOLDER
@@ -37,11 +38,11 @@ class Inspection:
     """A key in the input database that is not one of ours."""
 
 
-def inspect(url: str, prefix: str, input_db: int | None) -> Inspection:
-    """Looks, and changes nothing.
+def inspect(url: str, prefix: str, input_db: int | None) -> list[Inspection]:
+    """Looks at each server that takes writes, and changes nothing.
 
     Args:
-        url: of the server.
+        url: as in `DONEYET_REDIS_URL`.
         prefix: what keys begin with.
         input_db: the database of waiting tasks, where they have one of their own.
 
@@ -52,15 +53,18 @@ def inspect(url: str, prefix: str, input_db: int | None) -> Inspection:
     connection = Connection(url)
     try:
         with connection.client() as client:
-            keys = Keys(prefix)
-            refused = list(_refused(client, keys))
-            if refused:
-                return Inspection(_info(client), refused=refused)
-            away_s, ahead_s = _clock(client)
-            foreign = "" if input_db is None else _foreign_key(client, keys, input_db)
-            return Inspection(_info(client), away_s * 1000, ahead_s, (), foreign)
+            return [_inspected(each, Keys(prefix), input_db) for each in each_server(client)]
     finally:
         connection.close()
+
+
+def _inspected(client: redis.Redis, keys: Keys, input_db: int | None) -> Inspection:
+    refused = list(_refused(client, keys))
+    if refused:
+        return Inspection(_info(client), refused=refused)
+    away_s, ahead_s = _clock(client)
+    foreign = "" if input_db is None else _foreign_key(client, keys, input_db)
+    return Inspection(_info(client), away_s * 1000, ahead_s, (), foreign)
 
 
 def commands() -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from task_manager.errors import (
 )
 from task_manager.interface import Allowance, Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.kept import KeptTasks
+from task_manager.redis.clients import each_server, subscription
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.kept import RedisKept
@@ -200,10 +202,13 @@ class RedisSubmitter(Listings, TaskSubmitter):
     def memory(self) -> Memory | None:
         with self._connection.client() as client:
             try:
-                told: Any = client.info("memory")
+                told: list[Any] = [each.info("memory") for each in each_server(client)]
             except redis.exceptions.NoPermissionError:
                 return None
-        return Memory(int(told.get("used_memory", 0)), int(told.get("maxmemory", 0)))
+        each_memory = [
+            Memory(int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))) for info in told
+        ]
+        return max(each_memory, key=lambda at: at.used_bytes / (at.limit_bytes or math.inf))
 
     def allow(self, client: str, requests_per_s: float, burst_s: float, wanted: int) -> Allowance:
         # Its address is nobody's business here, and its name may be of any length.
@@ -249,7 +254,7 @@ class RedisSubmitter(Listings, TaskSubmitter):
             client.blpop([probe], timeout=0.01)
             client.eval("return 1", 0)
             client.publish(channel, "")
-            with client.pubsub() as pubsub:
+            with subscription(client) as pubsub:
                 pubsub.subscribe(channel)
                 pubsub.get_message(timeout=LONGEST_WAIT_S)
 

@@ -52,7 +52,7 @@ def test_how_far_it_is(server: EmbeddedRedis) -> None:
     row = found(server.url)["Redis"]
     assert row.state == "ok"
     assert row.text.endswith(" ms away")
-    seen = inspect(server.url, "doneyet", 1)
+    (seen,) = inspect(server.url, "doneyet", 1)
     assert 0 < seen.round_trip_ms < 1000
     assert abs(seen.clock_ahead_s) < 1
     assert seen.refused == ()
@@ -146,7 +146,7 @@ def test_clocks_that_differ(server: EmbeddedRedis, monkeypatch: pytest.MonkeyPat
     """By more than some seconds: a note, which says what is told in whose time."""
     for ahead_s, told in ((61.0, "61 s ahead of"), (-90.0, "90 s behind"), (3.0, None)):
         seen = Inspection(round_trip_ms=50.0, clock_ahead_s=ahead_s)
-        monkeypatch.setattr("task_manager.redis.inspection.inspect", lambda *_, seen=seen: seen)
+        monkeypatch.setattr("task_manager.redis.inspection.inspect", lambda *_, seen=seen: [seen])
         rows = found(server.url)
         assert rows["Redis"].state == "note"  # far away
         assert ("clock" in rows) == (told is not None)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.contract import on_cluster
 from tests.contract.harness import (
     ONE,
     OTHER,
@@ -19,15 +20,16 @@ from tests.contract.harness import (
     answer,
 )
 from tests.contract.quick import WHAT_IS_TRIED, left_out
-from tests.helpers import FAKE
+from tests.helpers import CLUSTER, FAKE
 from tests.rq.harness import RqHarness
 from tests.synchronous.harness import SynchronousHarness
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves to a real server what `make quick` does not try."""
-    if FAKE:
-        not_tried = [item for item in items if left_out(item)]
+    """Leaves to a real server what `make quick` does not try, and to one what a cluster cannot."""
+    is_left_out = on_cluster.left_out if CLUSTER else left_out if FAKE else None
+    if is_left_out is not None:
+        not_tried = [item for item in items if is_left_out(item)]
         items[:] = [item for item in items if item not in not_tried]
         config.hook.pytest_deselected(items=not_tried)
 

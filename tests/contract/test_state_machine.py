@@ -22,7 +22,7 @@ from tests.contract.conftest import QUEUE_MODES
 from tests.contract.fair_model import FairModel
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task
 from tests.contract.quick import FEWER
-from tests.helpers import FAKE, connect
+from tests.helpers import CLUSTER, FAKE, connect
 
 NUMBERS = st.integers(min_value=-2, max_value=5)
 OWNERS = st.sampled_from(["a", "b"])
@@ -39,7 +39,7 @@ MAX_ATTEMPTS = 2
 RUNS = settings(
     phases=(Phase.explicit, Phase.generate),
     database=None,
-    max_examples=FEWER if FAKE else 60,
+    max_examples=FEWER if FAKE or CLUSTER else 60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

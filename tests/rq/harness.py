@@ -13,9 +13,9 @@ from rq.serializers import JSONSerializer
 from doneyet.task_types import TaskType
 from doneyet.task_types.answer import Answer
 from task_manager.interface import Limits
+from task_manager.redis.clients import each_server, open_client
 from task_manager.redis.modes.rq import RqManager
 from tests.contract.harness import answer
-from tests.helpers import connect
 from worker.rq import job
 
 
@@ -47,7 +47,7 @@ class RqHarness:
         self.manager = RqManager(url, limits, "doneyet")
         self.runs: list[int] = []
         self.types = {name: _task_type(name, each) for name, each in limits.items()}
-        self._connection = connect(url, protocol=2)
+        (self._connection,) = each_server(open_client(url, protocol=2))
 
     def work_once(self) -> list[int]:
         """Runs all that waits, as `rq worker --burst` does; what it ran, in order."""

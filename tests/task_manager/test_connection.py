@@ -7,10 +7,11 @@ import redis
 
 from doneyet.settings import SettingError, Settings
 from task_manager import open_task_manager
-from task_manager.errors import UnavailableError, UnsupportedServerError
-from task_manager.redis.connection import Connection, check_version
+from task_manager.errors import MisconfiguredError, UnavailableError, UnsupportedServerError
+from task_manager.redis.connection import Connection, check_mode, check_version
 from task_manager.redis.scripts.lua_script import script
 from task_manager.redis.scripts.run import run_scripts
+from tests.faults.redis.muting_proxy import MutingProxy
 from tests.faults.redis.refusing_redis import RefusingRedis
 
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
@@ -47,6 +48,22 @@ def test_old_servers_are_refused_with_a_sentence(info: dict[str, str], found: st
     """It says what was found, where, and what is needed."""
     with pytest.raises(UnsupportedServerError, match=rf"{found} at redis://there is too old.*6\.2"):
         check_version(info, "redis://there")
+
+
+@pytest.mark.parametrize(
+    ("info", "form"),
+    [
+        ({"redis_mode": "cluster"}, r"redis\+cluster://"),
+        ({"server_mode": "cluster"}, r"redis\+cluster://"),
+        ({"redis_mode": "sentinel"}, r"redis\+sentinel://"),
+        ({"server_mode": "sentinel"}, r"redis\+sentinel://"),
+    ],
+)
+def test_servers_that_are_not_one_by_themselves(info: dict[str, str], form: str) -> None:
+    """It says how their URL is written; Redis and Valkey have other names for what they are."""
+    with pytest.raises(MisconfiguredError, match=form):
+        check_mode(info, "redis://there")
+    check_mode({"redis_mode": "standalone"}, "redis://there")
 
 
 def test_the_real_server_is_checked_at_the_first_call(
@@ -110,6 +127,33 @@ def test_a_reply_of_another_type_is_none(redis_url: str) -> None:
                 run_scripts(ours, [RENEW])
         assert client.dbsize() == 0
         proxied.close()
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "READONLY You can't write against a read only replica.",
+        "ERR Error running script (call to f_0): @user_script:3: -READONLY You can't write",
+    ],
+)
+def test_a_replica_is_left(redis_url: str, said: str) -> None:
+    """Where another one takes writes now, the next call makes a connection anew, and finds it."""
+    with MutingProxy(redis_url) as behind, RefusingRedis(behind.url) as proxy:
+        connection = Connection(proxy.url)
+        with connection.client() as client:
+            assert run_scripts(client, [TAKE]) == [1]
+        before = behind.accepted
+        proxy.refuse(said, "EVALSHA")
+        with (
+            pytest.raises(UnavailableError, match="takes no writes"),
+            connection.client() as client,
+        ):
+            run_scripts(client, [TAKE])
+        proxy.relent()
+        with connection.client() as client:
+            assert run_scripts(client, [TAKE]) == [1]
+        assert behind.accepted > before
+        connection.close()
 
 
 def test_two_databases_are_needed() -> None:

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 
-import redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.worker import DequeueStrategy
@@ -22,6 +21,7 @@ from doneyet.process_tree import ignore_signals
 from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.task_types.loading import NotLoadedError, load_all
+from task_manager.redis.clients import each_server, open_client
 from worker import exit_codes
 from worker.end_process import end_process
 from worker.rq.job import task_runner
@@ -44,7 +44,7 @@ def main(name: str) -> None:
     worker = SimpleWorker(
         list(runner.types),
         name=name,
-        connection=redis.Redis.from_url(settings.redis_url, protocol=2),
+        connection=each_server(open_client(settings.redis_url, protocol=2))[0],
         serializer=JSONSerializer,
     )
     registration = Registration(worker, every_s=settings.lease_s / 3)

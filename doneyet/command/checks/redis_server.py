@@ -28,13 +28,13 @@ def look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
 
     random = settings.queue_mode == "random"
     try:
-        seen = inspect(
+        servers = inspect(
             settings.redis_url, settings.key_prefix, settings.input_db if random else None
         )
     except (TaskManagerError, SettingError) as error:
         yield broken("Redis", f"{error} (--redis-url)")
         return
-    yield from _permissions(seen, settings)
+    yield from dict.fromkeys(row for seen in servers for row in _permissions(seen, settings))
     others = []
     try:
         manager = open_submitter(settings, registry.limits)
@@ -46,7 +46,7 @@ def look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
     except (TaskManagerError, SettingError) as error:
         yield broken("Redis", f"{error} (--redis-url)")
     else:
-        yield _place(seen, settings)
+        yield _place(max(servers, key=lambda seen: seen.round_trip_ms), settings)
     for load in others:
         tasks = load.waiting + load.running
         if tasks and not load.workers:
@@ -54,6 +54,10 @@ def look_at_redis(settings: Settings, registry: Registry) -> Iterator[Finding]:
                 f"version {load.version} has {tasks} tasks and no worker: they wait until one is "
             )
             yield note(load.type, f"{text}started, or nobody asks for them any more")
+    yield from dict.fromkeys(row for seen in servers for row in _state(seen, settings))
+
+
+def _state(seen: Inspection, settings: Settings) -> Iterator[Finding]:
     if seen.foreign_key:
         yield broken(
             "Redis input database",

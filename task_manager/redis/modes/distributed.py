@@ -56,13 +56,10 @@ class DistributedManager(RedisManager):
     def _probe_call(self) -> Call:
         return self._call("probe", probe=self._keys.probe())
 
-    def _claim_call(
-        self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
-    ) -> Call:
+    def _in_turn(self, types: Sequence[str]) -> Sequence[str]:
         # Each type is first once, so that a busy one does not starve the others.
         first = next(self._claims) % len(types)
-        types = [*types[first:], *types[:first]]
-        return super()._claim_call(owner, types, limit, leave, suspects=suspects)
+        return [*types[first:], *types[:first]]
 
     def _wake_keys(self, types: Sequence[str]) -> list[str]:
         return [self._keys.wake(name) for name in types]

@@ -25,6 +25,7 @@ from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 from task_manager.errors import NoStatusError
 from task_manager.interface import Limits, Load, Promises, State, Status, Task
 from task_manager.owners import is_run_of
+from task_manager.redis.clients import each_server
 from task_manager.redis.modes.distributed import DistributedManager
 from task_manager.redis.scripts.queue_slots import ms
 
@@ -134,7 +135,9 @@ class RqManager(DistributedManager):
         """
         key = BaseWorker.redis_worker_namespace_prefix + worker_name
         with self._connection.client() as client:
-            worker = BaseWorker.find_by_key(key, connection=client, serializer=JSONSerializer)
+            worker = BaseWorker.find_by_key(
+                key, connection=each_server(client)[0], serializer=JSONSerializer
+            )
             job_id = worker.get_current_job_id() if worker is not None else None
             if job_id is not None:
                 # It says that it runs, and may have died before it began the task.
@@ -194,7 +197,7 @@ class RqManager(DistributedManager):
         with self._connection.client() as client:
             if type_name not in self._rq_queues:
                 self._rq_queues[type_name] = Queue(
-                    type_name, connection=client, serializer=JSONSerializer
+                    type_name, connection=each_server(client)[0], serializer=JSONSerializer
                 )
             queue = self._rq_queues[type_name]
             pipeline = client.pipeline()

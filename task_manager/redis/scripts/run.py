@@ -8,24 +8,33 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
+from task_manager.redis.clients import Client
 from task_manager.redis.scripts.lua_script import Argument, Call
+from task_manager.redis.scripts.run_on_cluster import run_by_node
 
 
-def run_scripts(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
-    """The replies of `calls`, made in order in one round trip.
+def run_scripts(client: Client, calls: Sequence[Call]) -> list[Any]:
+    """The replies of `calls`, made in order in one round trip; on a cluster, in one to each node.
 
     Calls of scripts that the server does not know (it was restarted) are made again with their
     source, and only those: a claim that was made must not be made twice, since its first reply
     would be lost. With the source, and not loaded before, so that a server whose scripts are
     flushed again and again still answers.
     """
+    if isinstance(client, redis.Redis):
+        return _checked(calls, _run_known(client, calls))
+    return _checked(calls, run_by_node(client, calls, _run_known))
+
+
+def _run_known(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
+    """One reply or `ResponseError` per call, of one server."""
     replies = _run(client, calls, _by_hash)
     unknown = [place for place, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
     if unknown:
         again = _run(client, [calls[place] for place in unknown], _by_source)
         for place, reply in zip(unknown, again, strict=True):
             replies[place] = reply
-    return _checked(calls, replies)
+    return replies
 
 
 def _checked(calls: Sequence[Call], replies: list[Any]) -> list[Any]:
