@@ -74,6 +74,11 @@ class Cluster:
             if node.is_primary:
                 node.ask("FLUSHALL")
 
+    def fail_after(self, timeout_ms: int) -> None:
+        """After how long a node that does not answer has failed."""
+        for node in self.nodes:
+            node.ask("CONFIG", "SET", "cluster-node-timeout", timeout_ms)
+
     def keys_without_ttl(self) -> list[bytes]:
         """Those that never expire."""
         return [

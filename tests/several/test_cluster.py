@@ -25,7 +25,7 @@ from task_manager.redis.keys import Keys, version_mark
 from tests.contract.harness import RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.several.asking import Asking
-from tests.several.cluster import Cluster, Node, cluster, cluster_options
+from tests.several.cluster import TIMEOUT_MS, Cluster, Node, cluster, cluster_options
 from tests.stopwatch import Stopwatch
 
 TYPES = ("first", "second", "third")
@@ -256,8 +256,7 @@ def test_a_node_by_itself(nodes: Cluster) -> None:
 @pytest.mark.parametrize("mode", ["distributed", "ordered"])
 def test_a_slot_moves_and_a_node_is_killed_while_clients_ask(nodes: Cluster, mode: str) -> None:
     """All are answered, and hear of nothing but answers, and 503 meanwhile."""
-    for node in nodes.nodes:
-        node.ask("CONFIG", "SET", "cluster-node-timeout", 1000)
+    nodes.fail_after(1000)
     with System(queue_mode=mode, redis_url=nodes.url, processes=2, settings=SETTINGS) as system:
         asking = Asking(system.url, *TYPES)
         _more_are_answered(asking)
@@ -273,6 +272,7 @@ def test_a_slot_moves_and_a_node_is_killed_while_clients_ask(nodes: Cluster, mod
         _more_are_answered(asking)
         asking.finish()
         system.check()
+    nodes.fail_after(TIMEOUT_MS)
 
 
 def _more_are_answered(asking: Asking) -> None:
