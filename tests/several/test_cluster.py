@@ -11,6 +11,7 @@ import pytest
 import redis
 from redis.crc import key_slot
 
+from deploy.health import worker_trouble
 from doneyet.command.checks.redis_server import look_at_redis
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.system import System
@@ -19,9 +20,11 @@ from doneyet.task_types import Registry
 from task_manager.errors import MisconfiguredError, UnavailableError
 from task_manager.interface import State
 from task_manager.kept import Kept
+from task_manager.owners import host
 from task_manager.redis.clients import still_hears
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_mark
+from task_manager.redis.trace_links import TraceLinks
 from tests.contract.harness import RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.several.asking import Asking
@@ -231,6 +234,24 @@ def test_a_user_with_the_rights_of_the_docs(nodes: Cluster) -> None:
         pass
     assert "wr0ng" not in str(caught.value)
     connection.close()
+
+
+def test_the_health_of_a_worker(nodes: Cluster, harness: RedisHarness) -> None:
+    """A container's check finds its owner, on whatever node."""
+    settings = Settings(
+        redis_url=nodes.url, queue_mode="distributed", tasks="tests.several.several_tasks"
+    )
+    assert "no worker process" in worker_trouble(settings)
+    harness.manager.renew({f"{host()}-1": TYPES[1:]}, lease_s=10)
+    assert worker_trouble(settings) == ""
+
+
+def test_traces_of_tasks_on_several_nodes(nodes: Cluster) -> None:
+    """They are noted together, and found for each type."""
+    links = TraceLinks(nodes.url, "doneyet")
+    links.note([(name, "id") for name in TYPES], "00-trace-span-01")
+    assert [links.of(name, ["id"]) for name in TYPES] == [["00-trace-span-01"]] * len(TYPES)
+    links.close()
 
 
 def test_no_node_answers(nodes: Cluster) -> None:
