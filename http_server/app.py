@@ -134,13 +134,19 @@ def _stand_before(
         app.wsgi_app = with_root_path(app.wsgi_app, settings.root_path)  # type: ignore[method-assign, assignment]
 
 
-def app_for_server() -> Flask:
-    """The application of one granian worker process, from its environment's settings."""
+def app_for_server(*, redis_was_away: bool = False) -> Flask:
+    """The application of one granian worker process, from its environment's settings.
+
+    Args:
+        redis_was_away: when the program was started, which has said so.
+    """
     settings = Settings.from_environment()
     set_up_logs(settings)
     keep_heap_small()
     app = create_app(settings)
     service = app.extensions["doneyet"]
+    if redis_was_away:
+        service.outage.was_away()
     drain_on_signal(service.room)
     if service.tracing is not None:  # granian's processes end without what `atexit` has
         Finalize(None, service.tracing.close, exitpriority=0)

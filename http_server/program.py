@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from functools import partial
 
 from doneyet.logs import say
 from doneyet.service_links import service_links
@@ -35,8 +36,7 @@ def run(settings: Settings) -> int:
         for look in start_checks(settings, registry):
             look()
         settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
-        if settings.queue_mode != "synchronous":
-            _check_redis(settings, registry)
+        is_away = settings.queue_mode != "synchronous" and _is_away(settings, registry)
     except (TaskTypeError, SettingError) as error:
         _say(settings, str(error))
         return 2
@@ -45,12 +45,14 @@ def run(settings: Settings) -> int:
         return 1
     _say_where(settings)
     _hand_down(settings)
-    make_server(settings).serve(target_loader=load_application, wrap_loader=False)
+    load = partial(load_application, redis_was_away=is_away)
+    make_server(settings).serve(target_loader=load, wrap_loader=False)
     return 0
 
 
-def _check_redis(settings: Settings, registry: Registry) -> None:
-    """Refuses a Redis that will never do; one that is away, or refuses for now, may come later."""
+def _is_away(settings: Settings, registry: Registry) -> bool:
+    """Whether Redis is away, or refuses for now, and may come later; one that will never do is
+    refused."""
     manager = open_manager(settings, registry)
     try:
         manager.check()
@@ -58,6 +60,9 @@ def _check_redis(settings: Settings, registry: Registry) -> None:
         raise
     except UnavailableError as error:
         _say(settings, f"{error}; serving without it until it comes")
+        return True
+    else:
+        return False
     finally:
         manager.close()
 

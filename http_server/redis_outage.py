@@ -27,6 +27,13 @@ class Outage:
         self._since_s = self._latest_s = 0.0
         self._lock = threading.Lock()
 
+    def was_away(self) -> None:
+        """Redis was away when the program was started, which has said so."""
+        with self._lock:
+            self._failing.add(self.SUBMITS)
+            self._known = True
+            self._since_s = self._latest_s = time.monotonic()
+
     def failed(self, what: str, error: Exception) -> None:
         """Something failed; says so unless that is known."""
         with self._lock:

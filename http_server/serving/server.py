@@ -136,7 +136,7 @@ def make_server(settings: Settings) -> DrainingServer:
     )
 
 
-def load_application() -> Flask:
+def load_application(*, redis_was_away: bool = False) -> Flask:
     """What a server process serves. granian's own loader puts the current directory first on the
     path, so that a user's `http_server.py` there would be served.
     """
@@ -145,7 +145,7 @@ def load_application() -> Flask:
 
     os.environ.pop(SAFE_PATH, None)
     try:
-        return app_for_server()
+        return app_for_server(redis_was_away=redis_was_away)
     except NotLoadedError as error:
         # An exception would be a traceback. granian says that its process has ended, and ends, too.
         say("http_server", str(error), Settings.from_environment())

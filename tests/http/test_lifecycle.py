@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ import pytest
 import requests
 
 from doneyet.local.embedded_redis import EmbeddedRedis
+from http_server.redis_outage import QUIET_S
+from tests.faults.redis.refusing_redis import RefusingRedis
 from tests.helpers import wait_until
 from tests.http.conftest import TASKS
 from tests.http.servers import ROOT, ServerProcess, free_port, is_live, serving
@@ -160,6 +163,30 @@ def test_it_starts_without_redis() -> None:
         assert ready(server).status_code == 503
         assert requests.get(f"{server.url}/openapi.json", timeout=5).ok
         assert ask(server, 0).status_code == 422
+
+
+def test_a_redis_that_comes_while_the_server_starts_is_told() -> None:
+    """Whoever said that it was not there is not whoever finds it there; still its end is told."""
+    with EmbeddedRedis(tcp=True) as redis, RefusingRedis(redis.url) as refusing:
+        refusing.refuse("MASTERDOWN")
+
+        def relent() -> None:
+            wait_until(lambda: refusing.refused, description="the program has looked")
+            refusing.relent()
+
+        thread = threading.Thread(target=relent)
+        thread.start()
+        server = ServerProcess(redis_url=refusing.url)
+        thread.join()
+        calm_s = time.monotonic() + 2 * QUIET_S
+        wait_until(
+            lambda: ask(server, 12).ok and time.monotonic() > calm_s,
+            description="questions are answered for a while",
+        )
+        log = server.stop()
+    said = [line for line in log.splitlines() if "Redis" in line and "queue mode" not in line]
+    assert "serving without it until it comes" in said[0]
+    assert "Redis is back after" in said[-1]
 
 
 def test_nobody_is_left_when_the_parent_is_killed() -> None:
