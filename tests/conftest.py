@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -48,6 +49,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
     # `nohup` asks for that. A handler ignores it here, and programs that are started do not.
     signal.signal(signal.SIGHUP, lambda *_: None)
+
+gc.disable()  # until all tests are found: looking for cycles took a third of that
+
+
+def pytest_collection_finish() -> None:
+    """What was loaded for the tests stays, and no search for cycles looks at it again."""
+    gc.freeze()
+    gc.enable()
+
 
 hypothesis.settings.register_profile("suite", deadline=None)  # a busy machine is slow, not wrong
 hypothesis.settings.load_profile("suite")
