@@ -6,7 +6,7 @@ By the API that every pod can reach, with what Kubernetes puts into it: no libra
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,14 @@ class Pods:
             PodsError: as above.
         """
         told = self._ask("GET", params={"labelSelector": self._selector})
-        return {
-            each["metadata"]["name"]: _cost(each["metadata"].get("annotations") or {})
-            for each in told["items"]
-            if "deletionTimestamp" not in each["metadata"]
-        }
+        try:
+            return {
+                each["metadata"]["name"]: _cost(each["metadata"].get("annotations") or {})
+                for each in told["items"]
+                if "deletionTimestamp" not in each["metadata"]
+            }
+        except (TypeError, LookupError, AttributeError) as error:
+            raise PodsError("the API of Kubernetes tells no pods: is it another server?") from error
 
     def set_cost(self, name: str, cost: int) -> None:
         """Has one say so; nothing where it has gone meanwhile.
@@ -91,8 +94,8 @@ class Pods:
             raise PodsError(f"this is no pod with a service account: {error}") from error
 
 
-def update_costs(pods: Pods, running: Mapping[str, int]) -> dict[str, int]:
-    """Has pods cost as many as they run tasks; those that changed.
+def update_costs(pods: Pods, running: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Has pods cost as many as they run tasks; gives each that changed, and its cost.
 
     Args:
         pods: which.
@@ -100,14 +103,20 @@ def update_costs(pods: Pods, running: Mapping[str, int]) -> dict[str, int]:
             among them does not work yet, and costs nothing.
 
     Raises:
-        PodsError: as `Pods` has it.
+        PodsError: as `Pods` has it; where that is about one pod, when all others are done.
     """
-    changed = {}
+    trouble: PodsError | None = None
     for name, cost in pods.costs().items():
-        if cost != (now := running.get(name, 0)):
+        if cost == (now := running.get(name, 0)):
+            continue
+        try:
             pods.set_cost(name, now)
-            changed[name] = now
-    return changed
+        except PodsError as error:
+            trouble = error
+        else:
+            yield name, now
+    if trouble is not None:
+        raise trouble
 
 
 def _cost(annotations: Mapping[str, str]) -> int:

@@ -110,6 +110,7 @@ class Autoscaler:
         """
         policy = self._policy
         if waiting is None or running is None:
+            self._idle_since_s = None  # nobody could ask, which does not mean that nobody wants to
             return self._bounded(current)
         in_flight = waiting + running
         self._in_flight.add(now_s, in_flight)

@@ -34,6 +34,7 @@ _FORMS = {
 }
 _SEVERAL = re.compile(r"(rediss?)\+(sentinel|cluster)://([^/?#]*)([^?#]*)(.*)", re.DOTALL)
 """Whether there is TLS, what the hosts are, user and hosts, path, options."""
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::[0-9]{1,5})?")
 _DIGITS = re.compile(r"[0-9]{1,9}")
 
 
@@ -72,6 +73,10 @@ def servers_of(url: str) -> Servers:
     if "#" in rest:
         raise RedisUrlError(_MISPLACED)
     user, at, hosts = authority.rpartition("@")
+    if "@" in user or "," in user:
+        raise RedisUrlError(f"{_MISPLACED}, and a comma is %2C")
+    if not all(_HOST.fullmatch(host) for host in hosts.split(",")):
+        raise RedisUrlError(f"must have the form {_FORMS[kind]}; {_ENCODE}")
     options = parse_qsl(rest.removeprefix("?"), keep_blank_values=True)
     if kind == "cluster":
         urls = [f"{scheme}://{user}{at}{host}{path}{rest}" for host in hosts.split(",")]
@@ -107,7 +112,10 @@ def without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
     before, at, after = rest.rpartition("@")
     place = re.split(r"[?#]", after)[0]
-    if not at and _split(re.sub(r",[^/?#]*", "", url)) is None:
+    several = _SEVERAL.fullmatch(url)
+    hosts = several[3].rpartition("@")[2].split(",") if several is not None else []
+    misread = _split(re.sub(r",[^/?#]*", "", url)) is None or not all(map(_HOST.fullmatch, hosts))
+    if not at and misread:
         place = "***"  # it may be a password that stands where the host should
     database = re.search(r"[?&]db=([0-9]+)", rest)
     shown = f"?db={database[1]}" if database else ""

@@ -20,15 +20,19 @@ def keeping_headers(
     """
     if isinstance(webhook_events, str):
         raise TypeError(f"webhook_events must be a list such as [{webhook_events!r}]")
-    if not 0 <= keep_s < math.inf:
-        raise ValueError(f"keep_s must be a number of seconds, 0 or more, not {keep_s}")
+    try:
+        is_time = 0 <= keep_s < math.inf
+    except TypeError:  # as of a text
+        is_time = False
+    if not is_time:
+        raise ValueError(f"keep_s must be a number of seconds, 0 or more, not {keep_s!r}")
     if webhook_url is None and webhook_events:
         raise ValueError("webhook_events is of no use without webhook_url")
     headers = {}
     if keep_s:
         headers[PREFER] = f"keep={math.ceil(keep_s)}"
     if webhook_url is not None:
-        headers["Webhook-URL"] = webhook_url
+        headers["Webhook-URL"] = str(webhook_url)
     if webhook_events:
         headers["Webhook-Events"] = ", ".join(webhook_events)
     for name, value in headers.items():

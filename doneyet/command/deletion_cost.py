@@ -51,7 +51,7 @@ def _look(client: Client, pods: Pods) -> str:
     from doneyet.client.errors import UnavailableError, UnexpectedAnswerError
 
     try:
-        for name, cost in update_costs(pods, running_by_host(client.workers())).items():
+        for name, cost in update_costs(pods, running_by_host(client.workers())):
             click.echo(f"{name}: {cost} running")
     except (PodsError, UnavailableError, UnexpectedAnswerError) as error:
         return str(error)

@@ -7,6 +7,7 @@ rightmost address that is no trusted proxy's own. What stands left of it anybody
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING
 
 from doneyet.settings import SettingError, Settings, env_name
@@ -14,6 +15,7 @@ from doneyet.settings import SettingError, Settings, env_name
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+")
 _MOST_CHARACTERS = 2000  # of a header that anybody may write
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -35,7 +37,7 @@ class ClientAddress:
             return address
         forwarded: str = environ.get("HTTP_X_FORWARDED_FOR") or ""
         for named in reversed(forwarded[-_MOST_CHARACTERS:].split(",")):
-            parsed = parsed_address(named.strip())
+            parsed = parsed_address(_without_port(named.strip()))
             if parsed is None:
                 return address
             address = str(parsed)
@@ -55,6 +57,12 @@ def parsed_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address |
     except ValueError:
         return None
     return getattr(parsed, "ipv4_mapped", None) or parsed
+
+
+def _without_port(text: str) -> str:
+    """Some gateways write the client's port behind its address."""
+    found = _WITH_PORT.fullmatch(text)
+    return text if found is None else found[1] or found[2]
 
 
 def _proxies(text: str) -> Network:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from doneyet.settings import Settings
 from http_server.middleware.authentication import key_of
-from http_server.middleware.client_address import ClientAddress, parsed_address
+from http_server.middleware.client_address import ClientAddress, Network, parsed_address
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -37,6 +37,15 @@ class ClientName:
         """The name; empty where there is no key, and the connection has no address."""
         key = key_of(environ)
         return network_of(self._address_of(environ)) if key is None else key.name
+
+
+def splits_a_client(network: Network) -> bool:
+    """Whether a network is only a part of what counts as one client."""
+    return (
+        isinstance(network, ipaddress.IPv6Network)
+        and network.prefixlen > _PREFIX
+        and not any(network.subnet_of(each) for each in _OWN)
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -7,18 +7,20 @@ import logging
 import threading
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 40
 """Of which a client may have as many as are free besides: alone half."""
-AT_ONCE_PER_HOST = 2
+AT_ONCE_PER_HOST = 4
+"""Likewise: one alone gets two, and a newcomer finds room at a host that does not answer."""
 MOST_QUEUED_PER_LANE = 50
 MOST_QUEUED = 500
 """Likewise."""
 
 Work = Callable[[], None]
+T = TypeVar("T", str, "Lane")
 
 
 class Lane(NamedTuple):
@@ -43,6 +45,7 @@ class Sender:
         """Work that waits, by client."""
         self._busy, self._busy_per_host = Counter[str](), Counter[str]()
         """Threads, by client and by host."""
+        self._busy_per_lane = Counter[Lane]()
 
     def offer(self, client: str, host: str, work: Work) -> bool:
         """Does `work` as soon as it has its turn; False: too much waits already."""
@@ -110,16 +113,17 @@ class Sender:
 
     def _is_free(self, lane: Lane) -> bool:
         """Whether one more of it may be sent now."""
-        if self._busy_per_host[lane.host] >= AT_ONCE_PER_HOST:
+        if self._busy_per_lane[lane] >= AT_ONCE_PER_HOST - self._busy_per_host[lane.host]:
             return False
         return self._busy[lane.client] < AT_ONCE - self._busy.total()
 
     def _count(self, lane: Lane, threads: int) -> None:
         _add(self._busy, lane.client, threads)
         _add(self._busy_per_host, lane.host, threads)
+        _add(self._busy_per_lane, lane, threads)
 
 
-def _add(counter: Counter[str], name: str, number: int) -> None:
+def _add(counter: Counter[T], name: T, number: int) -> None:
     """Names that count nothing are forgotten."""
     counter[name] += number
     if not counter[name]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from doneyet.settings import SettingError, Settings, env_name
 from http_server.middleware.authentication import key_of
 from http_server.middleware.client_address import Network, parsed_address
-from http_server.middleware.client_name import ClientName, ClientOf, network_of
+from http_server.middleware.client_name import ClientName, ClientOf, network_of, splits_a_client
 from http_server.wire.problem import bad_request
 from task_manager.interface import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
 
@@ -120,6 +120,13 @@ def _weights(settings: Settings) -> Callable[[str], int]:
                 f"{env_name('client_weights')} takes addresses and networks with weights from 1 to "
                 f"{MOST_WEIGHT} such as 10.0.0.7=4, not {each.strip()!r}"
             )
+        if splits_a_client(network):
+            raise SettingError(
+                f"{env_name('client_weights')} has {client!r}, a part of a /64, which is one "
+                "client: give the weight to the /64"
+            )
+        if any(network == other for other, _ in weights):
+            raise SettingError(f"{env_name('client_weights')} has {client!r} twice")
         weights.append((network, int(weight)))
     weights.sort(key=lambda each: -each[0].prefixlen)
 

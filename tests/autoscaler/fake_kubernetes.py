@@ -22,6 +22,8 @@ class Kubernetes:
         self.pods: dict[str, dict[str, Any]] = {}
         self.patched: list[str] = []
         self.refuses = ""
+        self.refuses_pod = ""
+        self.odd: Any = None
         (folder / "namespace").write_text("models\n")
         self.set_token("first")
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -59,6 +61,9 @@ def _handler(kubernetes: Kubernetes) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             (selector,) = parse_qs(url.query)["labelSelector"]
+            if kubernetes.odd is not None:
+                self._answer(200, kubernetes.odd)
+                return
             chosen = [pod for pod in kubernetes.pods.values() if pod["label"] == selector]
             self._answer(200 if url.path == PODS else 404, {"items": chosen})
 
@@ -67,6 +72,9 @@ def _handler(kubernetes: Kubernetes) -> type[BaseHTTPRequestHandler]:
             name = self.path.removeprefix(f"{PODS}/")
             if name not in kubernetes.pods:
                 self._answer(404, {"message": f'pods "{name}" not found'})
+                return
+            if name == kubernetes.refuses_pod:
+                self._answer(500, {"message": "etcd is slow"})
                 return
             if self.headers["Content-Type"] != "application/merge-patch+json":
                 self._answer(415, {"message": "no such patch"})

@@ -325,3 +325,14 @@ def test_who_begins_to_look_changes_nothing_at_once(in_flight: int, period: str)
     assert decided(scaler, in_flight, 8) == 8
     assert decided(scaler, in_flight, 8, now_s=299) == 8
     assert decided(scaler, in_flight, 8, now_s=301) != 8
+
+
+def test_time_in_which_nobody_could_ask_is_not_idle() -> None:
+    """After an hour without Redis the last worker stays for as long as after its last task."""
+    scaler = Autoscaler(policy())
+    decided(scaler, 0, 1)
+    for now_s in range(5, 3600, 5):
+        assert scaler.decide(now_s, None, None, 1) == 1
+    assert decided(scaler, 0, 1, now_s=3600) == 1
+    assert decided(scaler, 0, 1, now_s=3600 + TO_ZERO_AFTER_S - 1) == 1
+    assert decided(scaler, 0, 1, now_s=3600 + TO_ZERO_AFTER_S) == 0

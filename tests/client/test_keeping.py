@@ -71,6 +71,7 @@ def test_what_is_kept_and_told(
     ("given", "error", "said"),
     [
         ({"keep_s": -1}, ValueError, "keep_s"),
+        ({"keep_s": "5"}, ValueError, "keep_s"),
         ({"keep_s": math.inf}, ValueError, "keep_s"),
         ({"keep_s": math.nan}, ValueError, "keep_s"),
         ({"webhook_events": ["started"]}, ValueError, "webhook_url"),

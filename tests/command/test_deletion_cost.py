@@ -112,6 +112,25 @@ def test_what_kubernetes_refuses_is_told(system: System, kubernetes: Kubernetes)
     assert look(system).stderr == ""
 
 
+def test_a_pod_that_cannot_be_told_keeps_no_other_from_it(
+    system: System, kubernetes: Kubernetes
+) -> None:
+    """What went wrong with it is told all the same."""
+    for name in ("a", "b", "c"):
+        kubernetes.add(name, **{COST: "3"})
+    kubernetes.refuses_pod = "a"
+    said = look(system)
+    assert said.stdout == "b: 0 running\nc: 0 running\n"
+    assert "etcd is slow; trying again" in said.stderr
+
+
+@pytest.mark.parametrize("odd", [[], {}, {"items": None}, {"items": [{}]}])
+def test_an_api_that_is_none(system: System, kubernetes: Kubernetes, odd: object) -> None:
+    """It is told in a line."""
+    kubernetes.odd = odd
+    assert "tells no pods: is it another server?; trying again" in look(system).stderr
+
+
 def test_elsewhere_than_in_a_pod(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It says so at once."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)

@@ -171,6 +171,12 @@ def test_pods_may_take_as_long_as_they_drain(each: Manifest) -> None:
     assert spec_of(each)["terminationGracePeriodSeconds"] >= least_s
 
 
+@pytest.mark.parametrize("each", PROGRAMS, ids=named)
+def test_old_pods_stay_until_new_ones_work(each: Manifest) -> None:
+    """By default a quarter of them would go at once."""
+    assert each["spec"]["strategy"] == {"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+
+
 @pytest.mark.parametrize("each", WORKERS, ids=named)
 def test_probes_wait_for_their_answer(each: Manifest) -> None:
     """`deploy.health` may take a while; and none kills a worker that waits for Redis."""

@@ -128,7 +128,8 @@ def test_a_few_are_sent_at_once(sending: Sending) -> None:
     accepted = sum(sending.offer("a", "one") for _ in range(100))
     assert accepted in range(MOST_QUEUED_PER_LANE, MOST_QUEUED_PER_LANE + 3)
     accepted += sum(sending.offer("b", "one") for _ in range(100))
-    wait_until(lambda: sending.busy["one"] == AT_ONCE_PER_HOST, description="two are sent")
+    at_host = AT_ONCE_PER_HOST // 2 + 1  # half for the first client, half of the rest
+    wait_until(lambda: sending.busy["one"] == at_host, description="some are sent")
     for number in range(2 * AT_ONCE):
         assert sending.offer(f"c{number}", f"host{number}")
         accepted += 1
@@ -139,7 +140,7 @@ def test_a_few_are_sent_at_once(sending: Sending) -> None:
     wait_until(lambda: not sending.sender._busy, description="all is done")
     assert sending.done["all"] == accepted
     assert sending.most.pop("all") <= AT_ONCE
-    assert max(sending.most.values()) == AT_ONCE_PER_HOST
+    assert max(sending.most.values()) == at_host
     assert not sending.sender._queues
     assert not sending.sender._queued
 
@@ -154,6 +155,18 @@ def test_a_client_leaves_room_for_others(sending: Sending) -> None:
     for newcomer in "bcd":
         assert sending.offer(newcomer, f"host of {newcomer}")
     wait_until(lambda: all(sending.busy[each] for each in "bcd"), description="theirs are sent")
+    assert not sending.done
+
+
+def test_a_client_leaves_room_at_a_host(sending: Sending) -> None:
+    """That does not answer its webhooks: many have theirs at the same few hosts."""
+    for _ in range(20):
+        assert sending.offer("greedy", "shared")
+    wait_until(
+        lambda: sending.busy["greedy"] == AT_ONCE_PER_HOST // 2, description="it has its share"
+    )
+    assert sending.offer("newcomer", "shared")
+    wait_until(lambda: sending.busy["newcomer"] == 1, description="its own is sent")
     assert not sending.done
 
 

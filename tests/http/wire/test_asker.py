@@ -46,6 +46,9 @@ def test_who_is_no_trusted_proxy_names_nobody() -> None:
     ("forwarded", "client"),
     [
         ("192.0.2.7", "192.0.2.7"),
+        ("192.0.2.7:5555", "192.0.2.7"),  # as some gateways write it
+        ("[2001:db8::7]:443, 10.1.1.1:80", "2001:db8::7"),
+        ("[2001:db8::7]", "2001:db8::7"),
         ("203.0.113.9, 192.0.2.7", "192.0.2.7"),  # the first is what the client wrote
         ("192.0.2.7, 10.1.1.1", "192.0.2.7"),  # through two proxies of ours
         ("192.0.2.7, fd00::5 , 10.1.1.1", "192.0.2.7"),

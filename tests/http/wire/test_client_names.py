@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from doneyet.settings import Settings
+from doneyet.settings import SettingError, Settings
 from http_server.middleware.client_name import ClientName, network_of
 from http_server.middleware.rate_limit import RateLimit
 from http_server.wire.asker import asker_by
@@ -61,3 +61,25 @@ def test_a_network_has_one_turn() -> None:
     for address, (client, weight) in expected.items():
         asked = asker({"REMOTE_ADDR": address})
         assert (asked.client, asked.weight) == (client, weight)
+
+
+@pytest.mark.parametrize(
+    ("weights", "said"),
+    [
+        ("2001:db8:1:2:8000::/80=4", "a part of a /64, which is one client"),
+        ("10.0.0.7=4,2001:db8:7:7::/96=9", "a part of a /64, which is one client"),
+        ("10.0.0.0/8=4,10.0.0.0/8=5", "'10.0.0.0/8' twice"),
+        ("2001:db8:7:7::1=4,2001:db8:7:7::2=5", "twice"),
+    ],
+)
+def test_weights_that_would_mean_something_else(weights: str, said: str) -> None:
+    """Are refused, at the start."""
+    with pytest.raises(SettingError, match=said):
+        asker_by(ClientName(Settings()).of, Settings(client_weights=weights))
+
+
+def test_networks_of_ones_own_may_be_small() -> None:
+    """Each address in them is a client."""
+    asker = asker_by(ClientName(Settings()).of, Settings(client_weights="fd00::8:0/112=3"))
+    weights = [asker({"REMOTE_ADDR": each}).weight for each in ("fd00::8:7", "fd00::9:7")]
+    assert weights == [3, 1]
