@@ -89,6 +89,9 @@ class Autoscaler:
         self._policy, self._slots = policy, slots
         self._in_flight, self._recommended = History(), History()
         self._idle_since_s: float | None = None
+        self._looked_s = 0.0
+        self._was_blind = False
+        """Whether nobody could tell since then."""
 
     def decide(
         self,
@@ -110,7 +113,7 @@ class Autoscaler:
         """
         policy = self._policy
         if waiting is None or running is None:
-            self._idle_since_s = None  # nobody could ask, which does not mean that nobody wants to
+            self._was_blind = True
             return self._bounded(current)
         in_flight = waiting + running
         self._in_flight.add(now_s, in_flight)
@@ -161,6 +164,9 @@ class Autoscaler:
             self._idle_since_s = None
         elif self._idle_since_s is None:
             self._idle_since_s = now_s
+        elif self._was_blind:  # nobody could ask, which does not mean that nobody wanted to
+            self._idle_since_s += now_s - self._looked_s
+        self._looked_s, self._was_blind = now_s, False
 
     def _may_be_zero(self, now_s: float, load_time_s: float) -> bool:
         if self._idle_since_s is None:

@@ -336,3 +336,12 @@ def test_time_in_which_nobody_could_ask_is_not_idle() -> None:
     assert decided(scaler, 0, 1, now_s=3600) == 1
     assert decided(scaler, 0, 1, now_s=3600 + TO_ZERO_AFTER_S - 1) == 1
     assert decided(scaler, 0, 1, now_s=3600 + TO_ZERO_AFTER_S) == 0
+
+
+def test_a_look_that_fails_costs_no_more_than_its_time() -> None:
+    """Else a server that does not answer now and then would keep the last worker for ever."""
+    scaler = Autoscaler(policy())
+    for now_s in range(0, int(TO_ZERO_AFTER_S) + 10, 5):
+        known = None if now_s == 300 else 0
+        assert scaler.decide(now_s, known, known, 1) == 1
+    assert decided(scaler, 0, 1, now_s=TO_ZERO_AFTER_S + 10) == 0
