@@ -86,21 +86,35 @@ def _owners(client: Client, settings: Settings) -> list[str]:
 
     Its processes' types where it has some: that its supervisor coordinates says little of them.
     """
+    from redis import RedisError
+
     from doneyet.task_types import load_registry
-    from task_manager.redis.clients import each_server
     from task_manager.redis.keys import Keys, version_marks
 
-    seconds, microseconds = each_server(client)[0].time()
-    now_ms = seconds * 1000 + microseconds // 1000
     registry = load_registry(settings)
     keys = Keys(settings.key_prefix, version_marks(registry.types))
     if settings.types:
         registry = registry.only(name.strip() for name in settings.types.split(","))
-    found = [
-        owner
-        for name in registry.run_by_processes.types or registry.types
-        for owner in client.zrangebyscore(keys.owners(name), now_ms, "+inf")
-    ]
+    names = registry.run_by_processes.types or registry.types
+    found: list[str] = []
+    failed: list[RedisError] = []
+    for name in names:
+        try:
+            found += _owners_of(client, keys.owners(name))
+        except RedisError as error:  # a part of a cluster is away, and this worker's types in it
+            failed.append(error)
+    if len(failed) == len(names):
+        raise failed[0]
+    return found
+
+
+def _owners_of(client: Client, key: str) -> list[str]:
+    from task_manager.redis.scripts.run_on_cluster import at_node
+
+    with at_node(client, key) as node:
+        seconds, microseconds = node.time()
+        now_ms = seconds * 1000 + microseconds // 1000
+        found = node.zrangebyscore(key, now_ms, "+inf")
     return [owner.decode() for owner in found if isinstance(owner, bytes)]
 
 

@@ -50,6 +50,9 @@ class Routed(TaskSubmitter):
             statuses.update(zip(here, answers, strict=True))
         return [statuses[place] for place in range(len(tasks))]
 
+    def reachable(self, type_names: Sequence[str]) -> list[str]:
+        return self._main.reachable(type_names)  # both are on one Redis
+
     def status(self, type_name: str, task_id: str) -> Status | None:
         return self._of(type_name).status(type_name, task_id)
 

@@ -2,11 +2,13 @@
 
 TaskManagerError
 ├── UnavailableError              Redis cannot be reached, or refuses for now
+│   ├── PartlyUnavailableError    so for some task types, and what is asked of others is done
 │   └── MisconfiguredError        Redis refuses until somebody changes a setting, its or ours
 │       └── UnsupportedServerError    Redis is too old
 ├── NoStatusError                 a submit tells no status of one of its tasks
 │   ├── OverloadedError               its type has as many tasks as it may have
 │   ├── ClientOverloadedError         its client has as many waiting tasks as it may have
+│   ├── TypeUnavailableError          what holds its type cannot be reached, or refuses for now
 │   └── LargeAnswersError             its answer is there, but too large beside the others
 ├── AlreadyTerminalError          a task that has its answer cannot be cancelled
 ├── TooManyKeptError              as many tasks are kept as may be
@@ -19,6 +21,12 @@ TaskManagerError
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from task_manager.interface import Claim
+
 
 class TaskManagerError(Exception):
     """Raised when a task manager cannot do what it was asked; the base of all its errors."""
@@ -26,6 +34,22 @@ class TaskManagerError(Exception):
 
 class UnavailableError(TaskManagerError):
     """Raised when Redis cannot be reached, or refuses for now; the same call may work later."""
+
+
+class PartlyUnavailableError(UnavailableError):
+    """Raised when a call was made for some task types alone, since others are on a node of a
+    cluster that cannot be reached or refuses for now.
+
+    Attributes:
+        reasons: why not for the others, by type. It may have been made for these, too.
+        claims: what was claimed of those for which it was.
+    """
+
+    def __init__(
+        self, reasons: Mapping[str, UnavailableError], claims: Sequence[Claim] = ()
+    ) -> None:
+        super().__init__(str(next(iter(reasons.values()))))
+        self.reasons, self.claims = reasons, claims
 
 
 class MisconfiguredError(UnavailableError):
@@ -62,6 +86,15 @@ class ClientOverloadedError(NoStatusError):
             f"this client has {max_waiting} waiting tasks of {type_name}, the most that one may "
             "have (DONEYET_CLIENT_MAX_WAITING); ask for those until some are done",
         )
+
+
+class TypeUnavailableError(NoStatusError):
+    """Raised when a task's type is on a node of a cluster that cannot be reached, or refuses for
+    now; `reason` tells why."""
+
+    def __init__(self, reason: UnavailableError) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
 
 
 class LargeAnswersError(NoStatusError):

@@ -5,7 +5,9 @@ for workers: claim tasks, finish them, keep the claims of living processes, hand
 dead ones. Both speak of tasks, never of Redis.
 
 Every method that talks to Redis raises `UnavailableError` when Redis is away or refuses; the call
-then may or may not have happened, and repeating it is safe. Every method is safe to call from
+then may or may not have happened, and repeating it is safe. Where Redis is a cluster, a part of it
+may be away with some task types. What is asked of other types goes on, and each method says how it
+tells the rest. Every method is safe to call from
 several threads. Times are Redis' own, as Unix milliseconds.
 
 What a queue mode does not promise it declares in `Promises`; tests and docs read the same.
@@ -19,7 +21,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol
 
-from task_manager.errors import NoStatusError
+from task_manager.errors import NoStatusError, UnavailableError
 from task_manager.listing import Page, Place, WorkerSeen
 from task_manager.shared_values import SharedValues, ValuesInMemory
 from task_manager.tally import Runs, Tally
@@ -181,12 +183,14 @@ def result_of(kind: Lifetimes, task_id: str, done: bool, body: bytes) -> Result:
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """What a renewal told: `lost` owners had lapsed (their claims may be with others by now),
-    `dead` are other owners whose lease is over (call `recover`), and `cancelled` are ids of
-    running tasks that were cancelled, by owner."""
+    `dead` are other owners whose lease is over (call `recover`), with the types in which it is, and
+    `cancelled` are ids of running tasks that were cancelled, by owner. For types that are `away`
+    nothing was renewed."""
 
     lost: frozenset[str]
-    dead: frozenset[str]
+    dead: Mapping[str, frozenset[str]]
     cancelled: Mapping[str, frozenset[str]]
+    away: Mapping[str, UnavailableError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +250,18 @@ class TaskSubmitter(ABC):
         first drops a result, so that the task runs again.
 
         Returns:
-            One item per task, in order; a `NoStatusError` where a new task met a limit, or where an
-            answer is too large beside the others.
+            One item per task, in order; a `NoStatusError` where a new task met a limit, where an
+            answer is too large beside the others, or where the task's type is away.
         """
+
+    def reachable(self, type_names: Sequence[str]) -> list[str]:
+        """Those of these types that can be asked about now, in order: with one Redis all, of which
+        no look is taken. A method below that is asked about another of them, too, fails.
+
+        Raises:
+            UnavailableError: none can.
+        """
+        return list(type_names)
 
     @abstractmethod
     def status(self, type_name: str, task_id: str) -> Status | None:
@@ -371,7 +384,8 @@ class TaskSubmitter(ABC):
 
     @abstractmethod
     def ping(self) -> None:
-        """Returns when Redis does all that a submit, a claim and a result need, within 2 s.
+        """Returns when Redis does all that a submit, a claim and a result need, within 2 s; for
+        some type, where it is a cluster.
 
         Raises:
             UnavailableError: it is away, or takes no writes for now.
@@ -391,7 +405,11 @@ class TaskSubmitter(ABC):
 
 
 class TaskClaimer(ABC):
-    """The half for workers. An `owner` is one worker process' name, unique for ever."""
+    """The half for workers. An `owner` is one worker process' name, unique for ever.
+
+    Every method but `renew` and those of locks raises `PartlyUnavailableError` where it was made
+    for some types, and others are away; and `UnavailableError` where it was made for none.
+    """
 
     @abstractmethod
     def claim(
@@ -452,6 +470,9 @@ class TaskClaimer(ABC):
         """Keeps all claims of each owner (mapped to the types it serves) for `lease_s` from now.
 
         Also registers a new owner. Called by supervisors once a second, one round trip.
+
+        Raises:
+            UnavailableError: all types are away.
         """
 
     @abstractmethod

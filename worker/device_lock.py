@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 
 from task_manager.errors import UnavailableError
 from task_manager.interface import TaskClaimer
@@ -60,15 +61,16 @@ class DeviceLockKeeper:
         self._next_s = 0.0
 
     def run_once(self, children: Collection[Child]) -> None:
-        """One pass; renews what has been held for a while.
-
-        Raises:
-            UnavailableError: Redis is away.
-        """
+        """One pass; renews what has been held for a while, where Redis is there: leases, which come
+        first, tell when it is not."""
         now_s = time.monotonic()
         if now_s < self._next_s:
             return
         self._next_s = now_s + self._ttl_s / 4
+        with suppress(UnavailableError):
+            self._keep(children)
+
+    def _keep(self, children: Collection[Child]) -> None:
         for child in children:
             run = child.board.read()
             if run is None or run.running_for_s() < self._ttl_s / 4:

@@ -22,7 +22,7 @@ EVERY_S = 1.0
 HISTORY_MIN = 20
 
 Look = Mapping[str, Any]
-"""What one refresh tells: `types`, by name."""
+"""What one refresh tells: `types`, by name, and those that are `unavailable`."""
 
 
 class Looker:
@@ -51,6 +51,7 @@ class Looker:
                 }
                 for name, one in load["types"].items()
             },
+            "unavailable": load.get("unavailable", []),
         }
 
 
@@ -119,7 +120,8 @@ def lines_of(look: Look, bars: str) -> list[str]:
         for name, one in types
     ]
     head = ("TYPE", "WAITING", "RUNNING", "WORKERS", "DONE/S", "FAILED/S", "OLDEST", "20 MINUTES")
-    return table(head, rows)
+    away = [f"Redis does not answer for {name}" for name in look["unavailable"]]
+    return [*table(head, rows), *away]
 
 
 def _is_busy(one: Mapping[str, Any]) -> bool:

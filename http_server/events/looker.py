@@ -20,7 +20,12 @@ from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, ParsedTask
 from http_server.submit.completions import News
 from http_server.wire.problem import Problem, no_status, unknown_task
-from task_manager.errors import LargeAnswersError, NoStatusError, UnavailableError
+from task_manager.errors import (
+    LargeAnswersError,
+    NoStatusError,
+    TypeUnavailableError,
+    UnavailableError,
+)
 from task_manager.interface import Status, TaskSubmitter
 
 log = logging.getLogger(__name__)
@@ -178,19 +183,31 @@ class Looker:
             else:
                 others.setdefault(each.latest.type, []).append(each)
         self._refresh(due)
+        failed: UnavailableError | None = None
         for type_name, of_type in others.items():
-            for part in _parts(of_type):
-                as_of_s = time.monotonic()
-                ids = [each.latest.id for each in part]
-                statuses = self._manager.statuses(type_name, ids)
-                for each, status in zip(part, statuses, strict=True):
-                    if status is not None:
-                        each.tell(status, as_of_s)
-                    elif each.task is None:
-                        each.end(unknown_task())
-                    else:
-                        lost.append(each)
+            try:
+                lost += self._look_at_type(type_name, of_type)
+            except UnavailableError as error:  # the other types may be there
+                failed = error
         self._refresh(lost)
+        if failed is not None:
+            raise failed
+
+    def _look_at_type(self, type_name: str, watched: Sequence[Watched]) -> list[Watched]:
+        """Looks at these; those that are not there and can be submitted again."""
+        lost: list[Watched] = []
+        for part in _parts(watched):
+            as_of_s = time.monotonic()
+            ids = [each.latest.id for each in part]
+            statuses = self._manager.statuses(type_name, ids)
+            for each, status in zip(part, statuses, strict=True):
+                if status is not None:
+                    each.tell(status, as_of_s)
+                elif each.task is None:
+                    each.end(unknown_task())
+                else:
+                    lost.append(each)
+        return lost
 
     def _refresh(self, watched: Sequence[Watched]) -> None:
         """Keeps these alive, whose inputs are known, and looks at them by the way."""
@@ -199,7 +216,8 @@ class Looker:
             as_of_s = time.monotonic()
             for each, outcome in zip(part, self._submits.submit(tasks), strict=True):
                 each.refresh_at_s = as_of_s + self._refresh_s(each)
-                if isinstance(outcome, LargeAnswersError):  # it is there, and will be looked at
+                # It is there, or may be, and will be looked at.
+                if isinstance(outcome, LargeAnswersError | TypeUnavailableError):
                     continue
                 if isinstance(outcome, NoStatusError):
                     each.end(no_status(outcome))

@@ -10,7 +10,7 @@ from http_server.kept.notice import Notice, result_s, told
 from http_server.submit.chain import Outcome
 from http_server.webhooks.bodies import COMPLETED, PROGRESS, STARTED, event_body
 from http_server.webhooks.delivery import Verdict
-from task_manager.errors import LargeAnswersError
+from task_manager.errors import LargeAnswersError, TypeUnavailableError
 from task_manager.interface import State, Status
 from task_manager.kept import Settled, Taken
 
@@ -33,7 +33,7 @@ def decide(taken: Taken, task_type: TaskType | None, outcome: Outcome | None) ->
             result_s=progress.result_s,
             is_stored=True,
         )
-    if task_type is None:
+    if task_type is None or isinstance(outcome, TypeUnavailableError):
         return None
     if isinstance(outcome, Status) and outcome.state.terminal:
         return _of_terminal(taken, task_type, outcome)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from doneyet.task_types import Registry, TaskType
 from http_server.submit.chain import Outcome
 from http_server.webhooks.bodies import PROGRESS, STARTED
+from task_manager.errors import TypeUnavailableError, UnavailableError
 from task_manager.interface import Task, TaskSubmitter
 from task_manager.kept import Kept, Taken
 
@@ -47,7 +48,11 @@ class Looks:
             yield from zip(submitted, self._manager.submit(tasks), strict=True)
         for type_name, of_type in others.items():
             ids = [each.kept.task_id for each in of_type]
-            yield from zip(of_type, self._manager.statuses(type_name, ids), strict=True)
+            try:
+                statuses: Sequence[Outcome | None] = self._manager.statuses(type_name, ids)
+            except UnavailableError as error:  # those of other types do not wait for it
+                statuses = [TypeUnavailableError(error)] * len(ids)
+            yield from zip(of_type, statuses, strict=True)
 
     def type_of(self, kept: Kept) -> TaskType | None:
         """None where this server serves no such type."""

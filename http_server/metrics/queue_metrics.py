@@ -21,7 +21,8 @@ class QueueMetrics(Collector):
     """All task types of one deployment.
 
     Raises:
-        UnavailableError: when collected while Redis is away; there is no such thing as half of it.
+        UnavailableError: when collected while Redis is away. Where a part of a cluster is, there is
+            nothing of its types but that they are.
     """
 
     def __init__(
@@ -35,7 +36,12 @@ class QueueMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """A few round trips, whatever waits."""
-        names = list(self._types)
+        names = self._manager.reachable(list(self._types))
+        text = "Whether the node of a cluster that has a type is away: 1."
+        away = self._gauge("unavailable", text, "type")
+        for name in self._types:
+            away.add_metric([name], name not in names)
+        yield away
         yield from self._now(names)
         yield from self._since_counting_began(self._manager.tallies(names))
         yield from self._redis()
@@ -66,8 +72,8 @@ class QueueMetrics(Collector):
         ttl = self._gauge(
             "input_ttl_seconds", "For how long one submit keeps a task of a type alive.", "type"
         )
-        for name, task_type in self._types.items():
-            ttl.add_metric([name], task_type.input_ttl_s or 0.0)
+        for name in names:
+            ttl.add_metric([name], self._types[name].input_ttl_s or 0.0)
         yield from (tasks, workers, paused, oldest, ttl)
 
     def _since_counting_began(self, tallies: Sequence[Tally]) -> Iterator[Metric]:

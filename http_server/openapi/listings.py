@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from http_server.openapi.parts import json_content, problem_responses, ref
+from http_server.openapi.parts import UNAVAILABLE, json_content, problem_responses, ref
 from http_server.routes.listings import (
     MOST_ON_PAGE,
     USUAL_HISTORY_MIN,
@@ -45,6 +45,7 @@ LISTING_SCHEMAS: Json = {
     "TaskList": _object(
         ["tasks", "next"],
         tasks={"type": "array", "items": ref("ListedTask")},
+        unavailable=UNAVAILABLE,
         next={
             "type": ["string", "null"],
             "description": "What `after` is to be for the next page; null on the last.",
@@ -57,6 +58,7 @@ LISTING_SCHEMAS: Json = {
     ),
     "WorkerList": _object(
         ["workers"],
+        unavailable=UNAVAILABLE,
         workers={
             "type": "array",
             "items": _object(
@@ -76,6 +78,7 @@ LISTING_SCHEMAS: Json = {
     ),
     "History": _object(
         ["minutes", "types"],
+        unavailable=UNAVAILABLE,
         minutes={**_COUNTS, "description": "When each minute began, Unix seconds."},
         types={
             "type": "object",

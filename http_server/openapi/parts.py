@@ -81,6 +81,12 @@ LAST_EVENT_ID: Json = {
     "schema": {"type": "string", "pattern": "^[a-z0-9_.-]*$"},
 }
 
+UNAVAILABLE: Json = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Types of which nothing is known now, where a part of Redis is away.",
+}
+
 PROBLEM_SCHEMAS: Json = {
     "Problem": {
         "type": "object",
@@ -134,9 +140,12 @@ PROBLEM_SCHEMAS: Json = {
         "required": ["load", "waiting", "running"],
         "properties": {
             "type": {"type": "string"},
-            "load": {"type": "integer", "description": "waiting + running"},
-            "waiting": {"type": "integer"},
-            "running": {"type": "integer"},
+            "load": {
+                "type": ["integer", "null"],
+                "description": "waiting + running; null where some types are unavailable.",
+            },
+            "waiting": {"type": ["integer", "null"]},
+            "running": {"type": ["integer", "null"]},
             "workers": {"type": "integer"},
             "paused": {"type": "boolean", "description": "Whether none of its tasks begins."},
             "oldest_waiting_s": {
@@ -150,6 +159,7 @@ PROBLEM_SCHEMAS: Json = {
             },
             "version": {"type": "string"},
             "types": {"type": "object", "additionalProperties": ref("Load")},
+            "unavailable": UNAVAILABLE,
         },
     },
 }

@@ -1,4 +1,8 @@
-"""Health: live as long as the process answers, ready while Redis takes its reads and writes."""
+"""Health: live as long as the process answers, ready while Redis takes its reads and writes.
+
+Of a cluster a part is enough. What is away is away for all servers, so a load balancer that took
+them all off would end what still works.
+"""
 
 from __future__ import annotations
 

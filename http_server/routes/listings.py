@@ -11,6 +11,7 @@ from flask import Flask, Response, request
 from doneyet.task_types import Registry
 from http_server.metrics.history import history
 from http_server.routes.add_route import add_route
+from http_server.routes.reachable import reachable
 from http_server.submit.service import SubmitService
 from http_server.wire.answer import CANCELLED, rfc3339
 from http_server.wire.problem import Problem, bad_request
@@ -42,15 +43,16 @@ def add_listing_routes(app: Flask, registry: Registry, service: SubmitService) -
     def list_tasks() -> Response:
         told = parameters(request, ("type", "status", "id", "limit", "after"))
         state = state_in(told)
+        names, missing = reachable(service.manager, type_names(told, known))
         page = service.manager.listed(
-            type_names(told, known),
+            names,
             state,
             prefix=id_prefix(told),
             limit=number(told, "limit", USUAL_ON_PAGE, MOST_ON_PAGE),
             after=place_in(told, in_turn=state is State.WAITING),
         )
         tasks = [_task_members(task) for task in page.tasks]
-        return json_response({"tasks": tasks, "next": cursor_of(page.end)})
+        return json_response({"tasks": tasks, "next": cursor_of(page.end), **missing})
 
     def cancel_waiting() -> Response:
         told = parameters(request, ("type", "status"))
@@ -78,13 +80,15 @@ def add_listing_routes(app: Flask, registry: Registry, service: SubmitService) -
 
     def list_workers() -> Response:
         parameters(request, ())
-        workers = service.manager.workers(known)
-        return json_response({"workers": [_worker_members(each) for each in workers]})
+        names, missing = reachable(service.manager, known)
+        workers = [_worker_members(each) for each in service.manager.workers(names)]
+        return json_response({"workers": workers, **missing})
 
     def tell_history() -> Response:
         told = parameters(request, ("minutes",))
         minutes = number(told, "minutes", USUAL_HISTORY_MIN, HISTORY_MIN)
-        return json_response(history(service.manager.tallies(known), minutes))
+        names, missing = reachable(service.manager, known)
+        return json_response({**history(service.manager.tallies(names), minutes), **missing})
 
     add_route(app, "/tasks", "tasks", view_tasks, ["GET", "DELETE"])
     add_route(app, "/workers", "workers", list_workers, ["GET"])

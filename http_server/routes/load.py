@@ -10,6 +10,7 @@ from flask import Flask, Response
 
 from doneyet.task_types import Registry
 from http_server.routes.add_route import add_route
+from http_server.routes.reachable import reachable
 from http_server.submit.service import SubmitService
 from http_server.wire.problem import Problem
 from http_server.wire.query import unknown_type
@@ -36,15 +37,14 @@ def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> N
         return told
 
     def load_of_all() -> Response:
-        loads = looked_at(list(registry.types))
-        return json_response(
-            {
-                "load": sum(one["load"] for one in loads.values()),
-                "waiting": sum(one["waiting"] for one in loads.values()),
-                "running": sum(one["running"] for one in loads.values()),
-                "types": loads,
-            }
-        )
+        names, missing = reachable(service.manager, list(registry.types))
+        loads = looked_at(names)
+        # Whoever scales by a sum must not take what is unknown for nothing.
+        sums = {
+            count: None if missing else sum(one[count] for one in loads.values())
+            for count in ("load", "waiting", "running")
+        }
+        return json_response({**sums, "types": loads, **missing})
 
     def load_of_one(name: str) -> Response:
         known(name)

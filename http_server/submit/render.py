@@ -8,9 +8,9 @@ from http import HTTPStatus
 from doneyet.task_types import TaskType
 from http_server.submit.chain import Outcome
 from http_server.submit.parse import Parsed
-from http_server.wire.problem import no_status
+from http_server.wire.problem import AWAY, no_status, unavailable
 from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, problem_response
-from task_manager.errors import NoStatusError
+from task_manager.errors import NoStatusError, TypeUnavailableError
 from task_manager.interface import Status
 
 Write = Callable[[TaskType, Status, bytes], bytes]
@@ -33,6 +33,9 @@ def render(
         applied += [f"keep={kept_s:.10g}"] if kept_s is not None else []
         headers.append(("preference-applied", ", ".join(applied)))
     if parsed.is_array:
+        is_away = outcomes and all(isinstance(each, TypeUnavailableError) for each in outcomes)
+        if is_away and not parsed.problems:
+            return problem_response(unavailable(AWAY))  # as where Redis is away as a whole
         parts = []
         pending = False
         for task, outcome in zip(parsed.tasks, outcomes, strict=True):

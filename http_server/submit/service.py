@@ -20,6 +20,7 @@ from http_server.submit.render import Write
 from http_server.submit.shared_round_trips import SharedRoundTrips
 from http_server.submit.status_cache import StatusCache
 from http_server.wire.answer import answer, answer_at_once
+from task_manager.errors import TypeUnavailableError
 from task_manager.interface import TaskSubmitter
 
 if TYPE_CHECKING:
@@ -107,5 +108,19 @@ class _Noting:
 
     def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
         outcomes = self._inner.submit(tasks, discard=discard)
+        if TypeUnavailableError in set(map(type, outcomes)):
+            self._note_away(tasks, outcomes)
+        elif self._outage.known:
+            for name in {task.type for task in tasks}:
+                self._outage.worked(Outage.of_type(name))
         self._outage.worked(Outage.SUBMITS)
         return outcomes
+
+    def _note_away(self, tasks: Sequence[ParsedTask], outcomes: Sequence[Outcome]) -> None:
+        away = {
+            task.type: outcome.reason
+            for task, outcome in zip(tasks, outcomes, strict=True)
+            if isinstance(outcome, TypeUnavailableError)
+        }
+        for name, reason in away.items():
+            self._outage.failed(Outage.of_type(name), reason)

@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from http_server.redis_outage import Outage
-from http_server.wire.problem import Problem, no_status, unavailable
+from http_server.wire.problem import AWAY, Problem, no_status, unavailable
 from http_server.wire.response import PlainResponse, problem_response
 from task_manager.errors import (
     MisconfiguredError,
@@ -52,7 +52,7 @@ class ErrorResponses:
                 detail = "Redis refuses this server, whose log says why; try again later"
                 problem = unavailable(detail, retry_after_s=3)
             case UnavailableError():
-                problem = unavailable("Redis is away, or refuses; try again")
+                problem = unavailable(AWAY)
             case _:
                 log.error("a request failed unexpectedly", exc_info=error)
                 detail = "this is a bug of doneyet; the server's log has details"

@@ -13,9 +13,11 @@ from task_manager.errors import (
     LargeAnswersError,
     NoStatusError,
     TooManyKeptError,
+    TypeUnavailableError,
 )
 
 MEDIA_TYPE = "application/problem+json"
+AWAY = "Redis is away, or refuses; try again"
 MOST_ERRORS = 50  # wrong fields named in one problem
 _MOST_CHARACTERS = 500  # of one sentence or pointer; what was sent may be in it
 
@@ -163,8 +165,10 @@ def unavailable(detail: str, retry_after_s: int = 1) -> Problem:
 
 
 def no_status(error: NoStatusError) -> Problem:
-    """Of one task: 503 where its type has too many, or answers are too large; 429 where its client
-    has too many."""
+    """Of one task: 503 where its type has too many or is away, or answers are too large; 429 where
+    its client has too many."""
+    if isinstance(error, TypeUnavailableError):
+        return unavailable(AWAY)
     status, kind, retry_after_s = 503, "overloaded", "2"
     if isinstance(error, ClientOverloadedError):
         status, kind = 429, "client-overloaded"

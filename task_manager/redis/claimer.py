@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
-from itertools import cycle, groupby, takewhile
+from itertools import groupby
 from typing import Any, TypeVar
 
+import redis
+
+from task_manager.errors import PartlyUnavailableError, UnavailableError
 from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
 from task_manager.redis.clients import Client
 from task_manager.redis.connection import LONGEST_WAIT_S
@@ -16,7 +20,7 @@ from task_manager.redis.records import read_claims, report_record
 from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
-from task_manager.redis.scripts.run_on_cluster import NOT_RUN
+from task_manager.redis.scripts.run_on_cluster import NOT_RUN, at_node
 from task_manager.tally import Runs, as_text
 
 RETURNED_AT_ONCE = 500
@@ -46,12 +50,13 @@ class RedisClaimer(Queues, TaskClaimer):
             wanted = partial(
                 self._claim, client, owner, types, limit=limit, leave=leave, suspects=suspects
             )
-            _, claims = wanted()
-            if claims or wait_s <= 0:
-                return claims
-            if not self._woken(client, types, min(wait_s, LONGEST_WAIT_S)) or unless():
-                return []
-            return wanted()[1]
+            _, claims, away = wanted()
+            if not (claims or away or wait_s <= 0):
+                if not self._woken(client, types, min(wait_s, LONGEST_WAIT_S)) or unless():
+                    return []
+                _, claims, away = wanted()
+        _raise_if(away, types, claims)
+        return claims
 
     def finish(
         self,
@@ -65,12 +70,14 @@ class RedisClaimer(Queues, TaskClaimer):
         runs: Mapping[str, Runs] = NO_RUNS,
     ) -> list[Claim]:
         by_type = _grouped(results)
+        names = [name for name, _ in by_type]
         calls = [self._finish_call(owner, name, group, runs.get(name)) for name, group in by_type]
         if not calls and limit <= 0:
             return []
+        away: dict[str, UnavailableError] = {}
         with self._connection.claiming_client() as client:
             if limit > 0:
-                replies, claims = self._claim(
+                replies, claims, away = self._claim(
                     *(client, owner, types),
                     limit=limit,
                     leave=leave,
@@ -78,24 +85,34 @@ class RedisClaimer(Queues, TaskClaimer):
                     before=calls,
                 )
             else:
-                replies, claims = run_scripts(client, calls), []
-            late = [
-                self._call("forget", name, ids=[task_id.decode() for task_id in reply])
-                for (name, _), reply in zip(by_type, replies, strict=False)
-                if reply
-            ]
+                replies, claims = self._run_each(client, calls), []
+            told = dict(zip(names, replies, strict=False))
+            away |= _failed(told)
+            late = {
+                name: self._call("forget", name, ids=[task_id.decode() for task_id in reply])
+                for name, reply in told.items()
+                if name not in away and reply
+            }
         if late:
-            self._run(late)
+            with self._connection.client() as client:
+                replies = self._run_each(client, [*late.values()])
+            away |= _failed(dict(zip(late, replies, strict=True)))
+        _raise_if(away, {*names, *(types if limit > 0 else ())}, claims)
         return claims
 
     def release(self, owner: str, claims: Sequence[Claim]) -> None:
         held = {name: [claim.id for claim in group] for name, group in _grouped(claims)}
-        self._return(owner, held, ())
+        self._type_by_type(
+            [*held], lambda types: self._return(owner, {name: held[name] for name in types}, ())
+        )
 
     def release_unbegun(self, owner: str, types: Sequence[str], begun: Collection[str]) -> int:
-        held = self._held(owner, types)
-        unbegun = {name: [each for each in ids if each not in begun] for name, ids in held.items()}
-        return self._return(owner, unbegun, ())
+        def give_back(types: Sequence[str]) -> int:
+            held = self._held(owner, types)
+            unbegun = {name: [*{*ids} - {*begun}] for name, ids in held.items()}
+            return self._return(owner, unbegun, ())
+
+        return self._type_by_type(types, give_back)
 
     def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
         by_type: dict[str, list[str]] = {}
@@ -103,46 +120,57 @@ class RedisClaimer(Queues, TaskClaimer):
             for name in types:
                 by_type.setdefault(name, []).append(owner)
         if not by_type:
-            return Renewal(frozenset(), frozenset(), {})
+            return Renewal(frozenset(), {}, {})
         calls = [self._renew_call(name, group, lease_s) for name, group in by_type.items()]
-        new: set[str] = set()
-        dead: set[str] = set()
+        lost: set[str] = set()
+        dead: dict[str, set[str]] = {}
         cancelled: dict[str, set[str]] = {}
         with self._connection.client() as client:
-            replies = run_scripts(client, [*calls, *self._publish_calls(by_type)])
-            for new_here, dead_here, told in replies[: len(calls)]:
-                new.update(name.decode() for name in new_here)
-                dead.update(name.decode() for name in dead_here)
-                for task_id, owner in zip(told[::2], told[1::2], strict=True):
+            replies = self._run_each(client, [*calls, *self._publish_calls(by_type)])
+            told = dict(zip(by_type, replies, strict=False))
+            away = _failed(told)
+            if len(away) == len(by_type):
+                raise next(iter(away.values()))
+            for name in by_type.keys() - away.keys():
+                new_here, dead_here, told_here = told[name]
+                here = {(owner.decode(), name) for owner in new_here}
+                lost.update(owner for owner, _ in here & self._registered)
+                self._registered.update((owner, name) for owner in by_type[name])
+                for owner in dead_here:
+                    dead.setdefault(owner.decode(), set()).add(name)
+                for task_id, owner in zip(told_here[::2], told_here[1::2], strict=True):
                     cancelled.setdefault(owner.decode(), set()).add(task_id.decode())
-        lost = new & self._registered
-        self._registered.update(owners)
         return Renewal(
             frozenset(lost),
-            frozenset(dead - owners.keys()),
+            {owner: frozenset(types) for owner, types in dead.items() if owner not in owners},
             {owner: frozenset(ids) for owner, ids in cancelled.items()},
+            away,
         )
 
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None
     ) -> int:
-        # First what it holds, while others still hear that it is dead: should we end here, they
-        # go on. Then nothing more can be claimed in its name, and what was meanwhile goes back.
-        ended = self._return(owner, self._held(owner, types), running)
-        ended += self._return(owner, self._held(owner, types, end=True), running)
-        self._registered.discard(owner)
-        return ended
+        def end(types: Sequence[str]) -> int:
+            # First what it holds, while others still hear that it is dead: should we end here, they
+            # go on. Then nothing more can be claimed in its name, and what was meanwhile goes back.
+            ended = self._return(owner, self._held(owner, types), running)
+            ended += self._return(owner, self._held(owner, types, end=True), running)
+            self._registered.difference_update((owner, name) for name in types)
+            return ended
+
+        return self._type_by_type(types, end)
 
     def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
         by_type: dict[str, dict[str, str]] = {}
         for task_id, (name, fraction, message) in reports.items():
             by_type.setdefault(name, {})[task_id] = report_record(fraction, message)
-        self._run(
-            [
-                self._call("progress", name, owner=owner, ids=[*texts], reports=[*texts.values()])
-                for name, texts in by_type.items()
-            ]
-        )
+        calls = [
+            self._call("progress", name, owner=owner, ids=[*texts], reports=[*texts.values()])
+            for name, texts in by_type.items()
+        ]
+        with self._connection.client() as client:
+            replies = self._run_each(client, calls)
+        _raise_if(_failed(dict(zip(by_type, replies, strict=True))), by_type)
 
     def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
         lock = self._keys.lock(name)
@@ -164,29 +192,37 @@ class RedisClaimer(Queues, TaskClaimer):
         leave: int,
         suspects: bool,
         before: Sequence[Call] = (),
-    ) -> tuple[list[Any], list[Claim]]:
-        """The replies to calls that come before, and the claims, in one round trip.
+    ) -> tuple[list[Any], list[Claim], dict[str, UnavailableError]]:
+        """The replies to calls that come before, and the claims, in one round trip; and of which
+        types nobody knows whether they were claimed.
 
         On a cluster, where no script may touch two slots, one more for each type but the first,
         until the limit is reached.
         """
         types = self._in_turn(types)
-        first, *others = [[name] for name in types] if self._connection.is_cluster else [types]
-        call = self._claim_call(owner, first, limit, leave, suspects=suspects)
-        *replies, found = run_scripts(client, [*before, call])
-        claims = read_claims(found)
-        for names in others:
+        if not self._connection.is_cluster:
+            call = self._claim_call(owner, types, limit, leave, suspects=suspects)
+            *told, found = run_scripts(client, [*before, call])
+            return told, read_claims(found), {}
+        replies: list[Any] = []
+        claims: list[Claim] = []
+        not_run: dict[str, UnavailableError] = {}
+        away: dict[str, UnavailableError] = {}
+        for number, name in enumerate(types):
             left = limit - len(claims)
             if left <= 0 or any(claim.alone for claim in claims):
                 break
             may_be_alone = suspects and not claims
-            call = self._claim_call(owner, names, left, leave, suspects=may_be_alone)
-            try:
-                claims += read_claims(run_scripts(client, [call])[0])
-            except NOT_RUN:  # the others do not wait for it
-                if not claims:
-                    raise
-        return replies, claims
+            call = self._claim_call(owner, [name], left, leave, suspects=may_be_alone)
+            *told, found = self._run_each(client, [*before, call] if number == 0 else [call])
+            replies += told
+            if isinstance(found, UnavailableError):
+                (not_run if isinstance(found.__cause__, NOT_RUN) else away)[name] = found
+            else:
+                claims += read_claims(found)
+        if len(not_run) == len(types):
+            away = not_run
+        return replies, claims, away
 
     def _in_turn(self, types: Sequence[str]) -> Sequence[str]:
         """The types in the order in which a claim looks at them."""
@@ -198,11 +234,22 @@ class RedisClaimer(Queues, TaskClaimer):
         On a cluster nothing waits for keys of two slots, so they take turns.
         """
         keys = self._wake_keys(types)
-        if not self._connection.is_cluster or len(keys) == 1:
+        if not self._connection.is_cluster:
             return client.blpop(keys, timeout=wait_s) is not None
         give_up_s = time.monotonic() + wait_s
-        turns = takewhile(lambda _: time.monotonic() < give_up_s, cycle(keys))
-        return any(client.blpop([key], timeout=WAIT_IN_TURN_S) for key in turns)
+        turns = deque(keys)
+        while turns and time.monotonic() < give_up_s:
+            one_s = WAIT_IN_TURN_S if len(turns) > 1 else give_up_s - time.monotonic()
+            try:
+                with at_node(client, turns[0]) as node:
+                    if node.blpop([turns[0]], timeout=one_s):
+                        return True
+            except redis.RedisError:
+                if len(turns) == 1:
+                    raise
+                turns.popleft()  # the others do not wait for it
+            turns.rotate(-1)
+        return False
 
     def _claim_call(
         self, owner: str, types: Sequence[str], limit: int, leave: int, *, suspects: bool
@@ -229,13 +276,18 @@ class RedisClaimer(Queues, TaskClaimer):
 
     def _held(self, owner: str, types: Sequence[str], *, end: bool = False) -> dict[str, list[str]]:
         """The ids that `owner` holds, by type; with `end` it can claim no more from then on."""
-        with self._connection.client() as client:
-            pipeline = client.pipeline(transaction=False)
+        if not types:
+            return {}
+        with (
+            self._connection.client() as client,
+            at_node(client, self._keys.owners(types[0])) as node,
+        ):
+            pipeline = node.pipeline(transaction=False)
             for name in types if end else ():
                 pipeline.zrem(self._keys.owners(name), owner)
             for name in types:
                 pipeline.hkeys(self._keys.claims(name, owner))
-            fields = pipeline.execute()[-len(types) :] if types else []
+            fields = pipeline.execute()[-len(types) :]
         return {
             name: [each.decode() for each in of_type]
             for name, of_type in zip(types, fields, strict=True)
@@ -252,6 +304,40 @@ class RedisClaimer(Queues, TaskClaimer):
                 counts = [counted is None or each in counted for each in part]
                 calls.append(self._call("requeue", name, owner=owner, ids=part, is_counted=counts))
         return sum(self._run(calls)) if calls else 0
+
+    def _type_by_type(self, types: Sequence[str], call: Callable[[Sequence[str]], int]) -> int:
+        """The sum of what `call` returns for the types, of which one does not wait for another.
+
+        Raises:
+            PartlyUnavailableError: some are away.
+            UnavailableError: all are.
+        """
+        if not self._connection.is_cluster:
+            return call(types)
+        total = 0
+        away: dict[str, UnavailableError] = {}
+        for name in types:
+            try:
+                total += call([name])
+            except UnavailableError as error:
+                away[name] = error
+        _raise_if(away, types)
+        return total
+
+
+def _failed(told: Mapping[str, Any]) -> dict[str, UnavailableError]:
+    """The types in the place of whose reply there is an error."""
+    return {name: each for name, each in told.items() if isinstance(each, UnavailableError)}
+
+
+def _raise_if(
+    away: Mapping[str, UnavailableError], asked: Collection[str], claims: Sequence[Claim] = ()
+) -> None:
+    """Raises what says which of the types that were `asked` about are away, if any are."""
+    if away and len(away) == len(asked):
+        raise next(iter(away.values()))
+    if away:
+        raise PartlyUnavailableError(away, claims)
 
 
 def _grouped(items: Sequence[_Item]) -> list[tuple[str, list[_Item]]]:

@@ -5,19 +5,84 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from contextlib import suppress
+from itertools import compress
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.client import PubSub
-from redis.cluster import ClusterNode, RedisCluster
+from redis.cluster import PRIMARY, ClusterNode, RedisCluster
 from redis.connection import parse_url
+from redis.crc import REDIS_CLUSTER_HASH_SLOTS
+from redis.exceptions import RedisClusterException, SlotNotCoveredError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel, SentinelConnectionPool
 
 from doneyet.redis_url import servers_of
+from task_manager.redis.absences import Absences
 
-Client = redis.Redis | RedisCluster
+
+class Cluster(RedisCluster):
+    """A cluster's client that knows which nodes do not answer.
+
+    Attributes:
+        absences: those.
+        is_lost: whether none answers that is known. Those that the URL names may be others.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        self.absences = Absences(self._is_over)
+        self.is_lost = False
+        super().__init__(**options)
+
+    def primaries(self) -> list[ClusterNode]:
+        """The nodes that take writes."""
+        found: list[ClusterNode] = self.get_primaries()  # type: ignore[no-untyped-call]
+        return found
+
+    def node_of(self, key: str) -> ClusterNode:
+        """The node that has a key.
+
+        Raises:
+            SlotNotCoveredError: none has; one will be looked for.
+        """
+        try:
+            node: ClusterNode = self.get_node_from_key(key)  # type: ignore[no-untyped-call]
+        except SlotNotCoveredError:
+            self.absences.add(_NOBODY)
+            raise
+        return node
+
+    def leave_alone(self, node: ClusterNode) -> None:
+        """It does not answer: what waits to be used of its connections is closed, too."""
+        self.absences.add(node.name)
+        if node.redis_connection is not None:
+            node.redis_connection.connection_pool.disconnect(inuse_connections=False)
+
+    def close(self) -> None:
+        """Lets go of connections."""
+        self.absences.close()
+        super().close()
+
+    def _is_over(self, name: str) -> bool:
+        """Whether a node answers, or another has its slots, of which the others are asked."""
+        try:
+            self.nodes_manager.initialize(last_failed_node_name=name)
+        except RedisClusterException:
+            self.is_lost = True
+            raise
+        if name == _NOBODY:
+            return len(self.nodes_manager.slots_cache) == REDIS_CLUSTER_HASH_SLOTS
+        node = self.nodes_manager.get_node(node_name=name)
+        if node is None or node.server_type != PRIMARY:
+            return True
+        return bool(self.get_redis_connection(node).ping())
+
+
+_NOBODY = ""
+"""The name of the node of slots that have none."""
+
+Client = redis.Redis | Cluster
 
 
 def open_client(
@@ -50,7 +115,7 @@ def open_client(
     del of_redis["host"]
     of_redis.pop("port", None)
     if servers.kind == "cluster":
-        return RedisCluster(
+        return Cluster(
             startup_nodes=[ClusterNode(*each) for each in addresses],
             require_full_coverage=False,  # what is there still answers
             **of_redis,
@@ -89,7 +154,16 @@ def each_server(client: Client) -> list[redis.Redis]:
     """A client of each server that takes writes: one, or those of a cluster."""
     if isinstance(client, redis.Redis):
         return [client]
-    return [client.get_redis_connection(node) for node in client.get_primaries()]
+    return [client.get_redis_connection(node) for node in client.primaries()]
+
+
+def servers_there(client: Client) -> list[redis.Redis]:
+    """As `each_server`, but for those that did not answer lately; all where none did."""
+    servers = each_server(client)
+    if isinstance(client, redis.Redis):
+        return servers
+    there = [node.name not in client.absences for node in client.primaries()]
+    return [*compress(servers, there)] or servers
 
 
 def idle_pools(client: Client) -> list[redis.ConnectionPool]:
@@ -99,7 +173,7 @@ def idle_pools(client: Client) -> list[redis.ConnectionPool]:
 
 def subscription(client: Client) -> PubSub:
     """For what is published anywhere: a cluster's node hears of it from the others."""
-    pubsub: PubSub = random.choice(each_server(client)).pubsub()
+    pubsub: PubSub = random.choice(servers_there(client)).pubsub()
     return pubsub
 
 
@@ -108,7 +182,7 @@ def still_hears(client: Client, pubsub: PubSub) -> bool:
 
     A Redis that was replaced hears nothing any more, nor does a node that left its cluster.
     """
-    if isinstance(client, RedisCluster):
+    if isinstance(client, Cluster):
         node = redis.Redis(connection_pool=pubsub.connection_pool)
         told: Mapping[str, str] = node.execute_command("CLUSTER INFO")
         return told["cluster_state"] == "ok" and told["cluster_slots_assigned"] != "0"

@@ -13,9 +13,10 @@ import redis
 from redis.exceptions import InvalidResponse, NoPermissionError, RedisClusterException
 
 from doneyet.redis_url import servers_of, without_password
-from task_manager.errors import MisconfiguredError, UnsupportedServerError
+from task_manager.errors import MisconfiguredError, UnavailableError, UnsupportedServerError
 from task_manager.redis.clients import (
     Client,
+    Cluster,
     database_of,
     each_server,
     follow_master,
@@ -93,7 +94,8 @@ class Connection:
     def _ready(self) -> tuple[Client, Client]:
         # Without a lock: several threads may come at once, but none waits for another's timeout.
         clients = self._clients
-        if clients is None:
+        if clients is None or any(isinstance(each, Cluster) and each.is_lost for each in clients):
+            self._forget_clients()
             clients = self._clients = self._open()
         if not self._checked:
             self._check_servers(clients[0])
@@ -125,6 +127,17 @@ class Connection:
         )
         return once_more, claiming
 
+    def part_of(self, error: Exception) -> UnavailableError:
+        """Our error, caused by what came in the place of one reply of several."""
+        if isinstance(error, RedisClusterException):
+            ours = translated_of_cluster(error, self._place)
+        elif isinstance(error, redis.RedisError):
+            ours = translated(error, self._place)
+        else:
+            raise error
+        ours.__cause__ = error
+        return ours
+
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
@@ -133,7 +146,7 @@ class Connection:
             raise  # a mistake of ours, and nothing was sent
         except RedisClusterException as error:
             # Next time from the nodes on that the URL names: those that were found may be gone.
-            self._clients = None
+            self._forget_clients()
             raise translated_of_cluster(error, self._place) from error
         except redis.RedisError as error:
             if isinstance(error, redis.TimeoutError | InvalidResponse) or was_replaced(error):
@@ -145,6 +158,12 @@ class Connection:
                 self._said_s = time.monotonic()
                 log.exception("%s", unreadable(self._place))
             raise unreadable(self._place) from error
+
+    def _forget_clients(self) -> None:
+        for client in self._clients or ():
+            if isinstance(client, Cluster):
+                client.absences.close()
+        self._clients = None
 
     def _drop_idle(self) -> None:
         """Whatever befell one connection may have befallen those that wait to be used."""

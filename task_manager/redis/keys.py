@@ -123,6 +123,10 @@ class Keys:
         """String, hash, list and sorted set in turn, within one script. TTL: a minute at most."""
         return f"{self.prefix}:probe"
 
+    def type_probe(self, type_name: str) -> str:
+        """String, hash, list and sorted set likewise, in a cluster. TTL: a minute at most."""
+        return f"{self.prefix}:{{{type_name}}}:probe"
+
     def finished(self) -> str:
         """Channel: comma-separated ids of tasks that became terminal or lost their result."""
         return f"{self.prefix}:finished"

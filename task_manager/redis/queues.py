@@ -9,11 +9,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from task_manager.interface import Limits
+from task_manager.redis.clients import Client
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_mark, version_marks
 from task_manager.redis.scripts.lua_script import Argument, Call, Given, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
-from task_manager.redis.scripts.run import run_scripts
+from task_manager.redis.scripts.run import run_each, run_scripts
 
 PUBLISH_EVERY_S = 60.0
 """How often a process says which versions it knows."""
@@ -30,7 +31,7 @@ class Queues:
         self._limits = limits
         self._keys = Keys(prefix, version_marks(limits))
         self._queues: dict[str, QueueSlots] = {}
-        self._registered: set[str] = set()
+        self._registered: set[tuple[str, str]] = set()  # owner and type
         self._published_s: dict[str, float] = {}  # when it is time again, by type
 
     def close(self) -> None:
@@ -51,8 +52,8 @@ class Queues:
         """Their replies, in a row, are how long the tasks of each type wait, ms; -1: none does."""
 
     @abstractmethod
-    def _probe_call(self) -> Call:
-        """Does what all scripts of this queue mode do."""
+    def _probe_call(self, key: str) -> Call:
+        """Does what all scripts of this queue mode do, where `key` is."""
 
     @abstractmethod
     def _wake_keys(self, types: Sequence[str]) -> list[str]:
@@ -107,6 +108,17 @@ class Queues:
         due = [name for name in type_names if self._published_s.get(name, -math.inf) < now_s]
         self._published_s.update(dict.fromkeys(due, now_s + PUBLISH_EVERY_S))
         return [self._call("publish", name, version=self._limits[name].version) for name in due]
+
+    def _run_each(self, client: Client, calls: Sequence[Call]) -> list[Any]:
+        """The replies. Where a part of a cluster fails, our error is in their place; where Redis is
+        no cluster it is raised."""
+        if not self._connection.is_cluster:
+            return run_scripts(client, calls)
+        replies = run_each(client, calls)
+        for place, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                replies[place] = self._connection.part_of(reply)
+        return replies
 
     def _run(self, calls: Sequence[Call]) -> list[Any]:
         with self._connection.client() as client:

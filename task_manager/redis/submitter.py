@@ -16,10 +16,12 @@ from task_manager.errors import (
     LargeAnswersError,
     NoStatusError,
     OverloadedError,
+    TypeUnavailableError,
+    UnavailableError,
 )
 from task_manager.interface import Allowance, Load, Memory, Status, Task, TaskSubmitter, Watch
 from task_manager.kept import KeptTasks
-from task_manager.redis.clients import each_server, subscription
+from task_manager.redis.clients import servers_there, subscription
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.kept import RedisKept
@@ -32,6 +34,7 @@ from task_manager.redis.records import (
     UnreadableResultError,
     read_status,
 )
+from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.redis.shared_values import RedisValues
 from task_manager.shared_values import SharedValues
@@ -84,8 +87,14 @@ class RedisSubmitter(Listings, TaskSubmitter):
         ]
         statuses: list[Status | NoStatusError | None] = [None] * len(tasks)
         with self._connection.client() as client:
-            replies = run_scripts(client, [*calls, *self._publish_calls({**awaited, **others})])
-            for (_, group), (load, *records) in zip(groups, replies, strict=False):
+            publish = self._publish_calls({**awaited, **others})
+            replies = self._run_each(client, [*calls, *publish])
+            for (_, group), reply in zip(groups, replies, strict=False):
+                if isinstance(reply, UnavailableError):
+                    for place in group:
+                        statuses[place] = TypeUnavailableError(reply)
+                    continue
+                load, *records = reply
                 for place, record in zip(group, records, strict=True):
                     task = tasks[place]
                     if record in _REFUSED:
@@ -202,7 +211,7 @@ class RedisSubmitter(Listings, TaskSubmitter):
     def memory(self) -> Memory | None:
         with self._connection.client() as client:
             try:
-                told: list[Any] = [each.info("memory") for each in each_server(client)]
+                told = [server.info("memory") for server in servers_there(client)]
             except redis.exceptions.NoPermissionError:
                 return None
         each_memory = [
@@ -241,8 +250,35 @@ class RedisSubmitter(Listings, TaskSubmitter):
             self._connection, self._keys.finished(), on_finished, on_connected, on_failed
         )
 
+    def reachable(self, type_names: Sequence[str]) -> list[str]:
+        if not self._connection.is_cluster:
+            return list(type_names)
+        calls = [self._call("published", name) for name in type_names]
+        return self._answering(type_names, calls)
+
     def ping(self) -> None:
-        self._run([self._probe_call()])
+        if not self._connection.is_cluster:
+            self._run([self._probe_call(self._keys.probe())])
+            return
+        types = list(self._limits)
+        self._answering(types, [self._probe_call(self._keys.type_probe(name)) for name in types])
+
+    def _answering(self, type_names: Sequence[str], calls: Sequence[Call]) -> list[str]:
+        """Those types of which the call, one for each, works.
+
+        Raises:
+            UnavailableError: no call does.
+        """
+        with self._connection.client() as client:
+            replies = self._run_each(client, calls)
+        errors = [reply for reply in replies if isinstance(reply, UnavailableError)]
+        if errors and len(errors) == len(replies):
+            raise errors[0]
+        return [
+            name
+            for name, reply in zip(type_names, replies, strict=True)
+            if not isinstance(reply, UnavailableError)
+        ]
 
     def check(self) -> None:
         self.ping()

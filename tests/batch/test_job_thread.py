@@ -35,7 +35,7 @@ def test_what_is_claimed_while_it_stops_goes_back_unbegun() -> None:
         registry=unused,
         served={"batch": unused},
         completions=ItemCompletions(),
-        register=lambda _: nothing.set(),
+        register=lambda *_: nothing.set(),
     )
     manager.stop = slot.stop
     manager.add("batch", "j")

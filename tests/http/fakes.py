@@ -15,6 +15,7 @@ from task_manager.errors import (
     LargeAnswersError,
     NoStatusError,
     OverloadedError,
+    TypeUnavailableError,
     UnavailableError,
 )
 from task_manager.interface import Load, Memory, Promises, State, Status, Task, TaskSubmitter
@@ -50,6 +51,8 @@ class FakeManager(TaskSubmitter):
         self.oldest_s: float | None = None
         self.others: list[Load] = []
         self.paused: set[str] = set()
+        self.types_away: set[str] = set()
+        """Types that are on a node of a cluster that does not answer."""
         self.cannot_pause = False
         self.cannot_list = False
         self.seen_workers: list[WorkerSeen] = []
@@ -103,8 +106,17 @@ class FakeManager(TaskSubmitter):
             call([task_id])
         return replace(status)
 
+    def reachable(self, type_names: Sequence[str]) -> list[str]:
+        self._check()
+        names = [name for name in type_names if name not in self.types_away]
+        if not names:
+            raise UnavailableError("Redis at nowhere is away in part")
+        return names
+
     def load(self, type_names: Sequence[str]) -> list[Load]:
         self._check()
+        if self.types_away & {*type_names}:
+            raise UnavailableError("Redis at nowhere is away in part")
         return [
             Load(name, self._load(name), 0, 1, paused=name in self.paused) for name in type_names
         ]
@@ -213,6 +225,8 @@ class FakeManager(TaskSubmitter):
                 self.finish(status.id, b'{"number":6,"factorization":[],"factorization_str":"x"}')
 
     def _submit_one(self, task: Task, *, discard: bool) -> Status | NoStatusError:
+        if task.type in self.types_away:
+            return TypeUnavailableError(UnavailableError("Redis at nowhere is away in part"))
         status = self.tasks.get(task.id)
         if discard and status is not None and status.state.terminal:
             self.discarded.append(task.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections import Counter
 from typing import Any
 
@@ -20,6 +21,7 @@ class Asking:
 
     Attributes:
         answered: how many numbers were.
+        longest_s: how long the slowest answer took since this was set to 0.
         statuses: of all replies.
         wrong: what no client should have been told.
     """
@@ -29,6 +31,7 @@ class Asking:
         self._numbers = itertools.count(1)
         self._over = threading.Event()
         self.answered = 0
+        self.longest_s = 0.0
         self.statuses: Counter[int] = Counter()
         self.wrong: list[str] = []
         wait = {"Prefer": "wait=5"}
@@ -58,9 +61,11 @@ class Asking:
         with requests.Session() as session:
             while not self._over.is_set():
                 left = [next(self._numbers) for _ in range(count)]
+                began_s = time.monotonic()
                 while left:
                     left = self._asked(session, endpoint, headers, left)
                 self.answered += count
+                self.longest_s = max(self.longest_s, time.monotonic() - began_s)
 
     def _asked(
         self, session: requests.Session, endpoint: str, headers: dict[str, str], left: list[int]

@@ -76,6 +76,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.lock("gpu"),
         keys.finished(),
         keys.probe(),
+        keys.type_probe(NAME),
         keys.shared("session-x"),
         keys.input("i"),
         keys.counts(NAME),

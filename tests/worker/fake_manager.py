@@ -98,7 +98,7 @@ class FakeManager(TaskClaimer):
 
     def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
         self._called("renew")
-        return Renewal(frozenset(), frozenset(), {})
+        return Renewal(frozenset(), {}, {})
 
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None

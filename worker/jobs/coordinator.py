@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Sequence
 
 from doneyet.settings import Settings
 from doneyet.task_types import Job, Registry, load_registry
@@ -116,13 +117,13 @@ class Coordinator:
         renewal = self._renewals.renew(owners)
         for slot in self._slots:
             slot.cancel(renewal.cancelled.get(slot.owner, frozenset()))
-        for dead in renewal.dead:
+        for dead, types in renewal.dead.items():
             log.warning("the lease of %s is over; its jobs are handed back", dead)
-            self._manager.recover(dead, self._names)
+            self._manager.recover(dead, sorted(types))
 
-    def _register(self, slot: Slot) -> None:
+    def _register(self, owner: str, types: Sequence[str]) -> None:
         """Lets it claim again after its claims were ended."""
-        self._renewals.renew({slot.owner: slot.names})
+        self._renewals.renew({owner: types})
 
     def _unregister(self) -> None:
         for slot in self._slots:

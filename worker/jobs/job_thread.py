@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from doneyet.task_types import Job, Registry
 from doneyet.task_types.answer import Answer, answer_of, failure
 from doneyet.task_types.error_text import described, named, traced
 from doneyet.task_types.job import StoppedError
-from task_manager.errors import UnavailableError
+from task_manager.errors import PartlyUnavailableError, UnavailableError
 from task_manager.interface import Claim, TaskClaimer, TaskSubmitter, result_of
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import RunningJob
@@ -33,7 +33,7 @@ class Slot:
         registry: all task types.
         served: those that are claimed here.
         completions: of what jobs asked.
-        register: lets the owner claim again after its claims were ended.
+        register: lets the owner claim again, of these types, after its claims were ended.
     """
 
     def __init__(
@@ -45,13 +45,14 @@ class Slot:
         registry: Registry,
         served: Mapping[str, Job],
         completions: ItemCompletions,
-        register: Callable[[Slot], None],
+        register: Callable[[str, Sequence[str]], None],
     ) -> None:
         self.owner = owner
         self._manager, self._submitter, self._registry = manager, submitter, registry
         self._completions = completions
         self.names = list(served)
         self._served, self._register = served, register
+        self._unclear: list[str] = []  # types of which this owner may hold what it does not know
         self._stopping = threading.Event()
         self._job: RunningJob | None = None
         self._thread = threading.Thread(target=self._run, name="job", daemon=True)
@@ -82,10 +83,11 @@ class Slot:
             try:
                 self.run_once()
             except UnavailableError:
-                self._give_back_the_unknown()
+                self._unclear = self.names
             except Exception:
                 log.exception("a slot for jobs failed; it goes on")
-                self._give_back_the_unknown()
+                self._unclear = self.names
+            self._give_back_the_unknown()
 
     def run_once(self) -> None:
         """Waits a little for a job and runs it.
@@ -94,9 +96,15 @@ class Slot:
             UnavailableError: Redis was away at the claim, which may have happened.
         """
         stopping = self._stopping.is_set
-        for claim in self._manager.claim(
-            self.owner, self.names, 1, wait_s=IDLE_WAIT_S, unless=stopping
-        ):
+        names = [name for name in self.names if name not in self._unclear]
+        try:
+            claims = self._manager.claim(self.owner, names, 1, wait_s=IDLE_WAIT_S, unless=stopping)
+        except PartlyUnavailableError as error:
+            claims = list(error.claims)
+            self._unclear = [
+                name for name in self.names if name in {*self._unclear, *error.reasons}
+            ]
+        for claim in claims:
             if stopping():  # since it was on its way; what begins would only be stopped again
                 self._release(claim)
             else:
@@ -123,7 +131,8 @@ class Slot:
         except StoppedError:
             log.info("%s is stopped", named(claim.type, [claim.id]))
             if job.cancelled:
-                self._give_back_the_unknown()  # nothing of the claim is left then
+                self._unclear = self.names  # nothing of the claim is left then
+                self._give_back_the_unknown()
             else:
                 self._release(claim)
             return
@@ -152,13 +161,22 @@ class Slot:
                 time.sleep(AWAY_WAIT_S)
 
     def _give_back_the_unknown(self) -> None:
-        """Ends whatever this owner holds: it runs nothing, so that can only be a lost claim."""
-        while not self._stopping.is_set():
+        """Ends whatever this owner holds of types that are unclear: it runs nothing, so that can
+        only be a lost claim. Returns when some type is clear."""
+        while self._unclear and not self._stopping.is_set():
+            unclear = self._unclear
             try:
-                self._manager.recover(self.owner, self.names, running=())
-                self._register(self)
+                try:
+                    self._manager.recover(self.owner, unclear, running=())
+                    self._unclear = []
+                except PartlyUnavailableError as error:
+                    self._unclear = list(error.reasons)
+                self._register(self.owner, [n for n in unclear if n not in self._unclear])
                 return
             except UnavailableError:
+                self._unclear = unclear
+                if len(unclear) < len(self.names):
+                    return
                 self._stopping.wait(AWAY_WAIT_S)
             except Exception:
                 log.exception("claims of a slot for jobs could not be given back; trying again")

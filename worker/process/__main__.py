@@ -94,7 +94,9 @@ def _work(
         progress,
         in_order=manager.promises.in_turn,
         board=board,
-        some_wait=lambda: any(load.waiting for load in manager.load(list(registry.types))),
+        some_wait=lambda: any(
+            load.waiting for load in manager.load(manager.reachable(list(registry.types)))
+        ),
         place=settings.redis_place,
         lease_s=settings.lease_s,
         suspects_in_s=suspects_in_s,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 from doneyet.task_types import TaskType
-from task_manager.errors import UnavailableError
+from task_manager.errors import PartlyUnavailableError, UnavailableError
 from task_manager.interface import Claim, Result, TaskClaimer
 from task_manager.tally import Runs
 from worker.process.batch_queue import BatchQueue
@@ -18,6 +19,7 @@ from worker.process.batcher import Batch, make_batches, make_batches_unseen, mis
 from worker.process.claim_size import ClaimSize
 from worker.process.prefetch import GROUPED_HELD_MOST_S, HELD_MOST_S, wait_before_prefetch_s
 from worker.process.progress import ProgressReports
+from worker.process.reach import AGAIN_AFTER_S, Reach
 from worker.process.throughput import Pace
 from worker.redis_outage import BESIDE_SUPERVISOR_S, Outage
 from worker.status_board import StatusBoard
@@ -79,14 +81,15 @@ class ClaimLoop:
         self._suspects_at_s = time.monotonic() + suspects_in_s
         self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
-        self._held = 0  # claims on the queue of batches: waiting there or running
+        self._held: Counter[str] = Counter()
+        """Claims on the queue of batches, waiting there or running, by type."""
         self._held_since_s = 0.0
         self._look_at_held_s = 0.0
         self._grouped = False  # whether what is held was grouped by cost
         self._backlog = False
         self._unstored: list[Result] = []
         self._untallied: dict[str, Runs] = {}  # those of which they came
-        self._unclear_since_s: float | None = None
+        self._reach = Reach(self._names)
         self._failures = 0  # passes in a row that raised what nobody foresaw
         self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
 
@@ -107,7 +110,7 @@ class ClaimLoop:
             Exception: the pass failed, as those before it; the process is to be replaced.
         """
         self._board.beat()
-        self._board.held = self._held
+        self._board.held = self._held.total()
         self._queue.wait(self._patience_s())
         self._board.beat()
         try:
@@ -126,24 +129,24 @@ class ClaimLoop:
                 raise
             log.exception("claiming or storing tasks failed; trying again")
             over = False
-            self._unclear_since_s = self._unclear_since_s or time.monotonic()
+            self._reach.doubt(self._names)
             self._queue.wait(FAILED_WAIT_S)
         return over
 
     def _pass(self) -> bool:
-        if self._unclear_since_s is not None:
-            self._clear_up(self._unclear_since_s)
+        self._clear_up()
         revocations = self._board.revocations
         if revocations != self._queue.revocations or self._queue.has_returned:
             self._give_back()  # what was lost already is ignored
             self._queue.revocations = revocations
         if reports := self._progress.take_due():
-            self._manager.progress(self._owner, reports)
+            types = {name for name, _, _ in reports.values()}
+            self._reach.attempt(types, lambda: self._manager.progress(self._owner, reports))
         if self._queue.stopping:
             self._give_back()
             self._finish()
-            return self._held == 0 and not self._unstored
-        if self._held == 0:
+            return not (self._held.total() or self._unstored)
+        if not self._held.total():
             self._refill()
         elif self._prefetch_in_s() == 0:
             # Surplus only: whoever is idle comes first.
@@ -156,8 +159,8 @@ class ClaimLoop:
 
     def _patience_s(self) -> float:
         """How long nothing needs to be done unless the main thread has news."""
-        if self._held == 0:
-            return 0.0
+        if not self._held.total():
+            return AGAIN_AFTER_S if self._queue.stopping and self._unstored else 0.0
         reasons = [IDLE_WAIT_S]
         if not self._queue.exhausted():
             reasons.append(self._look_at_held_s - time.monotonic())
@@ -175,13 +178,13 @@ class ClaimLoop:
             runs = self._untallied.setdefault(type_name, Runs())
             for finished in group:
                 self._unstored += finished.results
+                self._held[type_name] -= len(finished.results)
                 runs.add(len(finished.results), finished.elapsed_s)
                 tasks += len(finished.results)
                 weight += finished.batch.weight
                 group_elapsed_s += finished.elapsed_s
             self._pace.observe(type_name, weight, group_elapsed_s)
             elapsed_s += group_elapsed_s
-        self._held -= tasks
         self._size.observe(tasks, elapsed_s)
 
     def _refill(self) -> None:
@@ -192,17 +195,23 @@ class ClaimLoop:
 
     def _claim(self, limit: int) -> list[Claim]:
         """Waits a little for tasks; suspects come in their time."""
-        claim = partial(self._manager.claim, self._owner, self._names, limit)
+        names = self._reach.claimable
+        if not names:
+            self._queue.wait(AGAIN_AFTER_S)
+            return []
+
+        def claim(**options: Any) -> list[Claim]:
+            call = partial(self._manager.claim, self._owner, names, limit, **options)
+            return self._reach.change(names, call)[0]
 
         def stopping() -> bool:
             return self._queue.stopping
 
-        with self._unclear_until_answered():
-            if not self._board.takes_suspects:
-                return claim(wait_s=IDLE_WAIT_S, suspects=False, unless=stopping)
-            if not self._suspects_first and (claims := claim(suspects=False)):
-                return claims
-            return claim(wait_s=IDLE_WAIT_S, unless=stopping)
+        if not self._board.takes_suspects:
+            return claim(wait_s=IDLE_WAIT_S, suspects=False, unless=stopping)
+        if not self._suspects_first and (claims := claim(suspects=False)):
+            return claims
+        return claim(wait_s=IDLE_WAIT_S, unless=stopping)
 
     @property
     def _suspects_first(self) -> bool:
@@ -210,22 +219,30 @@ class ClaimLoop:
 
     def _finish(self, limit: int = 0, leave: int = 0) -> list[Claim]:
         """Stores results and claims up to `limit` tasks; does nothing where there is neither."""
-        if self._unclear_since_s is not None:
-            limit = 0
-        if not (limit or self._unstored):
+        names = self._reach.claimable
+        limit = limit if names else 0
+        kept = {name for name in self._names if self._reach.is_away(name)}
+        results = [each for each in self._unstored if each.type not in kept]
+        if not (limit or results):
             return []
-        suspects = self._suspects_first
-        with self._unclear_until_answered() if limit else nullcontext():
-            claims = self._manager.finish(
-                self._owner,
-                self._unstored,
-                self._names,
-                limit,
-                leave,
-                suspects=suspects,
-                runs=self._untallied,
-            )
-        self._unstored, self._untallied = [], {}
+        call = partial(
+            self._manager.finish,
+            self._owner,
+            results,
+            names,
+            limit,
+            leave,
+            suspects=self._suspects_first,
+            runs={name: runs for name, runs in self._untallied.items() if name not in kept},
+        )
+        types = {each.type for each in results}
+        if limit:
+            claims, failed = self._reach.change({*names, *types}, call)
+        else:
+            claims, failed = self._reach.attempt(types, call)
+        kept.update(failed)
+        self._unstored = [each for each in self._unstored if each.type in kept]
+        self._untallied = {name: runs for name, runs in self._untallied.items() if name in kept}
         return claims
 
     def _supply(self, claims: list[Claim], *, top_up: bool = False) -> None:
@@ -239,7 +256,7 @@ class ClaimLoop:
             claims = self._topped_up(claims)
         batches = self._batches(claims)
         self._pace.take(batches)
-        self._held += len(claims)
+        self._held.update(claim.type for claim in claims)
         self._held_since_s = time.monotonic()
         self._look_at_held_s = self._held_since_s + HELD_MOST_S
         self._grouped = any(batch.ready is not None for batch in batches)
@@ -265,17 +282,19 @@ class ClaimLoop:
         while not self._queue.stopping:
             self._board.beat()
             waited_ms = (time.monotonic() - began_s) * 1000
+            names = self._reach.claimable
             waiting = [
-                kind for kind in waiting if waited_ms < kind.batch_wait_ms and missing(claims, kind)
+                kind
+                for kind in waiting
+                if kind.name in names and waited_ms < kind.batch_wait_ms and missing(claims, kind)
             ]
             if not waiting:
                 break
             for kind in waiting:
+                name, most = [kind.name], missing(claims, kind)
+                call = partial(self._manager.claim, self._owner, name, most, suspects=False)
                 try:
-                    with self._unclear_until_answered():
-                        more = self._manager.claim(
-                            self._owner, [kind.name], missing(claims, kind), suspects=False
-                        )
+                    more, _ = self._reach.change(name, call)
                 except UnavailableError:
                     return claims  # these can run; the next call finds out
                 claims = [*claims, *more]
@@ -294,8 +313,8 @@ class ClaimLoop:
         running_since_s = self._queue.running_since_s
         running_for_s = time.monotonic() - running_since_s if running_since_s else 0.0
         return wait_before_prefetch_s(
-            backlog=self._backlog and self._unclear_since_s is None,
-            held=self._held,
+            backlog=self._backlog and bool(self._reach.claimable),
+            held=self._held.total(),
             limit=self._limit(),
             left_s=self._pace.left_s() - running_for_s,
         )
@@ -317,30 +336,41 @@ class ClaimLoop:
         self._queue.wake()
         self._pace.give_back(batches)
         claims = [claim for batch in batches for claim in batch.claims]
-        self._held -= len(claims)
+        self._held.subtract(claim.type for claim in claims)
         self._backlog = False
         if claims:
-            with self._unclear_until_answered():
-                self._manager.release(self._owner, claims)
+            types = {claim.type for claim in claims}
+            self._reach.change(types, lambda: self._manager.release(self._owner, claims))
 
-    @contextmanager
-    def _unclear_until_answered(self) -> Iterator[None]:
-        """For calls that change what this owner holds: without a reply, that is not known."""
-        before_s = self._unclear_since_s
-        self._unclear_since_s = before_s or time.monotonic()
-        yield
-        self._unclear_since_s = before_s
-
-    def _clear_up(self, since_s: float) -> None:
+    def _clear_up(self) -> None:
         """After a call without a reply: gives back what this owner may hold without knowing.
 
         Nobody knows those tasks, and the lease that is renewed for the others would keep them for
-        ever. All claims of this owner are ended, so it waits until nothing runs, but not longer
-        than a lease; what runs then may run twice, and its first result counts.
+        ever. All claims of this owner and type are ended, so it waits until nothing of that type
+        runs, but not longer than a lease; what runs then may run twice, and its first result
+        counts.
         """
-        if self._held and time.monotonic() - since_s < self._lease_s:
+        due = [
+            name
+            for name, for_s in self._reach.unclear()
+            if self._held[name] <= 0 or for_s >= self._lease_s
+        ]
+        if not due:
             return
         self._finish()
-        self._manager.recover(self._owner, self._names, running=())
-        self._manager.renew({self._owner: self._names}, self._lease_s)
-        self._unclear_since_s = None
+        for call in (self._end_claims, self._register):
+            types = [name for name in due if not self._reach.is_away(name)]
+            if not types:
+                return
+            _, failed = self._reach.attempt(types, partial(call, types))
+            due = [name for name in types if name not in failed]
+        self._reach.clear(due)
+
+    def _end_claims(self, types: Sequence[str]) -> None:
+        self._manager.recover(self._owner, types, running=())
+
+    def _register(self, types: Sequence[str]) -> None:
+        """So that this owner may claim again."""
+        renewal = self._manager.renew({self._owner: types}, self._lease_s)
+        if renewal.away:
+            raise PartlyUnavailableError(renewal.away)

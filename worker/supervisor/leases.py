@@ -7,8 +7,10 @@ import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 
+from task_manager.errors import UnavailableError
 from task_manager.interface import Renewal, TaskClaimer
 from task_manager.owners import new_owner
+from worker.redis_outage import Outage
 from worker.supervisor.child import Child
 from worker.supervisor.recovery import Recoveries, Recovery
 
@@ -41,13 +43,26 @@ class Leases:
 
     A supervisor that could start a process and has none stands in for it: it is an owner then that
     claims nothing, so everybody sees that its types are served, and it hears of dead owners.
+
+    Args:
+        manager: where the leases are.
+        types: what the processes serve.
+        lease_s: as in the settings.
+        recoveries: of owners that are found dead.
+        place: what to call Redis in the log.
     """
 
     def __init__(
-        self, manager: TaskClaimer, types: Sequence[str], lease_s: float, recoveries: Recoveries
+        self,
+        manager: TaskClaimer,
+        types: Sequence[str],
+        lease_s: float,
+        recoveries: Recoveries,
+        place: str,
     ) -> None:
         self._types, self._recoveries = types, recoveries
         self._renewals = Renewals(manager, lease_s)
+        self._outage = Outage(place, log)
         self._next_s = 0.0
         self._stand_in = ""
         self.stands_in = False
@@ -82,6 +97,7 @@ class Leases:
             self._stand_in = self._stand_in or new_owner(os.getpid())
             owners[self._stand_in] = self._types
         renewal = self._renewals.renew(owners)
+        self._say_what_is_away(renewal)
         self._next_s = now_s + self._renewals.every_s
         self.stands_in = stand_in
         for child in ready:
@@ -98,8 +114,18 @@ class Leases:
             self._recoveries.add(Recovery(self._stand_in, frozenset()))
         self._stand_in, self.stands_in = "", False
 
+    def _say_what_is_away(self, renewal: Renewal) -> None:
+        """Claims of these types are kept and renewed again with the next ones."""
+        if renewal.away:
+            names, reason = ", ".join(sorted(renewal.away)), next(iter(renewal.away.values()))
+            self._outage.began(UnavailableError(f"{reason} (for {names})"))
+        else:
+            self._outage.over()
+
     def _recover_dead(self, renewal: Renewal, own: set[str]) -> None:
-        for owner in renewal.dead - own - self._recoveries.owners:
-            log.warning("the lease of %s is over; its tasks are handed back", owner)
-            # Nobody here saw what it was running, so all its tasks are suspects.
-            self._recoveries.add(Recovery(owner, running=None))
+        for owner in renewal.dead.keys() - own:
+            # Where a type was away, so were its leases: an owner may be well for the others.
+            if types := renewal.dead[owner] - self._recoveries.types_of(owner):
+                log.warning("the lease of %s is over; its tasks are handed back", owner)
+                # Nobody here saw what it was running, so all its tasks are suspects.
+                self._recoveries.add(Recovery(owner, running=None, types=types))

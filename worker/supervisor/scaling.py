@@ -37,7 +37,7 @@ class Scaling:
     Args:
         bounds: the fewest and the most processes.
         types: what they serve, by name.
-        load: as `TaskSubmitter.load`.
+        load: as `TaskSubmitter.load`, of those types that are not away.
         clock: seconds of a clock that only goes forward.
     """
 

@@ -49,7 +49,9 @@ class Supervisor(Supervision[Child, Slot]):
         bounds = settings.processes
         self._scaling: Scaling | None = None
         if registry.types and not bounds.is_fixed:
-            self._scaling = Scaling(bounds, registry.types, manager.load, clock)
+            self._scaling = Scaling(
+                bounds, registry.types, lambda names: manager.load(manager.reachable(names)), clock
+            )
         first = self._scaling.first if self._scaling is not None else bounds.most
         slots = [Slot() for _ in range(first if registry.types else 0)]
         super().__init__(settings, slots, coordinator)
@@ -57,7 +59,9 @@ class Supervisor(Supervision[Child, Slot]):
         names = list(registry.types)
         self._most_ids = max((kind.max_batch_size for kind in registry.types.values()), default=1)
         self._recoveries = Recoveries(manager, names)
-        self._leases = Leases(manager, names, settings.lease_s, self._recoveries)
+        self._leases = Leases(
+            manager, names, settings.lease_s, self._recoveries, settings.redis_place
+        )
         self._watchdog = Watchdog(registry)
         self._silence = Silence(manager, names)
         self._lock_keeper = (

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Collection, Sequence
 
+from task_manager.errors import PartlyUnavailableError
 from task_manager.interface import TaskClaimer
 from worker.supervisor.child import Child
 
@@ -47,7 +48,10 @@ class Silence:
         # What may be the reason stays here, where its time is bounded, and harms nobody else.
         if (prepared := child.board.read_preparing()) is not None:
             begun |= prepared.ids
-        count = self._manager.release_unbegun(child.owner, self._types, begun)
+        try:
+            count = self._manager.release_unbegun(child.owner, self._types, begun)
+        except PartlyUnavailableError:
+            return  # those types that are there have theirs back; the others in a second
         if count:
             log.info(
                 "worker process %d is silent: %d tasks that it had not begun are given back",

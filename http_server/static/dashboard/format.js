@@ -6,7 +6,7 @@ const digits = new Intl.NumberFormat("en");
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
-export const number = (value) => digits.format(value);
+export const number = (value) => (value === null ? "–" : digits.format(value));
 
 export const rate = (value) => (value >= 100 ? number(Math.round(value)) : value >= 10 || value === 0 ? value.toFixed(0) : value.toFixed(1));
 
@@ -25,6 +25,10 @@ export function duration(s) {
   if (minutes < 1440) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
   return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
 }
+
+// What is said of types that a cluster's node has which is away; nothing where there are none.
+export const unavailable = (names) =>
+  names && h("p", { class: "card missing", role: "status" }, `Redis does not answer for ${names.join(", ")}: what waits, runs and works there is not known now.`);
 
 // What a problem's detail says, on its own.
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;

@@ -4,7 +4,7 @@ import { json, optional, query } from "./api.js";
 import { chart, sparkline, sum } from "./charts.js";
 import { h } from "./dom.js";
 import { failures } from "./failures.js";
-import { duration, number, plural, rate } from "./format.js";
+import { duration, number, plural, rate, unavailable } from "./format.js";
 import { processes, workers } from "./workers.js";
 
 const HISTORY_EVERY_MS = 10_000; // it has a number a minute
@@ -32,6 +32,7 @@ export function render({ busy, failed, working, history: past }, _route, visitor
   const names = Object.keys(busy.types).sort();
   return [
     h("h1", { tabindex: -1 }, "Overview"),
+    unavailable(busy.unavailable),
     tiles(busy, past, working),
     past && chart(past.minutes, totals(past)),
     types(names, busy.types, past, visitor),

@@ -2,7 +2,7 @@
 
 import { json, query } from "./api.js";
 import { h } from "./dom.js";
-import { between, duration, number, plural, secondsSince, sentence, shortId, since } from "./format.js";
+import { between, duration, number, plural, secondsSince, sentence, shortId, since, unavailable } from "./format.js";
 
 export const STATUSES = ["waiting", "running", "done", "failed", "cancelled"];
 const LIMIT = 50;
@@ -43,6 +43,7 @@ export function render({ busy, tasks, next, wrong, why }, route, visitor) {
   const link = (changed) => query("#/tasks", { type, status, id, ...changed });
   return [
     h("h1", { tabindex: -1 }, "Tasks"),
+    unavailable(busy.unavailable),
     h("div", { class: "filters" },
       h("ul", { class: "chips", "aria-label": "Status" }, ["", ...STATUSES].map((each) =>
         h("li", null, h("a", { href: link({ status: each }), class: each || "any", "aria-current": each === status ? "true" : null },

@@ -53,8 +53,8 @@ class DistributedManager(RedisManager):
     def _oldest_calls(self, type_names: Sequence[str]) -> list[Call]:
         return [self._call("oldest", name) for name in type_names]
 
-    def _probe_call(self) -> Call:
-        return self._call("probe", probe=self._keys.probe())
+    def _probe_call(self, key: str) -> Call:
+        return self._call("probe", probe=key)
 
     def _in_turn(self, types: Sequence[str]) -> Sequence[str]:
         # Each type is first once, so that a busy one does not starve the others.

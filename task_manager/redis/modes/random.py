@@ -52,9 +52,9 @@ class RandomManager(RedisManager):
         main_db, input_db = self._databases
         return [self._call("oldest", *type_names, main_db=main_db, input_db=input_db)]
 
-    def _probe_call(self) -> Call:
+    def _probe_call(self, key: str) -> Call:
         main_db, input_db = self._databases
-        return self._call("probe", probe=self._keys.probe(), main_db=main_db, input_db=input_db)
+        return self._call("probe", probe=key, main_db=main_db, input_db=input_db)
 
     def _wake_keys(self, types: Sequence[str]) -> list[str]:
         return [self._keys.pool_wake()]

@@ -20,6 +20,24 @@ def run_scripts(client: Client, calls: Sequence[Call]) -> list[Any]:
     source, and only those: a claim that was made must not be made twice, since its first reply
     would be lost. With the source, and not loaded before, so that a server whose scripts are
     flushed again and again still answers.
+
+    Raises:
+        redis.RedisError: one of them failed.
+        TypeError: a reply is not what the script returns.
+    """
+    replies = run_each(client, calls)
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies
+
+
+def run_each(client: Client, calls: Sequence[Call]) -> list[Any]:
+    """As `run_scripts`, with the error in the place of each reply where a part of Redis fails.
+
+    Raises:
+        redis.RedisError: a Redis by itself does not answer.
+        TypeError: a reply is not what the script returns.
     """
     if isinstance(client, redis.Redis):
         return _checked(calls, _run_known(client, calls))
@@ -38,16 +56,14 @@ def _run_known(client: redis.Redis, calls: Sequence[Call]) -> list[Any]:
 
 
 def _checked(calls: Sequence[Call], replies: list[Any]) -> list[Any]:
-    """`replies` where they are what the scripts return.
+    """`replies` where they are errors, or what the scripts return.
 
     Raises:
         TypeError: one is not: what was asked for may not have been done.
     """
     for call, reply in zip(calls, replies, strict=True):
-        if isinstance(reply, Exception):
-            raise reply
         script = call.script
-        if not isinstance(reply, script.reply):
+        if not isinstance(reply, script.reply | Exception):
             raise TypeError(f"{script.name} returned {str(reply)[:40]!r}, no {script.reply}")
     return replies
 

@@ -133,7 +133,7 @@ def test_owner_without_renewal_is_dead_after_its_lease(harness: RedisHarness) ->
     )
     assert harness.manager.load([ONE])[0].workers == 1
     harness.manager.recover("a", TYPES)
-    assert harness.manager.renew({"b": TYPES}, lease_s=10).dead == frozenset()
+    assert harness.manager.renew({"b": TYPES}, lease_s=10).dead == {}
 
 
 def test_lost_owner_is_told(make_harness: MakeHarness) -> None:
