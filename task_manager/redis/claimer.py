@@ -239,7 +239,9 @@ class RedisClaimer(Queues, TaskClaimer):
         give_up_s = time.monotonic() + wait_s
         turns = deque(keys)
         while turns and time.monotonic() < give_up_s:
-            one_s = WAIT_IN_TURN_S if len(turns) > 1 else give_up_s - time.monotonic()
+            # A wait of 0 s would be one without an end.
+            left_s = max(0.001, give_up_s - time.monotonic())
+            one_s = WAIT_IN_TURN_S if len(turns) > 1 else left_s
             try:
                 with at_node(client, turns[0]) as node:
                     if node.blpop([turns[0]], timeout=one_s):

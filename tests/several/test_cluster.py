@@ -17,8 +17,8 @@ from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.system import System
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
-from task_manager.errors import MisconfiguredError, UnavailableError
-from task_manager.interface import State
+from task_manager.errors import MisconfiguredError, TypeUnavailableError, UnavailableError
+from task_manager.interface import State, Status
 from task_manager.kept import Kept
 from task_manager.owners import host
 from task_manager.redis.clients import still_hears
@@ -155,19 +155,20 @@ def test_a_slot_on_its_way(nodes: Cluster, harness: RedisHarness, moved: int) ->
     nodes.begin_to_move(slot, source, target)
     keys = source.ask("CLUSTER", "GETKEYSINSLOT", slot, moved * len(running))
     source.ask("MIGRATE", "127.0.0.1", target.port, "", 0, 5000, "KEYS", *keys)
-    for call in (
-        lambda: harness.manager.submit([task(n, name) for n in range(4)]),
-        lambda: harness.manager.claim("worker", [name], limit=10),
-    ):
-        with pytest.raises(UnavailableError) as caught:
-            call()
-        assert not isinstance(caught.value, MisconfiguredError)
+    *told, other = harness.manager.submit([*(task(n, name) for n in range(4)), task(1, TYPES[1])])
+    for each in told:
+        assert isinstance(each, TypeUnavailableError)
+        assert not isinstance(each.reason, MisconfiguredError)
+    assert isinstance(other, Status), "it is of another type, in the same round trip"
+    with pytest.raises(UnavailableError) as caught:
+        harness.manager.claim("worker", [name], limit=10)
+    assert not isinstance(caught.value, MisconfiguredError)
     nodes.move(slot, source, target)
     states = [each.state for each in harness.manager.submit([task(n, name) for n in range(4)])]  # type: ignore[union-attr]
     assert states.count(State.RUNNING) == 2, "none that runs was taken for lost"
     assert states.count(State.WAITING) == 2
     harness.manager.finish("worker", [harness.result(each) for each in running])
-    assert len(harness.work_once()) == 2
+    assert len(harness.work_once()) == 2 + 1
 
 
 def test_other_types_do_not_wait_for_a_slot_on_its_way(

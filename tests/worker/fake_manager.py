@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from task_manager.errors import UnavailableError
+from task_manager.errors import PartlyUnavailableError, UnavailableError
 from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
 from task_manager.tally import Runs
 
@@ -15,8 +15,9 @@ from task_manager.tally import Runs
 class FakeManager(TaskClaimer):
     """Waiting tasks in a list. `calls` tells what was called, with its `limit` and `leave`.
 
-    While `away` every call fails. With `lose_replies` claims are made, and then the call fails;
-    with `lose_prefetches` only those that leave tasks to others.
+    While `away` every call fails; while types are in `types_away`, what concerns these. With
+    `lose_replies` claims are made, and then the call fails; with `lose_prefetches` only those that
+    leave tasks to others.
     """
 
     def __init__(self) -> None:
@@ -27,6 +28,9 @@ class FakeManager(TaskClaimer):
         self.reports: dict[str, tuple[str, float, str]] = {}
         self.calls: list[tuple[str, int, int]] = []
         self.away = False
+        self.types_away: set[str] = set()
+        self.recovered: list[tuple[str, frozenset[str]]] = []
+        self.dead: dict[str, frozenset[str]] = {}
         self.lose_replies = self.lose_prefetches = False
         self._changed = threading.Condition()
 
@@ -55,11 +59,13 @@ class FakeManager(TaskClaimer):
         self._called("claim", limit, leave)
         with self._changed:
             give_up_s = time.monotonic() + wait_s
-            while not self.waiting and (left_s := give_up_s - time.monotonic()) > 0:
+            while not self._mine(types) and (left_s := give_up_s - time.monotonic()) > 0:
                 self._changed.wait(left_s)
                 if unless():
                     return []
-            return self._claim(types, limit, leave, suspects)
+            claims = self._claim(self._there(types), limit, leave, suspects)
+        self._fail_for(types, claims)
+        return claims
 
     def finish(
         self,
@@ -77,9 +83,12 @@ class FakeManager(TaskClaimer):
         self._called("finish", limit, leave)
         with self._changed:
             for result in results:
-                self.held.pop(result.id, None)
-                self.results.setdefault(result.id, result)
-            return self._claim(types, limit, leave, suspects)
+                if result.type not in self.types_away:
+                    self.held.pop(result.id, None)
+                    self.results.setdefault(result.id, result)
+            claims = self._claim(self._there(types), limit, leave, suspects)
+        self._fail_for({*(types if limit else ()), *(each.type for each in results)}, claims)
+        return claims
 
     def release(self, owner: str, claims: Sequence[Claim]) -> None:
         self._called("release", len(claims))
@@ -98,21 +107,29 @@ class FakeManager(TaskClaimer):
 
     def renew(self, owners: Mapping[str, Sequence[str]], lease_s: float) -> Renewal:
         self._called("renew")
-        return Renewal(frozenset(), {}, {})
+        types = {name for of_owner in owners.values() for name in of_owner}
+        away = {name: UnavailableError("a node is away") for name in types & self.types_away}
+        if away and len(away) == len(types):
+            raise UnavailableError("a node is away")
+        return Renewal(frozenset(), self.dead, {}, away)
 
     def recover(
         self, owner: str, types: Sequence[str], running: Collection[str] | None = None
     ) -> int:
         self._called("recover")
+        self.recovered.append((owner, frozenset(self._there(types))))
         with self._changed:
-            ended = list(self.held.values())
-            self.held.clear()
+            ended = [each for each in self.held.values() if each.type in self._there(types)]
+            for each in ended:
+                del self.held[each.id]
             self.waiting += ended
-            return len(ended)
+        self._fail_for(types)
+        return len(ended)
 
     def progress(self, owner: str, reports: Mapping[str, tuple[str, float, str]]) -> None:
         self._called("progress", len(reports))
         self.reports.update(reports)
+        self._fail_for({name for name, _, _ in reports.values()})
 
     def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
         self._called("take_lock")
@@ -125,6 +142,19 @@ class FakeManager(TaskClaimer):
         if self.away:
             raise UnavailableError("Redis is away")
         self.calls.append((name, limit, leave))
+
+    def _there(self, types: Collection[str]) -> list[str]:
+        return [name for name in types if name not in self.types_away]
+
+    def _mine(self, types: Collection[str]) -> bool:
+        return any(claim.type in self._there(types) for claim in self.waiting)
+
+    def _fail_for(self, types: Collection[str], claims: Sequence[Claim] = ()) -> None:
+        reasons = {name: UnavailableError("a node is away") for name in {*types} & self.types_away}
+        if reasons and len(reasons) == len({*types}):
+            raise UnavailableError("a node is away")
+        if reasons:
+            raise PartlyUnavailableError(reasons, claims)
 
     def _claim(self, types: Sequence[str], limit: int, leave: int, suspects: bool) -> list[Claim]:
         mine = [

@@ -54,8 +54,8 @@ class Process:
         self,
         manager: FakeManager,
         kind: TaskType,
+        *others: TaskType,
         lease_s: float = 5.0,
-        *,
         takes_suspects: bool = False,
         suspects_in_s: float = 0.0,
         begin: bool = True,
@@ -68,7 +68,7 @@ class Process:
         self.claim_loop = ClaimLoop(
             manager,
             "owner",
-            {kind.name: kind},
+            {each.name: each for each in (kind, *others)},
             self.queue,
             progress,
             in_order=False,
