@@ -90,12 +90,13 @@ def _owners(client: Client, settings: Settings) -> list[str]:
 
     from doneyet.task_types import load_registry
     from task_manager.redis.keys import Keys, version_marks
+    from task_manager.split_queues import split_limits
 
     registry = load_registry(settings)
-    keys = Keys(settings.key_prefix, version_marks(registry.types))
     if settings.types:
         registry = registry.only(name.strip() for name in settings.types.split(","))
-    names = registry.run_by_processes.types or registry.types
+    limits = split_limits(settings, registry.run_by_processes.types or registry.types)
+    keys, names = Keys(settings.key_prefix, version_marks(limits)), list(limits)
     found: list[str] = []
     failed: list[RedisError] = []
     for name in names:

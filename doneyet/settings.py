@@ -99,6 +99,11 @@ class Settings:
         "oldest of all, or one at random",
         choices=PICKS,
     )
+    split_types: str = _setting(
+        "",
+        "task types that one node of a Redis Cluster cannot carry, comma separated, with a number "
+        "of queues for each, such as minilm=4; the same for servers and workers",
+    )
     tasks: str = _setting(
         "",
         "task types to serve, comma separated: files such as iris.py, modules, or the built-in "

@@ -78,4 +78,12 @@ def _sorted(settings: Settings, limits: Mapping[str, Limits]) -> TaskManager:
         "random": DistributedRandomManager,
     }
     pick = {"ordered": "oldest", "distributed": settings.pick}.get(settings.queue_mode, "fair")
-    return by_pick[pick](settings.redis_url, limits, settings.key_prefix)
+    manager = by_pick[pick]
+    if not settings.split_types:
+        return manager(settings.redis_url, limits, settings.key_prefix)
+    from task_manager.split import Split
+    from task_manager.split_queues import split_limits, split_types
+
+    of_queues = split_limits(settings, limits)
+    counts = {name: count for name, count in split_types(settings).items() if name in limits}
+    return Split(manager(settings.redis_url, of_queues, settings.key_prefix), counts)

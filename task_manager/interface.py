@@ -220,6 +220,8 @@ class Promises:
     """A run that is cancelled or over its time ends within seconds, whatever it does."""
     lists_waiting: bool = True
     """Waiting tasks can be listed, and all of a type cancelled."""
+    one_queue: bool = True
+    """Turns and limits hold for a type as a whole; else for each of its queues (`Split`)."""
 
     @property
     def in_turn(self) -> bool:
@@ -409,7 +411,18 @@ class TaskClaimer(ABC):
 
     Every method but `renew` and those of locks raises `PartlyUnavailableError` where it was made
     for some types, and others are away; and `UnavailableError` where it was made for none.
+
+    Where `types` are asked for, queues may be named instead.
     """
+
+    def queues(self, type_names: Sequence[str]) -> list[str]:
+        """Where tasks of these types wait: mostly a queue for each, called as its type. Of several
+        queues of a type some may be away."""
+        return list(type_names)
+
+    def queue_of(self, type_name: str, task_id: str) -> str:
+        """In which of them a task waits, or has waited."""
+        return type_name
 
     @abstractmethod
     def claim(

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.contract import on_cluster
+from tests.contract import on_cluster, on_split
 from tests.contract.harness import (
     ONE,
     OTHER,
@@ -26,12 +26,14 @@ from tests.synchronous.harness import SynchronousHarness
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves to a real server what `make quick` does not try, and to one what a cluster cannot."""
-    is_left_out = on_cluster.left_out if CLUSTER else left_out if FAKE else None
-    if is_left_out is not None:
-        not_tried = [item for item in items if is_left_out(item)]
-        items[:] = [item for item in items if item not in not_tried]
-        config.hook.pytest_deselected(items=not_tried)
+    """Leaves to a real server what `make quick` does not try, to one what a cluster cannot, and to
+    types with one queue each what others do not promise."""
+    here = on_cluster.left_out if CLUSTER else left_out if FAKE else None
+    not_tried = [
+        item for item in items if on_split.left_out(item) or (here is not None and here(item))
+    ]
+    items[:] = [item for item in items if item not in not_tried]
+    config.hook.pytest_deselected(items=not_tried)
 
 
 def pytest_report_collectionfinish() -> list[str]:
@@ -42,6 +44,7 @@ def pytest_report_collectionfinish() -> list[str]:
 QUEUE_MODES: dict[str, HarnessMaker] = {
     "random": partial(RedisHarness, queue_mode="random"),
     "distributed": partial(RedisHarness, queue_mode="distributed"),
+    on_split.SPLIT: partial(RedisHarness, queue_mode=on_split.SPLIT),
     "ordered": partial(RedisHarness, queue_mode="ordered"),
     "rq": RqHarness,
     "synchronous": lambda _url, limits: SynchronousHarness(limits, answer),

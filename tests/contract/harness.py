@@ -30,6 +30,9 @@ class TypeLimits:
     coordinated: bool = False
 
 
+QUEUES = 3
+"""Of each type, where types are split."""
+
 ONE, OTHER = "squares", "cubes"
 """The names of the two task types; their input is {"n": int}, their output {"answer": int}."""
 
@@ -75,7 +78,9 @@ class RedisHarness:
 
     def __init__(self, url: str, limits: Mapping[str, TypeLimits], queue_mode: str) -> None:
         mode, _, pick = queue_mode.partition("-")
-        settings = Settings(redis_url=url, queue_mode=mode, pick=pick or "fair")
+        split = ",".join(f"{name}={QUEUES}" for name in limits) if pick == "split" else ""
+        pick = "fair" if pick in ("", "split") else pick
+        settings = Settings(redis_url=url, queue_mode=mode, pick=pick, split_types=split)
         self.manager: TaskManager = open_task_manager(settings, limits)
         self._types = list(limits)
         self._limits = limits

@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-MODES: Final = ("distributed", "distributed-random", "ordered")
+MODES: Final = ("distributed", "distributed-random", "distributed-split", "ordered")
 """Queue modes that a cluster can have."""
 
 _COUNTS: Final = "reads what one server counts (INFO)"

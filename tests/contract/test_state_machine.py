@@ -88,11 +88,15 @@ class AskingMachine(RuleBasedStateMachine):
         """Whether `numbers` are the first that wait, in their order, where that is promised."""
         first = sorted(self.waiting(), key=self.turns.__getitem__)[: len(numbers)]
         promises = self.manager.promises
+        if not promises.one_queue:
+            return True
         is_fair = self.fair.are_first(numbers, self.waiting()) or not promises.fair
         return is_fair and (numbers == first or not promises.ordered)
 
     @rule(numbers=st.lists(NUMBERS, max_size=4), awaited=st.booleans(), asker=ASKERS)
     def ask(self, numbers: list[int], awaited: bool, asker: Asker) -> None:
+        if not self.manager.promises.one_queue:  # of which each has a limit of its own
+            asker = asker._replace(max_waiting=0)
         cancelled = {n for n, state in self.model.items() if state is State.CANCELLED}
         self.submitted([n for n in numbers if not (awaited and n in cancelled)], asker)
         tasks = [replace(task(n), awaited=awaited, asker=asker) for n in numbers]

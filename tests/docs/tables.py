@@ -39,6 +39,7 @@ PROMISES = {
     "leases": "tasks of a lost machine run again within `DONEYET_LEASE_S`",
     "stops_runs": "a run that is cancelled or times out is ended, whatever it does",
     "lists_waiting": "waiting tasks can be listed, and all of a type cancelled",
+    "one_queue": "turns and limits hold for a type as a whole, unless it is split",
 }
 """What each attribute of `Promises` means to whoever chooses."""
 

@@ -75,14 +75,14 @@ class ClaimLoop:
     ) -> None:
         self._manager, self._owner, self._types = manager, owner, types
         self._queue, self._progress, self._lease_s = queue, progress, lease_s
-        self._names = list(types)
+        self._names = manager.queues(list(types))
         self._in_order, self._some_wait = in_order, some_wait
         self._board = board
         self._suspects_at_s = time.monotonic() + suspects_in_s
         self._size, self._pace = ClaimSize(), Pace()
         self._batch_size = next(iter(types.values())).max_batch_size if len(types) == 1 else 1
         self._held: Counter[str] = Counter()
-        """Claims on the queue of batches, waiting there or running, by type."""
+        """Claims on the queue of batches, waiting there or running, by where they come from."""
         self._held_since_s = 0.0
         self._look_at_held_s = 0.0
         self._grouped = False  # whether what is held was grouped by cost
@@ -140,7 +140,7 @@ class ClaimLoop:
             self._give_back()  # what was lost already is ignored
             self._queue.revocations = revocations
         if reports := self._progress.take_due():
-            types = {name for name, _, _ in reports.values()}
+            types = {self._manager.queue_of(each[0], key) for key, each in reports.items()}
             self._reach.attempt(types, lambda: self._manager.progress(self._owner, reports))
         if self._queue.stopping:
             self._give_back()
@@ -178,7 +178,7 @@ class ClaimLoop:
             runs = self._untallied.setdefault(type_name, Runs())
             for finished in group:
                 self._unstored += finished.results
-                self._held[type_name] -= len(finished.results)
+                self._held.subtract(map(self._queue_of, finished.results))
                 runs.add(len(finished.results), finished.elapsed_s)
                 tasks += len(finished.results)
                 weight += finished.batch.weight
@@ -222,9 +222,10 @@ class ClaimLoop:
         names = self._reach.claimable
         limit = limit if names else 0
         kept = {name for name in self._names if self._reach.is_away(name)}
-        results = [each for each in self._unstored if each.type not in kept]
+        results = [each for each in self._unstored if self._queue_of(each) not in kept]
         if not (limit or results):
             return []
+        types = {each.type for each in results}
         call = partial(
             self._manager.finish,
             self._owner,
@@ -233,17 +234,21 @@ class ClaimLoop:
             limit,
             leave,
             suspects=self._suspects_first,
-            runs={name: runs for name, runs in self._untallied.items() if name not in kept},
+            runs={name: runs for name, runs in self._untallied.items() if name in types},
         )
-        types = {each.type for each in results}
+        queues = {*map(self._queue_of, results)}
         if limit:
-            claims, failed = self._reach.change({*names, *types}, call)
+            claims, failed = self._reach.change({*names, *queues}, call)
         else:
-            claims, failed = self._reach.attempt(types, call)
+            claims, failed = self._reach.attempt(queues, call)
         kept.update(failed)
-        self._unstored = [each for each in self._unstored if each.type in kept]
-        self._untallied = {name: runs for name, runs in self._untallied.items() if name in kept}
+        self._unstored = [each for each in self._unstored if self._queue_of(each) in kept]
+        stored = {each.type for each in results if self._queue_of(each) not in kept}
+        self._untallied = {n: runs for n, runs in self._untallied.items() if n not in stored}
         return claims
+
+    def _queue_of(self, each: Claim | Result) -> str:
+        return self._manager.queue_of(each.type, each.id)
 
     def _supply(self, claims: list[Claim], *, top_up: bool = False) -> None:
         """Puts claims on the queue of batches, in batches."""
@@ -256,7 +261,7 @@ class ClaimLoop:
             claims = self._topped_up(claims)
         batches = self._batches(claims)
         self._pace.take(batches)
-        self._held.update(claim.type for claim in claims)
+        self._held.update(map(self._queue_of, claims))
         self._held_since_s = time.monotonic()
         self._look_at_held_s = self._held_since_s + HELD_MOST_S
         self._grouped = any(batch.ready is not None for batch in batches)
@@ -282,7 +287,7 @@ class ClaimLoop:
         while not self._queue.stopping:
             self._board.beat()
             waited_ms = (time.monotonic() - began_s) * 1000
-            names = self._reach.claimable
+            names = {*self._reach.claimable}
             waiting = [
                 kind
                 for kind in waiting
@@ -291,10 +296,11 @@ class ClaimLoop:
             if not waiting:
                 break
             for kind in waiting:
-                name, most = [kind.name], missing(claims, kind)
-                call = partial(self._manager.claim, self._owner, name, most, suspects=False)
+                queues = [each for each in self._manager.queues([kind.name]) if each in names]
+                most = missing(claims, kind)
+                call = partial(self._manager.claim, self._owner, queues, most, suspects=False)
                 try:
-                    more, _ = self._reach.change(name, call)
+                    more, _ = self._reach.change(queues, call)
                 except UnavailableError:
                     return claims  # these can run; the next call finds out
                 claims = [*claims, *more]
@@ -336,11 +342,11 @@ class ClaimLoop:
         self._queue.wake()
         self._pace.give_back(batches)
         claims = [claim for batch in batches for claim in batch.claims]
-        self._held.subtract(claim.type for claim in claims)
+        self._held.subtract(map(self._queue_of, claims))
         self._backlog = False
         if claims:
-            types = {claim.type for claim in claims}
-            self._reach.change(types, lambda: self._manager.release(self._owner, claims))
+            queues = {*map(self._queue_of, claims)}
+            self._reach.change(queues, lambda: self._manager.release(self._owner, claims))
 
     def _clear_up(self) -> None:
         """After a call without a reply: gives back what this owner may hold without knowing.

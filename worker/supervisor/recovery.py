@@ -106,7 +106,9 @@ class Recoveries:
             try:
                 self._manager.finish(recovery.owner, recovery.failed)
             except UnavailableError as error:  # what is not stored must not run again
-                away = {result.type: error for result in recovery.failed}
+                away = {
+                    self._manager.queue_of(each.type, each.id): error for each in recovery.failed
+                }
         types = [name for name in self._types_of(recovery) if name not in away]
         if not types:
             raise next(iter(away.values()))

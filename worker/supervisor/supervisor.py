@@ -56,7 +56,7 @@ class Supervisor(Supervision[Child, Slot]):
         slots = [Slot() for _ in range(first if registry.types else 0)]
         super().__init__(settings, slots, coordinator)
         self._registry, self._manager = registry, manager
-        names = list(registry.types)
+        names = manager.queues(list(registry.types))
         self._most_ids = max((kind.max_batch_size for kind in registry.types.values()), default=1)
         self._recoveries = Recoveries(manager, names)
         self._leases = Leases(

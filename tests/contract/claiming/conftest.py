@@ -12,9 +12,10 @@ from tests.contract.harness import (
     RedisHarness,
     TypeLimits,
 )
+from tests.contract.on_split import SPLIT
 
 
-@pytest.fixture(params=["random", "distributed", "distributed-random", "ordered"])
+@pytest.fixture(params=["random", "distributed", "distributed-random", SPLIT, "ordered"])
 def queue_mode(request: pytest.FixtureRequest) -> str:
     """The name of a queue mode whose manager has both halves."""
     return cast("str", request.param)

@@ -1,0 +1,154 @@
+"""Task types whose tasks wait in several queues, since one node of a cluster is not enough.
+
+Which queue a task waits in follows from its id. To a manager of the queue mode each queue is a type
+of its own, whose keys share a hash tag, so each may be on another node. The first one is called as
+the type is, so that programs which know nothing of the others meet there; the rest are named so
+that their slots divide all slots evenly. Where each node has as many slots as every other, and in
+one piece, each gets a queue.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import cast
+
+from doneyet.settings import SettingError, Settings, env_name
+from task_manager.interface import Limits
+
+SLOTS = 16384
+"""Of every cluster."""
+MOST_QUEUES = 64
+_NEAR = 32  # a slot may be off by one in so many of the distance between two queues
+
+
+def split_types(settings: Settings) -> dict[str, int]:
+    """How many queues each type has that `DONEYET_SPLIT_TYPES` names.
+
+    Raises:
+        SettingError: it cannot be read.
+    """
+    found: dict[str, int] = {}
+    for each in filter(None, (part.strip() for part in settings.split_types.split(","))):
+        name, _, count = each.rpartition("=")
+        if not (name and count.isdecimal() and 2 <= int(count) <= MOST_QUEUES):
+            raise SettingError(
+                f"{env_name('split_types')} takes task types with a number of queues from 2 to "
+                f"{MOST_QUEUES}, such as minilm=4, not {each!r}"
+            )
+        if name in found:
+            raise SettingError(f"{env_name('split_types')} has {name!r} twice")
+        found[name] = int(count)
+    return found
+
+
+def split_limits(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, Limits]:
+    """The limits of each queue, by its name, where `settings` split some of these types.
+
+    Raises:
+        SettingError: they cannot be split.
+    """
+    counts = split_types(settings)
+    if counts and (settings.queue_mode != "distributed" or settings.pick == "oldest"):
+        raise SettingError(
+            f"{env_name('split_types')} needs the distributed queue mode "
+            f"({env_name('queue_mode')}) and no --pick oldest: which of two tasks came first is "
+            "known of one queue only"
+        )
+    of_queues: dict[str, Limits] = {}
+    for name, own in limits.items():
+        count = counts.get(name, 1)
+        if count > 1 and own.coordinated:
+            raise SettingError(
+                f"{env_name('split_types')} names {name!r}, whose tasks supervisors run themselves;"
+                " such types cannot be split"
+            )
+        for queue in queue_names(name, count):
+            of_queues[queue] = own if count == 1 else cast("Limits", QueueLimits(own, count))
+    return of_queues
+
+
+class QueueLimits:
+    """The limits of one of `count` queues of a type, whose own are `limits`.
+
+    The number is a part of the version: programs that differ in it would look for tasks in
+    different places, so they are kept apart as those of different versions are, and told of.
+    """
+
+    def __init__(self, limits: Limits, count: int) -> None:
+        self._limits, self._count = limits, count
+
+    @property
+    def version(self) -> str:
+        return self._limits.version + version_suffix(self._count)
+
+    @property
+    def input_ttl_s(self) -> float | None:
+        return self._limits.input_ttl_s
+
+    @property
+    def failure_ttl_s(self) -> float | None:
+        return self._limits.failure_ttl_s
+
+    @property
+    def max_attempts(self) -> int | None:
+        return self._limits.max_attempts
+
+    @property
+    def max_load(self) -> int | None:
+        most = self._limits.max_load
+        return None if most is None else share(most, self._count)
+
+    @property
+    def coordinated(self) -> bool:
+        return self._limits.coordinated
+
+
+def version_suffix(count: int) -> str:
+    """What the version of each queue of a type ends with."""
+    return f" in {count} queue{'s' if count > 1 else ''}"
+
+
+def told_version(version: str, count: int) -> str:
+    """How the version of a queue is told to who has `count` of them: as that of the type, or with
+    the number where that is another one."""
+    if version.endswith(version_suffix(count)):
+        return version.removesuffix(version_suffix(count))
+    return version if _COUNTED.search(version) else version + version_suffix(1)
+
+
+_COUNTED = re.compile(r" in \d+ queues$")
+
+
+def share(number: int, count: int) -> int:
+    """What each of `count` queues gets of a limit, at least 1; 0 stays 0."""
+    return -(-number // count)
+
+
+def queue_of(queues: Sequence[str], task_id: str) -> str:
+    """Where a task waits, of the queues of its type."""
+    return queues[zlib.crc32(task_id.encode()) % len(queues)]
+
+
+@cache
+def queue_names(name: str, count: int) -> tuple[str, ...]:
+    """What the queues of a type are called; `name` alone where there is one."""
+    if count == 1:
+        return (name,)
+    from redis.crc import key_slot  # which servers without Redis do not have
+
+    first, apart = key_slot(name.encode()), SLOTS / count
+    names = [name]
+    for place in range(1, count):
+        wanted = round(first + place * apart) % SLOTS
+        number = place
+        while _distance(key_slot(f"{name}#{number}".encode()), wanted) > apart / _NEAR:
+            number += count
+        names.append(f"{name}#{number}")
+    return tuple(names)
+
+
+def _distance(one: int, other: int) -> int:
+    return min((one - other) % SLOTS, (other - one) % SLOTS)
