@@ -15,6 +15,7 @@ from http_server.middleware.root_path import check_root_path
 from http_server.routes.endpoints import submit_paths
 from http_server.webhooks.signing import secrets_from
 from http_server.wire.asker import asker_from
+from task_manager.split_queues import check_split_types
 
 
 def start_checks(settings: Settings, registry: Registry) -> Sequence[Callable[[], object]]:
@@ -28,4 +29,5 @@ def start_checks(settings: Settings, registry: Registry) -> Sequence[Callable[[]
         lambda: asker_from(settings),
         lambda: secrets_from(settings),
         lambda: check_tracing(settings),
+        lambda: check_split_types(settings, registry.types),
     )

@@ -24,7 +24,9 @@ def open_task_manager(settings: Settings, limits: Mapping[str, Limits]) -> TaskM
         SettingError: the settings contradict each other.
     """
     from task_manager.redis.modes.random import RandomManager
+    from task_manager.split_queues import check_queue_mode
 
+    check_queue_mode(settings)
     if settings.queue_mode in _SORTED:
         return _sorted(settings, limits)
     if settings.queue_mode == "random":
@@ -43,7 +45,9 @@ def open_submitter(settings: Settings, limits: Mapping[str, Limits]) -> TaskSubm
     """
     if settings.queue_mode == "rq":
         from task_manager.redis.modes.rq import RqManager
+        from task_manager.split_queues import check_queue_mode
 
+        check_queue_mode(settings)
         main: TaskSubmitter = RqManager(settings.redis_url, limits, settings.key_prefix)
     else:
         main = open_task_manager(settings, limits)

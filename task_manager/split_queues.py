@@ -50,13 +50,8 @@ def split_limits(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, 
     Raises:
         SettingError: they cannot be split.
     """
+    check_queue_mode(settings)
     counts = split_types(settings)
-    if counts and (settings.queue_mode != "distributed" or settings.pick == "oldest"):
-        raise SettingError(
-            f"{env_name('split_types')} needs the distributed queue mode "
-            f"({env_name('queue_mode')}) and no --pick oldest: which of two tasks came first is "
-            "known of one queue only"
-        )
     of_queues: dict[str, Limits] = {}
     for name, own in limits.items():
         count = counts.get(name, 1)
@@ -68,6 +63,36 @@ def split_limits(settings: Settings, limits: Mapping[str, Limits]) -> dict[str, 
         for queue in queue_names(name, count):
             of_queues[queue] = own if count == 1 else cast("Limits", QueueLimits(own, count))
     return of_queues
+
+
+def check_queue_mode(settings: Settings) -> None:
+    """Does nothing where types can be split, or none is to be.
+
+    Raises:
+        SettingError: the queue mode keeps them together.
+    """
+    if settings.split_types and (settings.queue_mode != "distributed" or settings.pick == "oldest"):
+        raise SettingError(
+            f"{env_name('split_types')} needs the distributed queue mode "
+            f"({env_name('queue_mode')}) and no --pick oldest: which of two tasks came first is "
+            "known of one queue only"
+        )
+
+
+def check_split_types(settings: Settings, limits: Mapping[str, Limits]) -> None:
+    """Does nothing where all types that are split are among these, and can be.
+
+    Raises:
+        SettingError: there is another one, or one cannot be split.
+    """
+    check_queue_mode(settings)
+    unknown = split_types(settings).keys() - limits.keys()
+    if unknown:
+        raise SettingError(
+            f"{env_name('split_types')} names {min(unknown)!r}, which is not among the task types: "
+            f"{', '.join(sorted(limits))}"
+        )
+    split_limits(settings, limits)
 
 
 class QueueLimits:

@@ -76,11 +76,15 @@ HarnessMaker = Callable[[str, Mapping[str, TypeLimits]], Harness]
 class RedisHarness:
     """A queue mode with both halves, and a worker that is a few lines."""
 
-    def __init__(self, url: str, limits: Mapping[str, TypeLimits], queue_mode: str) -> None:
+    def __init__(
+        self, url: str, limits: Mapping[str, TypeLimits], queue_mode: str, split_types: str = ""
+    ) -> None:
         mode, _, pick = queue_mode.partition("-")
-        split = ",".join(f"{name}={QUEUES}" for name in limits) if pick == "split" else ""
-        pick = "fair" if pick in ("", "split") else pick
-        settings = Settings(redis_url=url, queue_mode=mode, pick=pick, split_types=split)
+        if pick == "split":
+            pick, split_types = "fair", ",".join(f"{name}={QUEUES}" for name in limits)
+        settings = Settings(
+            redis_url=url, queue_mode=mode, pick=pick or "fair", split_types=split_types
+        )
         self.manager: TaskManager = open_task_manager(settings, limits)
         self._types = list(limits)
         self._limits = limits

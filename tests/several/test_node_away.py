@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
 import requests
 
 from doneyet.local.system import System
+from task_manager.split_queues import queue_names, queue_of
 from tests.helpers import wait_until
 from tests.several.asking import Asking
 from tests.several.cluster import Cluster, Node, cluster
@@ -98,6 +100,57 @@ def test_types_on_other_nodes_are_answered(
         others.finish()
         system.check()
         wait_until(lambda: _load(system.url)["load"] == 0, description="nothing is left")
+
+
+@pytest.mark.parametrize(("goes", "comes"), [(kill, restart), (freeze, thaw)])
+def test_a_split_type_goes_on_in_its_other_queues(
+    nodes: Cluster, goes: Callable[[Node], None], comes: Callable[[Node], None]
+) -> None:
+    """One node has a part of it; the others go on by the same worker, and then all is answered."""
+    name = OTHERS[0]
+    queues = queue_names(name, 3)
+    away = nodes.owner(f"{{{name}}}")
+    assert len({nodes.owner(f"{{{queue}}}").id for queue in queues}) == 3
+    settings = {**SETTINGS, "DONEYET_SPLIT_TYPES": f"{name}=3"}
+    with System(
+        queue_mode="distributed", redis_url=nodes.url, processes=1, settings=settings
+    ) as system:
+        url = f"{system.url}/{name}"
+        first = {n: _asked(url, n).json()["id"] for n in range(30)}
+        there = [n for n in first if queue_of(queues, first[n]) != name]
+        assert 0 < len(there) < 30
+        goes(away)
+        try:
+            wait_until(
+                lambda: {_asked(url, n).status_code for n in first} >= {503},
+                description="it is away",
+            )
+            longest_s, stopwatch = 0.0, Stopwatch()
+            for n in there:
+                began_s = time.monotonic()
+                told = _asked(url, n, **{"Cache-Control": "no-cache"})
+                assert (told.status_code, told.json()["square"]) == (200, n**2), told.text
+                longest_s = max(longest_s, time.monotonic() - began_s)
+            assert stopwatch.within_s(USUAL_S, longest_s), stopwatch
+            load = requests.get(f"{system.url}/load", timeout=10).json()
+            assert load["unavailable"] == sorted({name, *_types_at(nodes, away)})
+        finally:
+            comes(away)
+        for n in first:
+            wait_until(
+                lambda n=n: _asked(url, n).status_code == 200,  # type: ignore[misc]
+                description="it is answered",
+            )
+        system.check()
+
+
+def _asked(url: str, n: int, **headers: str) -> requests.Response:
+    held = {"Prefer": "wait=5", **headers}
+    return requests.post(url, json={"n": n}, headers=held, timeout=30)
+
+
+def _types_at(nodes: Cluster, node: Node) -> list[str]:
+    return [name for name in (AWAY, *OTHERS) if nodes.owner(f"{{{name}}}").id == node.id]
 
 
 def _load(url: str) -> dict[str, object]:
