@@ -7,9 +7,8 @@ of its queues. Workers go by queues where one may be away and another not.
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 from task_manager.errors import (
@@ -17,6 +16,7 @@ from task_manager.errors import (
     NoStatusError,
     OverloadedError,
     PartlyUnavailableError,
+    UnavailableError,
 )
 from task_manager.interface import (
     NO_RUNS,
@@ -42,7 +42,7 @@ from task_manager.listing import (
 )
 from task_manager.shared_values import SharedValues
 from task_manager.split_queues import queue_names, queue_of, share, told_version
-from task_manager.tally import Runs, Tally
+from task_manager.tally import Runs, Tally, summed
 
 LOAD_KNOWN_S = 0.25
 """How old the load of the other queues of a type may be in an answer."""
@@ -133,12 +133,9 @@ class Split(TaskManager):
         queues = self._queues[name]
         oldest_s = time.monotonic() - LOAD_KNOWN_S
         unknown = [q for q in queues if self._loads.get(q, (0, -1.0))[1] < oldest_s]
-        if unknown:
-            there = set(self._inner.reachable(queues))
-            asked = [queue for queue in unknown if queue in there]
-            now_s = time.monotonic()
-            for load in self._inner.load(asked):
-                self._loads[load.type] = (load.waiting + load.running, now_s)
+        with suppress(UnavailableError):
+            for load in self._inner.load(self._inner.reachable(unknown)) if unknown else ():
+                self._loads[load.type] = (load.waiting + load.running, time.monotonic())
         return sum(self._loads.get(queue, (0, 0.0))[0] for queue in queues)
 
     def reachable(self, type_names: Sequence[str]) -> list[str]:
@@ -217,13 +214,8 @@ class Split(TaskManager):
         ]
 
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
-        found: dict[str, tuple[Counter[str], dict[int, Counter[str]]]] = {}
-        for tally in self._inner.tallies(self._of(type_names)):
-            events, minutes = found.setdefault(self._type(tally.type), (Counter(), {}))
-            events.update(tally.events)
-            for minute, of_minute in tally.minutes.items():
-                minutes.setdefault(minute, Counter()).update(of_minute)
-        return [Tally(name, *found[name]) for name in type_names]
+        told = {tally.type: tally for tally in self._inner.tallies(self._of(type_names))}
+        return [summed(name, [told[queue] for queue in self._of([name])]) for name in type_names]
 
     def listed(
         self,

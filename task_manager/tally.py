@@ -102,6 +102,17 @@ class Tally:
         return Histogram([self.events.get(f"{name}_{number}", 0) for number in numbers], total)
 
 
+def summed(type_name: str, tallies: Sequence[Tally]) -> Tally:
+    """What is told of all of them together."""
+    events: Counter[str] = Counter()
+    minutes: dict[int, Counter[str]] = {}
+    for tally in tallies:
+        events.update(tally.events)
+        for minute, of_minute in tally.minutes.items():
+            minutes.setdefault(minute, Counter()).update(of_minute)
+    return Tally(type_name, events, minutes)
+
+
 class LiveTally:
     """A tally that is kept in this process."""
 
