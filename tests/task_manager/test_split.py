@@ -8,7 +8,7 @@ import pytest
 from redis.crc import key_slot
 
 from doneyet.settings import SettingError, Settings
-from task_manager import open_submitter, open_task_manager
+from task_manager import open_submitter, open_task_manager, split
 from task_manager.split_queues import (
     SLOTS,
     check_split_types,
@@ -135,6 +135,30 @@ def test_programs_that_differ_in_the_number_are_told(redis_url: str) -> None:
     assert two.manager.load(["iris"])[0].workers == 0
     assert two.work_once() == [1]
     for harness in (two, three, plain):
+        harness.close()
+
+
+def test_an_answer_tells_the_load_of_its_type(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all its queues, also of what others have submitted there."""
+    ours, theirs = (
+        RedisHarness(redis_url, IRIS, "distributed", split_types="iris=3") for _ in range(2)
+    )
+    for n in range(12):
+        (told,) = ours.manager.submit([task(n, "iris")])
+        assert told.load == n + 1  # type: ignore[union-attr]
+    theirs.manager.submit([task(n, "iris") for n in range(12, 20)])
+    monkeypatch.setattr(split, "LOAD_KNOWN_S", 0.0)
+    (told,) = ours.manager.submit([task(0, "iris")])
+    assert told.load == 20  # type: ignore[union-attr]
+    status = ours.manager.status("iris", task(1, "iris").id)
+    assert status is not None
+    assert (status.type, status.load) == ("iris", 20)
+    cancelled = ours.manager.cancel("iris", task(2, "iris").id)
+    assert cancelled is not None
+    assert (cancelled.type, cancelled.load) == ("iris", 19)
+    for harness in (ours, theirs):
         harness.close()
 
 
