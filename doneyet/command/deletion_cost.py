@@ -51,6 +51,8 @@ def _look(client: Client, pods: Pods) -> str:
     from doneyet.client.errors import UnavailableError, UnexpectedAnswerError
 
     try:
+        if away := client.load().get("unavailable"):
+            return f"what pods run of {', '.join(away)} is not known now"
         for name, cost in update_costs(pods, running_by_host(client.workers())):
             click.echo(f"{name}: {cost} running")
     except (PodsError, UnavailableError, UnexpectedAnswerError) as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from doneyet.task_types import load_registry
@@ -53,6 +55,23 @@ def test_nobody_works(dashboard: Dashboard, served: Served, idle: None) -> None:
     manager.close()
     dashboard.go()
     dashboard.shows("none", "tr.alarm")
+
+
+def test_what_is_not_known_is_said(dashboard: Dashboard) -> None:
+    """Where a part of Redis is away: no zeros, neither in the overview nor in the lists."""
+    dashboard.go()
+    told = dashboard.answer("GET", "load")
+    del told["types"]["factorization"]
+    told |= {"load": None, "waiting": None, "running": None, "unavailable": ["factorization"]}
+    dashboard.page.run(
+        "const ask = window.fetch; window.fetch = (path, more) => path === 'load'"
+        f" ? Promise.resolve(new Response({json.dumps(json.dumps(told))})) : ask(path, more)"
+    )
+    for view in ("#/", "#/tasks"):
+        dashboard.page.run(f"location.hash = {view!r}")
+        dashboard.shows("Redis does not answer for factorization", ".missing")
+    dashboard.page.run("location.hash = '#/'")
+    dashboard.page.wait_for("document.querySelector('.tiles .waiting b')?.innerText === '\\u2013'")
 
 
 def test_a_question_is_not_answered_by_the_one_before(dashboard: Dashboard, idle: None) -> None:

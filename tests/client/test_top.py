@@ -29,6 +29,7 @@ class Busy:
     def __init__(self) -> None:
         self.done = 0
         self.is_down = False
+        self.lacks: list[str] = []
 
     def answer(self, asked: Asked) -> Says:
         """Of `/load` and `/history`."""
@@ -37,7 +38,9 @@ class Busy:
         if asked.path == "/load":
             idle = {"load": 0, "waiting": 0, "running": 0, "workers": 0, "paused": False}
             busy = idle | {"waiting": 7, "running": 2, "workers": 3, "oldest_waiting_s": 90.0}
-            return Says(200, {"types": {"idle": idle | {"oldest_waiting_s": None}, "busy": busy}})
+            types = {"idle": idle | {"oldest_waiting_s": None}, "busy": busy}
+            lacks = {"unavailable": self.lacks} if self.lacks else {}
+            return Says(200, {"types": types, **lacks})
         assert asked.path == "/history?minutes=20"
         self.done += 1
         now = int(time.time() // 60) * 60
@@ -73,6 +76,18 @@ def test_it_is_printed_once_without_a_terminal(
     assert "1.5 min" in first
     assert first[-2] in "█@"
     assert second.split() == ["idle", "0", "0", "0", "0.0", "0.0", "-"]
+
+
+def test_types_that_are_not_known_are_named(
+    busy: Busy, server: StubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where a part of Redis is away; there is no row of zeros for them."""
+    busy.lacks = ["gone", "lost"]
+    assert main(["--url", server.url, "top"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[3:] == ["Redis does not answer for gone", "Redis does not answer for lost"]
+    assert main(["--url", server.url, "top", "--json", "--once"]) == 0
+    assert json.loads(capsys.readouterr().out)["unavailable"] == ["gone", "lost"]
 
 
 def test_json_for_programs(server: StubServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from autoscaler import pods
 from autoscaler.pods import COST
+from doneyet.client import Client
 from doneyet.command.main import doneyet
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.local.managed_process import free_port
@@ -98,6 +99,17 @@ def test_while_nobody_can_tell_nothing_changes(kubernetes: Kubernetes) -> None:
     said = CliRunner().invoke(doneyet, ["deletion-cost", *away, *SELECTOR, "--once"])
     assert said.exit_code == 0
     assert "trying again" in said.stderr
+    assert kubernetes.patched == []
+
+
+def test_where_some_types_are_not_known_nothing_changes(
+    system: System, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of Redis is away: a pod may run what is not told."""
+    monkeypatch.setattr(Client, "load", lambda _self: {"unavailable": ["sleep"]})
+    kubernetes.add("did-work", **{COST: "3"})
+    said = look(system)
+    assert "what pods run of sleep is not known now; trying again" in said.stderr
     assert kubernetes.patched == []
 
 
