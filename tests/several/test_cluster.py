@@ -278,11 +278,16 @@ def test_a_node_by_itself(nodes: Cluster) -> None:
     connection.close()
 
 
-@pytest.mark.parametrize("mode", ["distributed", "ordered"])
-def test_a_slot_moves_and_a_node_is_killed_while_clients_ask(nodes: Cluster, mode: str) -> None:
+@pytest.mark.parametrize(
+    ("mode", "split"), [("distributed", ""), ("ordered", ""), ("distributed", f"{TYPES[1]}=3")]
+)
+def test_a_slot_moves_and_a_node_is_killed_while_clients_ask(
+    nodes: Cluster, mode: str, split: str
+) -> None:
     """All are answered, and hear of nothing but answers, and 503 meanwhile."""
     nodes.fail_after(1000)
-    with System(queue_mode=mode, redis_url=nodes.url, processes=2, settings=SETTINGS) as system:
+    settings = {**SETTINGS, "DONEYET_SPLIT_TYPES": split}
+    with System(queue_mode=mode, redis_url=nodes.url, processes=2, settings=settings) as system:
         asking = Asking(system.url, *TYPES)
         _more_are_answered(asking)
         move(nodes, TYPES[0])
