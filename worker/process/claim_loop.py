@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 from doneyet.task_types import TaskType
@@ -33,6 +34,8 @@ TOP_UP_EVERY_S = 0.002
 FAILED_WAIT_S = 1.0
 CHOOSE_FROM = 2
 """How many times as much is claimed where inputs are grouped by cost: of more, more are alike."""
+
+_TYPE = attrgetter("type")
 
 MOST_FAILURES = 4
 """Passes in a row that may fail for no reason that is known; then the process ends."""
@@ -90,6 +93,9 @@ class ClaimLoop:
         self._unstored: list[Result] = []
         self._untallied: dict[str, Runs] = {}  # those of which they came
         self._reach = Reach(self._names)
+        self._queue_of: Callable[[Claim | Result], str] = _TYPE
+        if self._names != list(types):
+            self._queue_of = lambda each: manager.queue_of(each.type, each.id)
         self._failures = 0  # passes in a row that raised what nobody foresaw
         self._outage = Outage(place, log, BESIDE_SUPERVISOR_S)
 
@@ -222,10 +228,12 @@ class ClaimLoop:
         names = self._reach.claimable
         limit = limit if names else 0
         kept = {name for name in self._names if self._reach.is_away(name)}
-        results = [each for each in self._unstored if self._queue_of(each) not in kept]
+        results = self._unstored
+        if kept:
+            results = [each for each in results if self._queue_of(each) not in kept]
         if not (limit or results):
             return []
-        types = {each.type for each in results}
+        queues, types = set(map(self._queue_of, results)), set(map(_TYPE, results))
         call = partial(
             self._manager.finish,
             self._owner,
@@ -236,19 +244,18 @@ class ClaimLoop:
             suspects=self._suspects_first,
             runs={name: runs for name, runs in self._untallied.items() if name in types},
         )
-        queues = {*map(self._queue_of, results)}
         if limit:
             claims, failed = self._reach.change({*names, *queues}, call)
         else:
             claims, failed = self._reach.attempt(queues, call)
         kept.update(failed)
+        if not kept:
+            self._unstored, self._untallied = [], {}
+            return claims
         self._unstored = [each for each in self._unstored if self._queue_of(each) in kept]
         stored = {each.type for each in results if self._queue_of(each) not in kept}
         self._untallied = {n: runs for n, runs in self._untallied.items() if n not in stored}
         return claims
-
-    def _queue_of(self, each: Claim | Result) -> str:
-        return self._manager.queue_of(each.type, each.id)
 
     def _supply(self, claims: list[Claim], *, top_up: bool = False) -> None:
         """Puts claims on the queue of batches, in batches."""
