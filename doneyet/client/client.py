@@ -333,9 +333,15 @@ class Client:
         told: Any = self._transport.send("GET", "workers").body
         return told["workers"]
 
-    def history(self, minutes: int = 60) -> Any:
-        """What happened in each of the last minutes, up to 480, per type."""
-        return self._transport.send("GET", "history", query={"minutes": str(minutes)}).body
+    def history(self, minutes: int = 60, *, hours: int | None = None) -> Any:
+        """What happened in each of the last minutes, up to 480, per type; or of the last hours, up
+        to 720, where the server keeps them (DONEYET_HOURLY_HISTORY).
+
+        Raises:
+            ProblemError: it keeps no hours.
+        """
+        query = {"minutes": str(minutes)} if hours is None else {"hours": str(hours)}
+        return self._transport.send("GET", "history", query=query).body
 
     def load(self, task_type: str | None = None) -> Any:
         """Waiting and running tasks, and workers: per type, or for one."""
