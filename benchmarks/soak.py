@@ -28,6 +28,7 @@ import redis
 import requests
 
 from benchmarks.report.plot import plot
+from benchmarks.servers.processor_time import family
 from doneyet.local.system import System
 
 MOST_MORE_MIB = 64
@@ -190,12 +191,6 @@ def growth(samples: list[tuple[float, list[float]]], at: int) -> float:
     values = [each[at] for _, each in samples[int(len(samples) * WARM_UP) :]]
     fifth = max(1, len(values) // 5)
     return statistics.median(values[-fifth:]) - statistics.median(values[:fifth])
-
-
-def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [pid, *(one for child in path.read_text().split() for one in family(int(child)))]
 
 
 def resident_mib(pids: list[int]) -> float:
