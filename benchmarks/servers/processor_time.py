@@ -14,9 +14,12 @@ _PROCESS_CLOCK = 2
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it, on Linux."""
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [pid, *(one for child in path.read_text().split() for one in family(int(child)))]
+    """A process and all that descend from it now, on Linux."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:  # it has ended meanwhile
+        return []
+    return [pid, *(one for child in children for one in family(int(child)))]
 
 
 def exactly_used_s(pids: Sequence[int]) -> float:
