@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from benchmarks.report.growth import LEAK_MIB, LEAK_OF_S, leak_mib, verdict, warm_up_of
+from benchmarks.report.growth import LEAK_MIB, leak_mib, verdict, warm_up_of
 
 HOUR_S, EVERY_S = 3600, 1
 
@@ -28,7 +28,7 @@ def noisy(
 
 def leaking(mib: float) -> Callable[[float], float]:
     """So much in each five minutes."""
-    return lambda at: mib * at / LEAK_OF_S
+    return lambda at: mib * at / 300
 
 
 def settling(at: float) -> float:
