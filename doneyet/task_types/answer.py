@@ -31,9 +31,10 @@ def answer_of(task_type: TaskType, echo: bytes, outcome: Any, task_id: str = "")
     if isinstance(outcome, BaseException):
         return failure("task-failed", described(outcome), echo)
     try:
-        if not isinstance(outcome, task_type.Output):
-            outcome = task_type.Output.model_validate(outcome, by_alias=True, by_name=True)
-        body = _join(echo, output_json(task_type.Output, outcome, _taken_names(task_type)))
+        model = task_type.Output
+        if type(outcome) is not model and not isinstance(outcome, model):
+            outcome = model.model_validate(outcome, by_alias=True, by_name=True)
+        body = _join(echo, output_json(model, outcome, _taken_names(task_type)))
     except BaseException as error:  # a validator or serializer of its own may raise anything
         why = described(error)
         log.error(

@@ -107,6 +107,8 @@ def as_many(who: str, returned: Any, what: str, count: int) -> list[Any]:
     Raises:
         WrongFormError: it is not.
     """
+    if type(returned) is list and len(returned) == count:
+        return returned  # as nearly always
     if isinstance(returned, str | bytes) or not isinstance(returned, Iterable):
         raise WrongFormError(f"{who} gave {type(returned).__name__}, and no list of {what}")
     given = list(islice(returned, count + 1))  # it may go on for ever

@@ -92,7 +92,6 @@ class EventStream(Iterator[bytes]):
                 return COMMENT
             if not self._held.wake.wait(min(left_s, IS_THERE_EVERY_S)):
                 return b""
-            self._held.wake.clear()
         return None
 
     def _news(self) -> bytes:

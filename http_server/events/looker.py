@@ -19,6 +19,7 @@ from typing import TypeVar
 from http_server.redis_outage import Outage
 from http_server.submit.chain import Layer, ParsedTask
 from http_server.submit.completions import News
+from http_server.submit.wake import Wake
 from http_server.wire.problem import Problem, no_status, unknown_task
 from task_manager.errors import LargeAnswersError, NoStatusError, UnavailableError
 from task_manager.interface import Status, TaskSubmitter
@@ -45,7 +46,7 @@ class Watched:
         self.latest = latest
         self.gone: Problem | None = None
         """Why there is nothing more to tell, though it has not finished."""
-        self.wakes: set[threading.Event] = set()
+        self.wakes: set[Wake] = set()
         """Set when something has changed."""
         self.refresh_at_s = 0.0
         self._as_of_s = 0.0
@@ -105,7 +106,7 @@ class Looker:
         self._closed = False
         news.tell(self._hear, lambda: None)
 
-    def watch(self, status: Status, task: ParsedTask | None, wake: threading.Event) -> Watched:
+    def watch(self, status: Status, task: ParsedTask | None, wake: Wake) -> Watched:
         """From now on `wake` is set when something changes; `status` is from a moment ago."""
         with self._lock:
             watched = self._watched.get(status.id)
@@ -119,7 +120,7 @@ class Looker:
         self._wake.set()
         return watched
 
-    def leave(self, watched: Watched, wake: threading.Event) -> None:
+    def leave(self, watched: Watched, wake: Wake) -> None:
         """Who was woken by `wake` watches no more."""
         with self._lock:
             watched.wakes.discard(wake)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 from doneyet.task_types import TaskType
+from http_server.submit.wake import Wake
 from task_manager.errors import NoStatusError
 from task_manager.interface import Status, Task
 
@@ -47,6 +48,28 @@ class Layer(Protocol):
 
     def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
         """As `TaskSubmitter.submit`."""
+
+
+class Sleeper(Protocol):
+    """A request that waits for the answers to what it submits."""
+
+    wake: Wake
+
+    def sleeps_on(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether these are nothing to be woken for; then it is woken when there is more."""
+
+
+class SleepingLayer(Protocol):
+    """A part of the chain that may leave a `sleeper` asleep; then it returns late."""
+
+    def submit(
+        self,
+        tasks: Sequence[ParsedTask],
+        *,
+        discard: bool = False,
+        sleeper: Sleeper | None = None,
+    ) -> list[Outcome]:
+        """As `Layer.submit`."""
 
 
 class Submitted(NamedTuple):

@@ -2,8 +2,9 @@
 
 When news comes, one of those whose tasks have finished fetches the answers of all, in one round
 trip, and wakes the others, each once; what they submit again is known by then. So no thread is kept
-for it, and who waits alone fetches its own answer. Now and then each submits again, which keeps its
-tasks alive.
+for it, and who waits alone fetches its own answer. Most requests sleep only once: from when they
+queue to be submitted until their answers are known. Now and then each submits again, which keeps
+its tasks alive.
 
 What is submitted again is `awaited`, so that a task which somebody cancels stays cancelled, and all
 who are held for it are told so. Only where others submit it anew between the cancellation and
@@ -16,8 +17,9 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 
-from http_server.submit.chain import Layer, Outcome, ParsedTask, Submitted, is_final
+from http_server.submit.chain import Outcome, ParsedTask, SleepingLayer, Submitted, is_final
 from http_server.submit.completions import News
+from http_server.submit.shared_round_trips import PATIENCE_S
 from http_server.submit.waiting_room import BYTES_PER_PLACE, Held, WaitingRoom, places
 from task_manager.interface import Status
 
@@ -33,7 +35,9 @@ LEAST_REFRESH_S = 0.25
 class LongPoll:
     """The layer that waits."""
 
-    def __init__(self, inner: Layer, news: News, most_waiting: int, input_ttl_s: float) -> None:
+    def __init__(
+        self, inner: SleepingLayer, news: News, most_waiting: int, input_ttl_s: float
+    ) -> None:
         self._inner, self._news, self._input_ttl_s = inner, news, input_ttl_s
         self.room = WaitingRoom(news, most_waiting)
 
@@ -50,7 +54,8 @@ class LongPoll:
                 outcomes = self._inner.submit(tasks, discard=discard)
                 return Submitted(outcomes, all(map(is_final, outcomes)))
             self.room.expect(held, tasks)
-            outcomes = self._inner.submit(tasks, discard=discard)
+            sleeper = held if min(wait_s, self._refresh_s(tasks)) >= PATIENCE_S else None
+            outcomes = self._inner.submit(tasks, discard=discard, sleeper=sleeper)
             return self._wait(held, tasks, outcomes, give_up_s)
 
     def _wait(
@@ -58,7 +63,10 @@ class LongPoll:
     ) -> Submitted:
         """`outcomes`, once all are final or the time is up."""
         pending = [place for place, outcome in enumerate(outcomes) if not is_final(outcome)]
-        awaited = {place: tasks[place].as_awaited() for place in pending}
+        if held.sleeps:  # it was left asleep, and woken by now
+            awaited = dict(enumerate(held.tasks))
+        else:
+            awaited = {place: tasks[place].as_awaited() for place in pending}
         waited, slept = self._keeps(held, outcomes), False
         while pending and waited:
             left_s = give_up_s - time.monotonic()

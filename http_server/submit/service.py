@@ -13,7 +13,14 @@ from http_server.events.looker import Looker
 from http_server.kept.keeper import Keeper
 from http_server.metrics.hours import HourKeeper
 from http_server.redis_outage import Outage
-from http_server.submit.chain import Layer, Outcome, ParsedTask, WaitingLayer
+from http_server.submit.chain import (
+    Layer,
+    Outcome,
+    ParsedTask,
+    Sleeper,
+    SleepingLayer,
+    WaitingLayer,
+)
 from http_server.submit.completions import News
 from http_server.submit.long_poll import LongPoll
 from http_server.submit.rechecking import Rechecking
@@ -43,7 +50,7 @@ class SubmitService:
         self.news.tell(lambda _ids: None, self._news_changed)
         self.cache = StatusCache(SharedRoundTrips(_Noting(manager, self.outage)), self.news)
         at_once = manager.promises.answers_at_once  # then nothing waits, and nothing is kept
-        inner: Layer = manager if at_once else self.cache
+        inner: SleepingLayer = _AtOnce(manager) if at_once else self.cache
         long_poll = LongPoll(inner, self.news, settings.max_waiting, settings.input_ttl_s)
         self.room = long_poll.room
         self.looker = Looker(manager, self.cache, self.news, self.outage, settings.input_ttl_s)
@@ -105,6 +112,22 @@ class SubmitService:
     def _news_changed(self) -> None:
         if self.news.connected:
             self.outage.worked(Outage.NEWS)
+
+
+class _AtOnce:
+    """The layer of a manager whose `submit` itself waits for the answers."""
+
+    def __init__(self, inner: Layer) -> None:
+        self._inner = inner
+
+    def submit(
+        self,
+        tasks: Sequence[ParsedTask],
+        *,
+        discard: bool = False,
+        sleeper: Sleeper | None = None,
+    ) -> list[Outcome]:
+        return self._inner.submit(tasks, discard=discard)
 
 
 class _Noting:

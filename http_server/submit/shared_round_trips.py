@@ -3,18 +3,23 @@
 The first request thread to come leads: it submits for itself and for everybody who queued
 meanwhile, then hands the lead to one of those who came during its round trip. No thread is kept
 for it, and an idle server's request is submitted at once.
+
+To wake a thread takes longer than most of what is done for its request here. So who waits for its
+answers anyway is not woken to hear that there are none yet.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from operator import attrgetter
 
 from doneyet.task_types.ready import let_go
-from http_server.submit.chain import Layer, Outcome, ParsedTask
+from http_server.submit.chain import Layer, Outcome, ParsedTask, Sleeper
+from http_server.submit.wake import Wake
 from task_manager.errors import LargeAnswersError, UnavailableError
 
 log = logging.getLogger(__name__)
@@ -33,15 +38,32 @@ _ASKED = attrgetter("id", "awaited", "asker")
 class _Call:
     """One request's part of a round."""
 
-    __slots__ = ("error", "leads", "outcomes", "tasks", "wake")
+    __slots__ = ("error", "leads", "outcomes", "sleeper", "tasks", "wake")
 
-    def __init__(self, tasks: Sequence[ParsedTask]) -> None:
-        self.tasks = tasks
+    def __init__(self, tasks: Sequence[ParsedTask], sleeper: Sleeper | None) -> None:
+        self.tasks, self.sleeper = tasks, sleeper
         self.outcomes: list[Outcome] | None = None
         self.error: BaseException | None = None
         self.leads = False
-        self.wake = threading.Lock()
-        self.wake.acquire()
+        self.wake = Wake() if sleeper is None else sleeper.wake
+
+    def wait(self) -> bool:
+        """Sleeps until it leads, or was submitted, or patience ends; False then."""
+        give_up_s = time.monotonic() + PATIENCE_S
+        while self.wake.wait(give_up_s - time.monotonic()):
+            if self.leads:
+                return True
+            if self.outcomes is not None or self.error is not None:
+                if self.sleeper is not None:
+                    self.wake.set()  # it may be news of its tasks, which others are to hear, too
+                return True
+        return False
+
+    def end(self) -> None:
+        """It was submitted, or could not be."""
+        sleeper, outcomes = self.sleeper, self.outcomes
+        if sleeper is None or outcomes is None or not sleeper.sleeps_on(outcomes):
+            self.wake.set()
 
 
 class SharedRoundTrips:
@@ -53,8 +75,14 @@ class SharedRoundTrips:
         self._queue: deque[_Call] = deque()
         self._led = False
 
-    def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
-        """As `TaskSubmitter.submit`.
+    def submit(
+        self,
+        tasks: Sequence[ParsedTask],
+        *,
+        discard: bool = False,
+        sleeper: Sleeper | None = None,
+    ) -> list[Outcome]:
+        """As `TaskSubmitter.submit`; a `sleeper` is kept asleep for `PATIENCE_S` at most.
 
         Raises:
             UnavailableError: Redis is away or refuses, or earlier round trips take too long.
@@ -66,12 +94,12 @@ class SharedRoundTrips:
             return [
                 one for at in parts for one in self._inner.submit(tasks[at : at + MOST_PER_ROUND])
             ]
-        call = _Call(tasks)
+        call = _Call(tasks, sleeper)
         with self._lock:
             self._queue.append(call)
             call.leads = not self._led
             self._led = True
-        if not call.leads and not call.wake.acquire(timeout=PATIENCE_S):
+        if not call.leads and not call.wait():
             with self._lock:  # the lead or an answer may have come at the last moment
                 if not call.leads and call in self._queue:  # type: ignore[redundant-expr]
                     self._queue.remove(call)
@@ -108,10 +136,10 @@ class SharedRoundTrips:
                 if follower is not None:
                     follower.leads = True
             if follower is not None:
-                follower.wake.release()
+                follower.wake.set()
             for call in calls:
                 if not call.leads:
-                    call.wake.release()
+                    call.end()
 
     def _take(self) -> list[_Call]:
         calls: list[_Call] = []

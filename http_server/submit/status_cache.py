@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from http_server.submit.bounded_cache import BoundedCache
-from http_server.submit.chain import Layer, Outcome, ParsedTask
+from http_server.submit.chain import Outcome, ParsedTask, Sleeper, SleepingLayer
 from http_server.submit.completions import News
 from task_manager.errors import NoStatusError
 from task_manager.interface import State, Status
@@ -29,6 +29,7 @@ differs from Redis' could do to a result near its expiry."""
 MOST_RECENT = 10_000
 """Latest news that are remembered, for submits that were on their way when it came."""
 
+_NO_LOAD = (0, -math.inf)
 _OVERHEAD_BYTES = 700  # of Python objects around one status
 
 
@@ -42,7 +43,7 @@ class _Kept(NamedTuple):
 class StatusCache:
     """The layer that remembers."""
 
-    def __init__(self, inner: Layer, news: News) -> None:
+    def __init__(self, inner: SleepingLayer, news: News) -> None:
         self._inner, self._news = inner, news
         self._kept: BoundedCache[str, _Kept] = BoundedCache()
         self._loads: dict[str, tuple[int, float]] = {}
@@ -53,7 +54,13 @@ class StatusCache:
         self._lock = threading.Lock()
         news.tell(self.doubt, lambda: None)
 
-    def submit(self, tasks: Sequence[ParsedTask], *, discard: bool = False) -> list[Outcome]:
+    def submit(
+        self,
+        tasks: Sequence[ParsedTask],
+        *,
+        discard: bool = False,
+        sleeper: Sleeper | None = None,
+    ) -> list[Outcome]:
         """As `TaskSubmitter.submit`, without a round trip for what is known."""
         if discard:
             discarded: list[Outcome] = self._inner.submit(tasks, discard=True)
@@ -62,7 +69,11 @@ class StatusCache:
         known, types = self._known(tasks)
         outcomes: list[Outcome] = []
         if len(known) < len(tasks):
-            before = self._news.epoch, self._doubts
+            before = self._news.epoch, self._doubts, time.monotonic()
+            if not known:
+                outcomes = self._inner.submit(tasks, sleeper=sleeper)
+                self._learn(tasks, outcomes, *before)
+                return outcomes
             asked = [task for place, task in enumerate(tasks) if place not in known]
             outcomes = self._inner.submit(asked)
             self._learn(asked, outcomes, *before)
@@ -114,16 +125,22 @@ class StatusCache:
         return known, list(by_type)
 
     def _learn(
-        self, tasks: Sequence[ParsedTask], outcomes: Sequence[Outcome], epoch: int, doubts: int
+        self,
+        tasks: Sequence[ParsedTask],
+        outcomes: Sequence[Outcome],
+        epoch: int,
+        doubts: int,
+        asked_s: float,
     ) -> None:
         """Keeps what is finished, unless there was news about it since `doubts`. Not that a task
-        is cancelled, which is told only to those who waited for it."""
-        now_s = time.monotonic()
+        is cancelled, which is told only to those who waited for it. What was asked at `asked_s`
+        may come long after what was asked later."""
         with self._lock:
             for task, outcome in zip(tasks, outcomes, strict=True):
                 if isinstance(outcome, NoStatusError):
                     continue
-                self._loads[task.type] = (outcome.load, now_s)
+                if asked_s >= self._loads.get(task.type, _NO_LOAD)[1]:
+                    self._loads[task.type] = (outcome.load, asked_s)
                 if (
                     outcome.state.terminal
                     and outcome.state is not State.CANCELLED
@@ -131,5 +148,5 @@ class StatusCache:
                 ):
                     expires_ms = outcome.expires_ms
                     expires_s = math.inf if expires_ms is None else expires_ms / 1000
-                    kept = _Kept(outcome, epoch, now_s + KEPT_S, expires_s)
+                    kept = _Kept(outcome, epoch, asked_s + KEPT_S, expires_s)
                     self._kept.put(task.id, kept, len(outcome.body or b"") + _OVERHEAD_BYTES)

@@ -12,8 +12,9 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from http_server.submit.chain import ParsedTask
+from http_server.submit.chain import Outcome, ParsedTask, is_final
 from http_server.submit.completions import News
+from http_server.submit.wake import Wake
 
 TASKS_PER_PLACE = 25
 BYTES_PER_PLACE = 64 * 1024
@@ -27,9 +28,10 @@ def places(tasks: int, size_bytes: int) -> int:
 class Held:
     """One held request."""
 
-    __slots__ = ("leads", "places", "sleeps", "tasks", "unheard", "wake")
+    __slots__ = ("_room", "leads", "places", "sleeps", "tasks", "unheard", "wake")
 
-    def __init__(self) -> None:
+    def __init__(self, room: WaitingRoom) -> None:
+        self._room = room
         self.places = 0
         self.tasks: Sequence[ParsedTask] = ()
         self.unheard: set[str] = set()
@@ -37,7 +39,11 @@ class Held:
         self.sleeps = False
         self.leads = False
         """It is to fetch the answers of all that are ready."""
-        self.wake = threading.Event()
+        self.wake = Wake()
+
+    def sleeps_on(self, outcomes: Sequence[Outcome]) -> bool:
+        """Whether these are nothing to be woken for; then it sleeps as in `WaitingRoom.wait`."""
+        return not any(map(is_final, outcomes)) and self._room.lets_sleep(self)
 
 
 class WaitingRoom:
@@ -61,7 +67,7 @@ class WaitingRoom:
     @contextmanager
     def enter(self, places: int) -> Iterator[Held | None]:
         """So many places to wait in; None when fewer are free or the server drains."""
-        held = Held()
+        held = Held(self)
         admitted = self.widen(held, places)
         try:
             yield held if admitted else None
@@ -70,6 +76,10 @@ class WaitingRoom:
                 self._held.discard(held)
                 self._taken -= held.places
                 self._unexpect(held, list(held.unheard))
+                held.sleeps = False
+                if held.leads:  # the time was up before it knew
+                    held.leads = self._led = False
+                    self._announce([])
 
     def widen(self, held: Held, places: int) -> bool:
         """Gives `held` so many more places; False when fewer are free or the server drains."""
@@ -101,6 +111,16 @@ class WaitingRoom:
             for task_id in held.unheard:
                 self._by_id.setdefault(task_id, set()).add(held)
 
+    def lets_sleep(self, held: Held) -> bool:
+        """Whether `held`, whose thread sleeps, may sleep on until there is news of all its tasks;
+        not if there was. What it then has submitted for it is `awaited`."""
+        awaited = [task.as_awaited() for task in held.tasks]
+        with self._lock:
+            if self.draining or not held.unheard:
+                return False
+            held.tasks, held.sleeps = awaited, True
+            return True
+
     def wait(self, held: Held, tasks: Sequence[ParsedTask], timeout_s: float) -> None:
         """Sleeps until there is a reason to submit `tasks`, what is left of those expected, again:
         their answers were fetched, or `held` is to fetch them since it leads, or news was lost."""
@@ -108,7 +128,7 @@ class WaitingRoom:
         with self._lock:
             held.tasks, held.sleeps = tasks, not self.draining
             self._unexpect(held, [task_id for task_id in held.unheard if task_id not in ids])
-            if not held.unheard:
+            if not (held.unheard or held.wake.is_set()):
                 self._announce([held])
         if held.sleeps:
             held.wake.wait(timeout_s)

@@ -39,7 +39,12 @@ class ServerProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        wait_until(self._answers, description="the server answers /healthz", timeout_s=20)
+        try:  # on a machine with ten times as much to do as it has cores that takes half a minute
+            wait_until(self._answers, description="the server answers /healthz", timeout_s=90)
+        except BaseException:
+            self.process.kill()
+            self.process.communicate()
+            raise
 
     def child(self) -> int:
         """The process id of the granian worker process."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from doneyet.task_types import TaskType
 from doneyet.task_types.answer import Answer
 from doneyet.task_types.context import NO_HOST, Host
 from doneyet.task_types.error_text import named
@@ -46,6 +47,7 @@ class Runner:
         self._owner, self._lock, self._spans = owner, lock, spans
         self._told_s = 0.0
         self._pid = os.getpid()
+        self._loaded: TaskType | None = None  # the last one that was looked at
 
     def run(self) -> None:
         """Runs batches until the queue of batches says that the process is to end."""
@@ -72,8 +74,12 @@ class Runner:
             NotLoadedError: its type cannot be loaded.
         """
         queue, claims = self._queue, batch.claims
-        load(batch.type)  # here, since it takes long and a lost process is no fault of the tasks
-        self._board.begin([claim.id for claim in claims], alone=claims[0].alone)
+        if batch.type is not self._loaded:
+            # Here, since it takes long and a lost process is no fault of the tasks.
+            load(batch.type)
+            self._loaded = batch.type
+        ids = [claim.id for claim in claims]
+        self._board.begin(ids, alone=claims[0].alone)
         if self._board.revocations != queue.revocations:  # looked at only once it shows what begins
             self._board.end()
             queue.hand_back(batch)
@@ -81,7 +87,6 @@ class Runner:
         queue.running_since_s = began_s = time.monotonic()
         ready = batch.ready
         if ready is None:
-            ids = [claim.id for claim in claims]
             ready = make_ready(batch.type, [claim.input for claim in claims], ids)
         if self._spans is None:
             answers = run_ready(batch.type, ready, self._host)
