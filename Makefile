@@ -72,7 +72,7 @@ mutants: $(DEV) ## Breaks one rule at a time and checks that tests notice; a par
 bench: $(DEV) ## Measures doneyet beside its peers and writes docs/explanation/benchmarks.md
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-soak: $(DEV) ## Mixed traffic for five minutes: fails if memory grows; ARGS="--seconds 60" for less
+soak: $(DEV) ## Mixed traffic for five minutes: fails if memory grows; an hour with ARGS="--seconds 3600"
 	@$(BIN)/python -m benchmarks.soak $(ARGS)
 
 chaos: $(DEV) ## Breaks a system for two minutes while clients ask; ARGS="--seconds 600 --mode random"

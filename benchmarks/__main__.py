@@ -23,6 +23,7 @@ TITLES = {
     "drain": "Draining no-op tasks",
     "poll": "Polling a finished task",
     "array": "Polling by array",
+    "key_check": "What API keys cost",
     "idle": "Submit to answer on an idle system",
     "end_to_end": "End to end, 64 clients",
     "claim_cost": "What a claim costs as the queue grows",
@@ -56,7 +57,8 @@ def main() -> int:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="run `batching`, `end_to_end` in short, to see that they work; implies --no-document",
+        help="run `batching`, `end_to_end`, `key_check` in short, to see that they work; implies "
+        "--no-document",
     )
     arguments = parser.parse_args()
     names = list(dict.fromkeys(arguments.names)) or list(TITLES)

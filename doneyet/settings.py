@@ -281,6 +281,13 @@ class Settings:
     metrics_subsystem: str = _setting(
         "", "what follows the namespace in the names of metrics", programs=(HTTP_SERVER,)
     )
+    hourly_history: str = _setting(
+        "off",
+        "whether what happens is counted by the hour, too, for 30 days; every server keeps it for "
+        "all",
+        programs=(HTTP_SERVER,),
+        choices=("off", "on"),
+    )
 
     root_type: str = _setting(
         "",

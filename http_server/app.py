@@ -23,7 +23,7 @@ from http_server.metrics.webhook_metrics import WebhookMetrics
 from http_server.middleware.access import Access
 from http_server.middleware.access_log import access_log
 from http_server.middleware.authentication import Authentication
-from http_server.middleware.checked import with_check
+from http_server.middleware.checked import with_checks
 from http_server.middleware.client_address import ClientAddress
 from http_server.middleware.client_name import ClientName
 from http_server.middleware.observed import Observer, with_observers
@@ -110,19 +110,19 @@ def _stand_before(
 ) -> None:
     """Puts before the application what every request passes first; the outermost comes last."""
     rate = settings.client_rate
-    limit = RateLimit(rate, ClientName(settings).of, manager.allow)
-    checks = [limit.problem] if rate > 0 or settings.keys else []
     access, login = Access(settings), None
+    # First of all, so that a page of another site cannot use up what its visitor may ask for.
+    checks = [access.problem]
     if settings.keys:  # before the limit, which is a key's
         ring = KeyRing(settings.keys)
         sessions = Sessions(ring, manager.shared_values(), SessionCookie(settings))
         paths = frozenset(views)
         login = Login(Authentication(ring, sessions, access, app.url_map, paths), sessions)
         checks.append(login.authentication.problem)
+    if rate > 0 or settings.keys:
+        checks.append(RateLimit(rate, ClientName(settings).of, manager.allow).problem)
     add_dashboard_routes(app, login)
-    # Before both, so that a page of another site cannot use up what its visitor may ask for.
-    for check in [*checks, access.problem]:
-        app.wsgi_app = with_check(app.wsgi_app, check)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = with_checks(app.wsgi_app, checks)  # type: ignore[method-assign, assignment]
     if access.cors:  # around the checks, so that the pages can read why they are refused
         app.wsgi_app = access.cors.around(app.wsgi_app, access.is_own)  # type: ignore[method-assign, assignment]
     if observers:

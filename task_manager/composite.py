@@ -7,7 +7,7 @@ publish what finished on one channel of one Redis, so one watch hears all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import NoStatusError
 from task_manager.interface import (
@@ -90,6 +90,12 @@ class Routed(TaskSubmitter):
             for tally in manager.tallies(names)
         }
         return [tallies[name] for name in type_names]
+
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        hours: dict[str, Mapping[int, Mapping[str, int]]] = {}
+        for manager, names in self._by_manager(type_names):
+            hours.update(zip(names, manager.hours(names), strict=True))
+        return [hours[name] for name in type_names]
 
     def listed(
         self,

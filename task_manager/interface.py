@@ -314,6 +314,14 @@ class TaskSubmitter(ABC):
         """What happened to the tasks of each type; O(1) in the number of tasks."""
 
     @abstractmethod
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        """What happened in each of the last `HISTORY_H` hours to the tasks of each type.
+
+        By hour since 1970; events as of `Tally`. An hour is told where its end is not longer ago
+        than `Tally.minutes` go back, or where this was called since, which keeps it.
+        """
+
+    @abstractmethod
     def listed(
         self,
         type_names: Sequence[str],

@@ -33,16 +33,10 @@ from task_manager.interface import (
     Watch,
 )
 from task_manager.kept import KeptTasks
-from task_manager.listing import (
-    MOST_TASKS_OF_WORKER,
-    MOST_WORKERS,
-    Page,
-    Place,
-    WorkerSeen,
-)
+from task_manager.listing import MOST_TASKS_OF_WORKER, MOST_WORKERS, Page, Place, WorkerSeen
 from task_manager.shared_values import SharedValues
 from task_manager.split_queues import queue_names, queue_of, share, told_version
-from task_manager.tally import Runs, Tally, summed
+from task_manager.tally import Runs, Tally, summed, summed_spans
 
 LOAD_KNOWN_S = 0.25
 """How old the load of the other queues of a type may be in an answer."""
@@ -216,6 +210,11 @@ class Split(TaskManager):
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         told = {tally.type: tally for tally in self._inner.tallies(self._of(type_names))}
         return [summed(name, [told[queue] for queue in self._of([name])]) for name in type_names]
+
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        queues = self._of(type_names)
+        told = dict(zip(queues, self._inner.hours(queues), strict=True))
+        return [summed_spans(told[queue] for queue in self._of([name])) for name in type_names]
 
     def listed(
         self,

@@ -165,6 +165,10 @@ class Synchronous(TaskSubmitter):
         with self._lock:
             return [self._tallies[name].as_tally(name) for name in type_names]
 
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        with self._lock:
+            return [self._tallies[name].hours() for name in type_names]
+
     def listed(
         self,
         type_names: Sequence[str],

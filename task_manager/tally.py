@@ -1,4 +1,5 @@
-"""What happened to tasks, as it is counted: in all, and by the minute for the last `HISTORY_MIN`.
+"""What happened to tasks, as it is counted: in all, by the minute for the last `HISTORY_MIN`, and
+by the hour for the last `HISTORY_H` where somebody asks for that.
 
 The scripts in `lua/` count most of it in the call in which it happens, so that nothing is counted
 twice or lost with a server. Only a worker knows how long tasks ran and in what company: it says so
@@ -10,12 +11,15 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 HISTORY_MIN = 480
 """As in `lua/parts/tally.lua`."""
+
+HISTORY_H = 720
+"""As in `lua/shared/hours.lua`."""
 
 DURATIONS_S = (
     *(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
@@ -105,33 +109,56 @@ class Tally:
 def summed(type_name: str, tallies: Sequence[Tally]) -> Tally:
     """What is told of all of them together."""
     events: Counter[str] = Counter()
-    minutes: dict[int, Counter[str]] = {}
     for tally in tallies:
         events.update(tally.events)
-        for minute, of_minute in tally.minutes.items():
-            minutes.setdefault(minute, Counter()).update(of_minute)
-    return Tally(type_name, events, minutes)
+    return Tally(type_name, events, summed_spans(tally.minutes for tally in tallies))
+
+
+def summed_spans(of_each: Iterable[Mapping[int, Mapping[str, int]]]) -> dict[int, Counter[str]]:
+    """What happened in each minute, or hour, of all of them together."""
+    found: dict[int, Counter[str]] = {}
+    for spans in of_each:
+        for number, events in spans.items():
+            found.setdefault(number, Counter()).update(events)
+    return found
 
 
 class LiveTally:
-    """A tally that is kept in this process."""
+    """A tally that is kept in this process.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds since 1970.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._events: Counter[str] = Counter()
         self._minutes: dict[int, Counter[str]] = {}
+        self._hours: dict[int, Counter[str]] = {}  # of minutes that are told no more
 
     def count(self, events: Mapping[str, int]) -> None:
         """Each of these happened so often, now."""
-        minute = int(time.time() // 60)
+        minute = int(self._clock() // 60)
         self._events.update(events)
         self._minutes.setdefault(minute, Counter()).update(events)
         if len(self._minutes) > HISTORY_MIN:
-            del self._minutes[min(self._minutes)]
+            first = min(self._minutes)
+            self._hours.setdefault(first // 60, Counter()).update(self._minutes.pop(first))
+            if len(self._hours) > HISTORY_H:
+                del self._hours[min(self._hours)]
 
     def as_tally(self, type_name: str) -> Tally:
         """A copy of it."""
         minutes = {minute: events.copy() for minute, events in self._minutes.items()}
         return Tally(type_name, self._events.copy(), minutes)
+
+    def hours(self) -> dict[int, Counter[str]]:
+        """What happened in each of the last hours."""
+        since = int(self._clock() // 3600) - HISTORY_H
+        hours = {hour: events.copy() for hour, events in self._hours.items()}
+        for minute, events in self._minutes.items():
+            hours.setdefault(minute // 60, Counter()).update(events)
+        return {hour: events for hour, events in hours.items() if hour > since}
 
 
 def events_of_wait(waited_s: float) -> dict[str, int]:
@@ -165,6 +192,12 @@ def read_tally(type_name: str, fields: Sequence[bytes]) -> Tally:
     if now and (minute := stored.get("minute", b"")).isdigit():
         minutes[int(minute)] = now
     return Tally(type_name, events + now, minutes)
+
+
+def read_hours(fields: Sequence[bytes]) -> dict[int, Counter[str]]:
+    """What happened in each hour, as these hours and texts say; what cannot be read is left out."""
+    pairs = zip(fields[::2], fields[1::2], strict=True)
+    return {int(hour): _read_events(packed) for hour, packed in pairs if hour.isdigit()}
 
 
 def _read_events(packed: bytes) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""Many inputs at once: submitted in arrays, and only unfinished ones polled."""
+"""Many inputs at once: submitted in arrays, and only unfinished ones polled, if any."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ class Mapper:
         patience_s: how long an input may be refused for want of room while nothing else happens.
         deadline: when to stop asking.
         on_progress: called with the counts of finished and failed inputs.
+        leave: whether an answer that is not done yet is an outcome, too: each input is submitted,
+            and none polled.
     """
 
     def __init__(
@@ -52,10 +54,11 @@ class Mapper:
         patience_s: float,
         deadline: Deadline,
         on_progress: Callable[[int, int], None],
+        leave: bool = False,
     ) -> None:
         self._post = post
         self._wait_s, self._patience_s, self._deadline = wait_s, patience_s, deadline
-        self._on_progress = on_progress
+        self._on_progress, self._leave = on_progress, leave
         self._unfinished: dict[int, str] = {}
         self._pending: dict[int, Answer] = {}
         self._outcomes: dict[int, Outcome] = {}
@@ -139,6 +142,8 @@ class Mapper:
             self._finish(index, answer)
         elif answer["done"]:
             self._finish(index, outcome_of(answer))
+        elif self._leave:
+            self._finish(index, answer)
         else:
             self._pending[index] = answer
 

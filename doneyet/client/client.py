@@ -12,18 +12,17 @@ from doneyet.client.events import Event, follow
 from doneyet.client.inputs import all_to_json, checked_id, merged, to_json
 from doneyet.client.keeping import NOTHING, keeping_headers
 from doneyet.client.key import key_header
+from doneyet.client.operations import Operations
 from doneyet.client.progress import progress_display, total_of
 from doneyet.client.retry import Backoff, Deadline, patiently
 from doneyet.client.transport import Reply, Transport
 
 DEFAULT_URL = "http://localhost:8080"
-MOST_LISTED = 200
-"""Tasks that are listed in one request."""
 PROGRESS_EVERY_S = 1.0
 """How long a request is held where somebody wants to see progress; whole seconds can be asked."""
 
 
-class Client:
+class Client(Operations):
     """A client of the doneyet server at `url`. Threads may share it.
 
     Args:
@@ -151,6 +150,7 @@ class Client:
             SomeFailedError: with `errors="raise"`, once everything else is answered. It has the
                 answers too.
         """
+        _check_word(errors)
         outcomes = list(
             self.imap(
                 endpoint,
@@ -163,9 +163,7 @@ class Client:
                 webhook_events=webhook_events,
             )
         )
-        if errors == "raise" and any(isinstance(item, ClientError) for item in outcomes):
-            raise SomeFailedError(outcomes)
-        return outcomes
+        return _raised(outcomes) if errors == "raise" else outcomes
 
     def imap(
         self,
@@ -200,8 +198,7 @@ class Client:
             NotFoundError: no task type is served at `endpoint`.
             UnavailableError: the server could not serve for longer than the client's patience.
         """
-        if errors not in ("raise", "return"):
-            raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}")
+        _check_word(errors)
         keeping = keeping_headers(keep_s, webhook_url, webhook_events)
         with progress_display(endpoint, total_of(inputs), shown=progress) as display:
             for outcome in self.outcomes(
@@ -216,6 +213,48 @@ class Client:
                     raise outcome
                 yield outcome
 
+    def submit_many(
+        self,
+        endpoint: str,
+        inputs: Iterable[Any],
+        *,
+        errors: Literal["raise", "return"] = "raise",
+        keep_s: float = 0.0,
+        webhook_url: str | None = None,
+        webhook_events: Sequence[str] = (),
+    ) -> list[Outcome]:
+        """The answers to all inputs as they are now, done or not: to submit them and leave.
+
+        In arrays, which are not held. Returns once the server has taken every input; one that it
+        has no room for is submitted again, for as long as the client's patience.
+
+        Tasks of which nobody asks any more expire after a while (DONEYET_INPUT_TTL_S), unless they
+        are kept (`keep_s`, `webhook_url`). Fetch them by `task`, or submit the inputs again.
+
+        Args:
+            endpoint: where the task type is served, such as `factorize`.
+            inputs: as of `imap`.
+            errors: `raise` raises once everything else is submitted, where an input was refused or
+                its task has failed already; `return` gives the exception in the place of the
+                answer.
+            keep_s, webhook_url, webhook_events: as of `ask`, for each input.
+
+        Raises:
+            SomeFailedError: with `errors="raise"`. It has the answers of the others, too.
+            TypeError, ValueError, NotFoundError, UnavailableError: as `imap`.
+        """
+        _check_word(errors)
+        outcomes = list(
+            self.outcomes(
+                endpoint,
+                all_to_json(inputs),
+                lambda _finished, _failed: None,
+                leave=True,
+                keeping=keeping_headers(keep_s, webhook_url, webhook_events),
+            )
+        )
+        return _raised(outcomes) if errors == "raise" else outcomes
+
     def outcomes(
         self,
         endpoint: str,
@@ -224,18 +263,22 @@ class Client:
         timeout_s: float | None = None,
         *,
         shown: bool = False,
+        leave: bool = False,
         keeping: Mapping[str, str] = NOTHING,
     ) -> Iterator[Outcome]:
         """`imap` for inputs that are JSON already; `on_progress` gets (finished, failed) counts,
-        every second or two where they are `shown`. `keeping`: headers of each submit."""
+        every second or two where they are `shown`. `leave`: as `submit_many`, an answer that is not
+        done is one, too. `keeping`: headers of each submit."""
         deadline = Deadline(timeout_s)
 
         def post(text: str, wait_s: float) -> Reply:
             return self._post(endpoint, text, deadline.cap(wait_s), deadline, keeping)
 
+        wait_s = min(self.wait_s, 2 * PROGRESS_EVERY_S) if shown else self.wait_s
         mapper = Mapper(
             post,
-            wait_s=min(self.wait_s, 2 * PROGRESS_EVERY_S) if shown else self.wait_s,
+            wait_s=0.0 if leave else wait_s,
+            leave=leave,
             patience_s=self.patience_s,
             deadline=deadline,
             on_progress=on_progress,
@@ -290,73 +333,6 @@ class Client:
         """
         return read_answer(self._transport.send("DELETE", f"tasks/{checked_id(task_id)}").body)
 
-    def tasks(
-        self,
-        task_type: str | None = None,
-        *,
-        status: str | None = None,
-        id_prefix: str | None = None,
-    ) -> Iterator[Any]:
-        """Tasks without inputs and answers, the newest first; fetched as they are looked at.
-
-        Args:
-            task_type: only of this type.
-            status: only those that are waiting (then in the order of their turns), running, done,
-                failed or cancelled.
-            id_prefix: only those whose ids begin so; at least 4 characters.
-
-        Raises:
-            NotFoundError: there is no such type.
-            ProblemError: a list of waiting tasks in a queue mode that has none.
-        """
-        asked = {"type": task_type, "status": status, "id": id_prefix, "limit": str(MOST_LISTED)}
-        query = {name: value for name, value in asked.items() if value is not None}
-        while True:
-            told: Any = self._transport.send("GET", "tasks", query=query).body
-            yield from told["tasks"]
-            if told["next"] is None:
-                return
-            query["after"] = told["next"]
-
-    def cancel_waiting(self, task_type: str) -> Any:
-        """Cancels all tasks of a type that wait, for all clients: `{"cancelled": …, "left": …}`.
-
-        Raises:
-            NotFoundError: there is no such type.
-            ProblemError: the queue mode cannot tell which wait.
-        """
-        query = {"type": task_type, "status": "waiting"}
-        return self._transport.send("DELETE", "tasks", query=query).body
-
-    def workers(self) -> Any:
-        """Worker processes per type that they serve, and some of what they run."""
-        told: Any = self._transport.send("GET", "workers").body
-        return told["workers"]
-
-    def history(self, minutes: int = 60) -> Any:
-        """What happened in each of the last minutes, up to 480, per type."""
-        return self._transport.send("GET", "history", query={"minutes": str(minutes)}).body
-
-    def load(self, task_type: str | None = None) -> Any:
-        """Waiting and running tasks, and workers: per type, or for one."""
-        return self._transport.send("GET", f"load/{task_type}" if task_type else "load").body
-
-    def pause(self, task_type: str) -> Any:
-        """Has workers begin no task of a type, for all clients, until it is resumed; its load.
-
-        Raises:
-            NotFoundError: there is no such type.
-        """
-        return self._transport.send("POST", f"types/{task_type}/pause").body
-
-    def resume(self, task_type: str) -> Any:
-        """Has workers begin tasks of a type again; its load.
-
-        Raises:
-            NotFoundError: there is no such type.
-        """
-        return self._transport.send("POST", f"types/{task_type}/resume").body
-
     def close(self) -> None:
         """Closes the connections."""
         self._transport.close()
@@ -380,3 +356,16 @@ class Client:
             return self._transport.send("POST", endpoint, text, wait_s=held_s, more=keeping)
 
         return patiently(request, self.patience_s, deadline)
+
+
+def _check_word(errors: str) -> None:
+    """Raises `ValueError` for what `errors` cannot be, before anything is sent."""
+    if errors not in ("raise", "return"):
+        raise ValueError(f"errors must be 'raise' or 'return', not {errors!r}")
+
+
+def _raised(outcomes: list[Outcome]) -> list[Outcome]:
+    """`outcomes`; a `SomeFailedError` where there are errors among them."""
+    if any(isinstance(item, ClientError) for item in outcomes):
+        raise SomeFailedError(outcomes)
+    return outcomes

@@ -108,6 +108,27 @@ class Fields(click.ParamType[Any]):
 
 ENDPOINT = click.argument("endpoint")
 
+_KEEPING = (
+    click.option(
+        "--keep-s", type=float, default=0.0, metavar="S", help="keep the task alive without polls"
+    ),
+    click.option("--webhook-url", metavar="URL", help="who is told when the task has finished"),
+    click.option(
+        "--webhook-event",
+        "webhook_events",
+        multiple=True,
+        metavar="EVENT",
+        help="what is told: completed (default), started, progress; may be given several times",
+    ),
+)
+
+
+def keeping_options(do: Callable[..., int]) -> Callable[..., int]:
+    """Gives `do` what is to be kept of each task that it submits, and who is told of it."""
+    for option in reversed(_KEEPING):
+        do = option(do)
+    return do
+
 
 @client_command("""Submits one input and prints the answer as soon as it is there.
 
@@ -116,17 +137,7 @@ text. Or give the whole input as one word: '{...}'.""")
 @ENDPOINT
 @click.argument("fields", nargs=-1, type=Fields(), metavar="[NAME=VALUE]...")
 @click.option("--no-wait", is_flag=True, help="submit once and print the answer as it is")
-@click.option(
-    "--keep-s", type=float, default=0.0, metavar="S", help="keep the task alive without polls"
-)
-@click.option("--webhook-url", metavar="URL", help="who is told when the task has finished")
-@click.option(
-    "--webhook-event",
-    "webhook_events",
-    multiple=True,
-    metavar="EVENT",
-    help="what is told: completed (default), started, progress; may be given several times",
-)
+@keeping_options
 @TIMEOUT
 def ask(
     client: Client,
@@ -168,6 +179,10 @@ def ask(
     "complete. An input that has no answer has an object with `error` (default: standard output)",
 )
 @click.option("-q", "--quiet", is_flag=True, help="show no progress")
+@click.option(
+    "--no-wait", is_flag=True, help="submit each once, in arrays, and write the answers as they are"
+)
+@keeping_options
 @TIMEOUT
 def map_(
     client: Client,
@@ -176,7 +191,9 @@ def map_(
     inputs: str,
     output: str,
     quiet: bool,
+    no_wait: bool,
     timeout_s: float | None,
+    **keeping: Any,
 ) -> int:
     from doneyet.client.errors import ClientError
     from doneyet.client.input_lines import Lines
@@ -187,10 +204,12 @@ def map_(
         opened_output,
         read_lines,
     )
+    from doneyet.client.keeping import keeping_headers
     from doneyet.client.progress import progress_display
 
     if is_one_file(inputs, output):
         raise click.UsageError(f"{output} is the input, too; name another file for the answers")
+    headers = keeping_headers(**keeping)
     failed = 0
     total = count_lines(inputs)
     with (
@@ -205,6 +224,8 @@ def map_(
             lambda done, bad: display.update(done + lines.broken, bad + lines.broken),
             timeout_s,
             shown=not quiet,
+            leave=no_wait,
+            keeping=headers,
         )
         for number, outcome in lines.merged(outcomes):
             if isinstance(outcome, ClientError):

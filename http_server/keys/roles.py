@@ -54,7 +54,9 @@ PERMISSIONS = (
     Permission("GET", "/load/<type>", Role.READ, "see how busy one is"),
     Permission("GET", "/tasks", Role.READ, "list tasks of all clients"),
     Permission("GET", "/workers", Role.READ, "list workers and what they run"),
-    Permission("GET", "/history", Role.READ, "see what happened in each of the last minutes"),
+    Permission(
+        "GET", "/history", Role.READ, "see what happened in each of the last minutes or hours"
+    ),
     Permission("GET", "/metrics", Role.READ, "scrape a server's metrics"),
     Permission("GET", "/metrics/queue", Role.READ, "scrape the queues' metrics"),
     Permission("POST", "/dashboard/login", Role.READ, "log in to the dashboard by a cookie"),

@@ -1,4 +1,4 @@
-"""What happened to tasks, minute by minute, of the tallies that Redis keeps."""
+"""What happened to tasks, minute by minute or hour by hour, of the tallies that Redis keeps."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from task_manager.tally import Tally
+MINUTE_S, HOUR_S = 60, 3600
+
+Spans = Mapping[int, Mapping[str, int]]
+"""What happened in each minute, or hour, by its number since 1970."""
 
 _COUNTED: Mapping[str, Sequence[str]] = {
     "submitted": ("new",),
@@ -18,23 +21,21 @@ _COUNTED: Mapping[str, Sequence[str]] = {
 """Of which events each series is the sum."""
 
 
-def history(tallies: Sequence[Tally], minutes: int) -> dict[str, Any]:
-    """The last so many minutes, the current one included, as `GET /history` tells them.
+def history(of_types: Mapping[str, Spans], span_s: int, count: int) -> tuple[list[int], Any]:
+    """When each of the last so many spans began, Unix seconds, and the series of each type.
 
-    The current minute is this process' or, where that is behind, the last in which something
-    happened by Redis' clock.
+    The current span is the last one. It is this process' or, where that is behind, the last in
+    which something happened by Redis' clock.
     """
-    known = [minute for tally in tallies for minute in tally.minutes]
-    last = max(int(time.time() // 60), *known) if known else int(time.time() // 60)
-    told = range(last - minutes + 1, last + 1)
-    return {
-        "minutes": [60 * minute for minute in told],
-        "types": {tally.type: _series(tally, told) for tally in tallies},
-    }
+    known = [span for spans in of_types.values() for span in spans]
+    last = max([int(time.time() // span_s), *known])
+    told = range(last - count + 1, last + 1)
+    series = {name: _series(spans, told) for name, spans in of_types.items()}
+    return [span_s * span for span in told], series
 
 
-def _series(tally: Tally, minutes: Sequence[int]) -> dict[str, list[Any]]:
-    events = [tally.minutes.get(minute, {}) for minute in minutes]
+def _series(spans: Spans, told: Sequence[int]) -> dict[str, list[Any]]:
+    events = [spans.get(span, {}) for span in told]
     counted: dict[str, list[Any]] = {
         name: [sum(each.get(event, 0) for event in parts) for each in events]
         for name, parts in _COUNTED.items()
@@ -44,7 +45,7 @@ def _series(tally: Tally, minutes: Sequence[int]) -> dict[str, list[Any]]:
 
 
 def _mean_s(events: Mapping[str, int], name: str) -> float | None:
-    """The mean of a histogram in one minute; None where nothing is in it."""
+    """The mean of a histogram in one span; None where nothing is in it."""
     total = f"{name}_ms"
     in_buckets = (
         times for event, times in events.items() if event.startswith(f"{name}_") and event != total

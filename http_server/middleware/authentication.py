@@ -27,6 +27,9 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
 
 
+TO_SUBMIT = least_role("POST", ENDPOINT)
+
+
 class Authentication:
     """Knows keys, and which of the application's routes each permits.
 
@@ -59,14 +62,13 @@ class Authentication:
         except Problem as problem:
             return problem
         if method == "POST" and path in self._submit_paths:
-            route = ENDPOINT
+            least = TO_SUBMIT
         else:
             try:
                 rule, _ = self._routes.bind_to_environ(environ).match(return_rule=True)
             except HTTPException:
                 return None  # nothing is there: 404, 405
-            route = self.route_of(rule.rule, method)
-        least = least_role(method, route)
+            least = least_role(method, self.route_of(rule.rule, method))
         if least is not None and key.role >= least:
             return None
         needed = "no key permits it" if least is None else f"it takes the role {least.word}"
@@ -117,9 +119,10 @@ def sent_key(environ: WSGIEnvironment) -> str | None:
 
     Another scheme of `Authorization` may be for a proxy before this server.
     """
-    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
-    if scheme.lower() == "bearer" and secret.strip():
-        return str(secret.strip())
+    if authorization := environ.get("HTTP_AUTHORIZATION"):
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() == "bearer" and secret.strip():
+            return str(secret.strip())
     return environ.get("HTTP_X_API_KEY", "").strip() or None
 
 

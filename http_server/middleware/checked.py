@@ -1,8 +1,8 @@
-"""What a check refuses is answered by its problem, before every route."""
+"""What checks refuse is answered by its problem, before every route."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from http_server.wire.problem import Problem
@@ -12,14 +12,15 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 
-def with_check(
-    app: WSGIApplication, check: Callable[[WSGIEnvironment], Problem | None]
+def with_checks(
+    app: WSGIApplication, checks: Sequence[Callable[[WSGIEnvironment], Problem | None]]
 ) -> Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]:
-    """`app`, but the problem that `check` finds with a request, if it does."""
+    """`app`, but the first problem that `checks` find with a request, if they do."""
 
     def checked(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if problem := check(environ):
-            return problem_response(problem)(environ, start_response)
+        for check in checks:
+            if problem := check(environ):
+                return problem_response(problem)(environ, start_response)
         return app(environ, start_response)
 
     return checked

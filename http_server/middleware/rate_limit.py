@@ -90,12 +90,12 @@ class RateLimit:
 
     def problem(self, environ: WSGIEnvironment) -> Problem | None:
         """Why this request is refused, if it is."""
-        if environ["PATH_INFO"] in PUBLIC:
-            return None
         key = key_of(environ)
-        client = self._client_of(environ)
         rate = self._requests_per_s if key is None or not key.rate else key.rate
-        early_s = self._too_early_anywhere_s(client, time.monotonic(), rate) if rate else 0.0
+        if not rate or environ["PATH_INFO"] in PUBLIC:
+            return None
+        client = self._client_of(environ)
+        early_s = self._too_early_anywhere_s(client, time.monotonic(), rate)
         return rate_limited(math.ceil(early_s)) if early_s else None
 
     def _too_early_anywhere_s(self, client: str, now_s: float, rate: float) -> float:

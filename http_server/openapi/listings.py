@@ -13,7 +13,7 @@ from http_server.routes.listings import (
     USUAL_ON_PAGE,
 )
 from task_manager.interface import State
-from task_manager.tally import HISTORY_MIN
+from task_manager.tally import HISTORY_H, HISTORY_MIN
 
 Json = dict[str, Any]
 
@@ -77,9 +77,15 @@ LISTING_SCHEMAS: Json = {
         },
     ),
     "History": _object(
-        ["minutes", "types"],
+        ["types", "kept"],
         unavailable=UNAVAILABLE,
         minutes={**_COUNTS, "description": "When each minute began, Unix seconds."},
+        hours={**_COUNTS, "description": "When each hour began, where hours were asked for."},
+        kept=_object(
+            ["minutes", "hours"],
+            minutes={"type": "integer", "description": "How many can be asked for."},
+            hours={"type": "integer", "description": "Likewise; 0 where none are kept."},
+        ),
         types={
             "type": "object",
             "additionalProperties": _object(
@@ -145,12 +151,17 @@ def listing_paths(type_names: Sequence[str]) -> Json:
         "/history": {
             "get": _operation(
                 "history",
-                "Get what happened in the last minutes",
-                "Counts and mean times per minute and type, the oldest minute first.",
+                "Get what happened in the last minutes, or hours",
+                "Counts and mean times per minute, or hour, and type, the oldest first.",
                 "History",
-                *(400, 403, 429, 503),
+                *(400, 403, 429, 501, 503),
                 parameters=[
                     _number("minutes", USUAL_HISTORY_MIN, HISTORY_MIN, "How many minutes."),
+                    _parameter(
+                        "hours",
+                        {"type": "integer", "minimum": 1, "maximum": HISTORY_H},
+                        "How many hours, instead of minutes, where the server keeps them.",
+                    ),
                 ],
             )
         },

@@ -4,17 +4,18 @@ and `/history`. What a dashboard or a person on duty looks at; every answer is b
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, request
 
 from doneyet.task_types import Registry
-from http_server.metrics.history import history
+from http_server.metrics.history import HOUR_S, MINUTE_S, Spans, history
 from http_server.routes.add_route import add_route
 from http_server.routes.reachable import reachable
 from http_server.submit.service import SubmitService
 from http_server.wire.answer import CANCELLED, rfc3339
-from http_server.wire.problem import Problem, bad_request
+from http_server.wire.problem import Problem, bad_request, no_hours
 from http_server.wire.query import (
     cursor_of,
     id_prefix,
@@ -28,7 +29,7 @@ from http_server.wire.response import json_response
 from task_manager.errors import CannotListError
 from task_manager.interface import State
 from task_manager.listing import MOST_CANCELLED, ListedTask, WorkerSeen
-from task_manager.tally import HISTORY_MIN
+from task_manager.tally import HISTORY_H, HISTORY_MIN
 
 MOST_ON_PAGE, USUAL_ON_PAGE = 200, 50
 USUAL_HISTORY_MIN = 60
@@ -85,10 +86,24 @@ def add_listing_routes(app: Flask, registry: Registry, service: SubmitService) -
         return json_response({"workers": workers, **missing})
 
     def tell_history() -> Response:
-        told = parameters(request, ("minutes",))
-        minutes = number(told, "minutes", USUAL_HISTORY_MIN, HISTORY_MIN)
-        names, missing = reachable(service.manager, known)
-        return json_response({**history(service.manager.tallies(names), minutes), **missing})
+        told = parameters(request, ("minutes", "hours"))
+        kept = {"minutes": HISTORY_MIN, "hours": HISTORY_H if service.hours is not None else 0}
+        of_types: Mapping[str, Spans]
+        if "hours" in told:
+            if "minutes" in told:
+                raise bad_request("give minutes or hours, not both")
+            if service.hours is None:
+                raise no_hours()
+            unit, span_s, count = "hours", HOUR_S, number(told, "hours", 1, HISTORY_H)
+            names, missing = reachable(service.manager, known)
+            of_types = dict(zip(names, service.manager.hours(names), strict=True))
+        else:
+            unit, span_s = "minutes", MINUTE_S
+            count = number(told, "minutes", USUAL_HISTORY_MIN, HISTORY_MIN)
+            names, missing = reachable(service.manager, known)
+            of_types = {tally.type: tally.minutes for tally in service.manager.tallies(names)}
+        began, series = history(of_types, span_s, count)
+        return json_response({unit: began, "types": series, "kept": kept, **missing})
 
     add_route(app, "/tasks", "tasks", view_tasks, ["GET", "DELETE"])
     add_route(app, "/workers", "workers", list_workers, ["GET"])

@@ -11,6 +11,7 @@ from doneyet.task_types import Registry
 from doneyet.tracing import Tracing
 from http_server.events.looker import Looker
 from http_server.kept.keeper import Keeper
+from http_server.metrics.hours import HourKeeper
 from http_server.redis_outage import Outage
 from http_server.submit.chain import (
     Layer,
@@ -66,6 +67,9 @@ class SubmitService:
                 outage=self.outage,
                 draining=lambda: self.room.draining,
             )
+        self.hours: HourKeeper | None = None
+        if settings.hourly_history == "on":
+            self.hours = HourKeeper(manager, list(registry.types))
         self.chain: WaitingLayer = long_poll
         self.write: Write = answer_at_once if at_once else answer
         if any(job.rechecked_by for job in registry.jobs.values()):
@@ -76,10 +80,12 @@ class SubmitService:
             self._note_traces(settings)
 
     def start(self) -> None:
-        """Begins to hear news, and to look after kept tasks."""
+        """Begins to hear news, and to look after kept tasks and hours."""
         self.news.start(self.manager, partial(self.outage.failed, Outage.NEWS))
         if self.keeper is not None:
             self.keeper.start()
+        if self.hours is not None:
+            self.hours.start()
 
     def close(self) -> None:
         """Sends waiting requests off and lets go of the manager."""
@@ -87,6 +93,8 @@ class SubmitService:
         self.looker.close()
         if self.keeper is not None:
             self.keeper.close()
+        if self.hours is not None:
+            self.hours.close()
         self.news.close()
         self.manager.close()
         if self._links is not None:

@@ -35,6 +35,7 @@ TITLES = {
     "cannot-pause": "Task types cannot be paused here",
     "cannot-list": "Waiting tasks cannot be listed here",
     "cannot-keep": "Tasks cannot be kept here",
+    "no-hours": "Hours are not kept here",
     "no-webhooks": "Webhooks are not set up here",
     "bad-webhook": "Webhook refused",
     "already-terminal": "The task is already finished",
@@ -175,6 +176,12 @@ def no_status(error: NoStatusError) -> Problem:
     elif isinstance(error, LargeAnswersError):
         kind, retry_after_s = "answers-too-large", "1"
     return Problem(status, kind, str(error), headers=[("retry-after", retry_after_s)])
+
+
+def no_hours() -> Problem:
+    """501: the server was not told to keep what happens by the hour."""
+    detail = "this server keeps no counts by the hour; start it with DONEYET_HOURLY_HISTORY=on"
+    return Problem(501, "no-hours", detail)
 
 
 def not_kept(error: TooManyKeptError) -> Problem:

@@ -186,8 +186,11 @@ def still_hears(client: Client, pubsub: PubSub) -> bool:
         node = redis.Redis(connection_pool=pubsub.connection_pool)
         told: Mapping[str, str] = node.execute_command("CLUSTER INFO")
         return told["cluster_state"] == "ok" and told["cluster_slots_assigned"] != "0"
+    master = follow_master(client)
+    if master is None:  # perhaps at a Unix socket, which has neither host nor port
+        return True
     at: Any = pubsub.connection
-    return follow_master(client) in (None, (at.host, at.port))
+    return master == (at.host, at.port)
 
 
 def follow_master(client: Client) -> tuple[str, int] | None:

@@ -62,6 +62,11 @@ class Keys:
         after the last time."""
         return f"{self.prefix}:{{{type_name}}}:tally"
 
+    def hours(self, type_name: str) -> str:
+        """Hash, where some server keeps hours: what happened in each of them, as in
+        `lua/shared/hours.lua`. TTL: 30 days after the last one that was kept."""
+        return f"{self.prefix}:{{{type_name}}}:hours"
+
     def ended_done(self, type_name: str) -> str:
         """List: ids of tasks of all versions that were done, newest first, about a thousand. TTL: a
         week after the last renewal by a worker."""

@@ -38,7 +38,7 @@ from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.redis.shared_values import RedisValues
 from task_manager.shared_values import SharedValues
-from task_manager.tally import Tally, read_tally
+from task_manager.tally import Tally, read_hours, read_tally
 
 log = logging.getLogger(__name__)
 
@@ -207,6 +207,11 @@ class RedisSubmitter(Listings, TaskSubmitter):
         with self._connection.client() as client:
             replies = zip(type_names, run_scripts(client, calls), strict=True)
             return [read_tally(name, fields) for name, fields in replies]
+
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        calls = [self._call("hours", name) for name in type_names]
+        with self._connection.client() as client:
+            return [read_hours(fields) for fields in run_scripts(client, calls)]
 
     def memory(self) -> Memory | None:
         with self._connection.client() as client:

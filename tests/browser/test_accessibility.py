@@ -44,7 +44,7 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def dashboard(chromium: Chromium, redis_url: str) -> Iterator[Dashboard]:
     """A server that nobody works for; a task waits, one was cancelled, a type is paused."""
-    flags = ("--distributed",)
+    flags = ("--distributed", "--hourly-history", "on")
     with (
         serving(*flags, redis_url=redis_url) as server,
         dashboard_in(chromium, server.url) as shown,

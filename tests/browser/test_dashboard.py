@@ -8,8 +8,10 @@ import pytest
 
 from doneyet.task_types import load_registry
 from task_manager import open_task_manager
-from tests.browser.dashboard import Dashboard, Served
+from tests.browser.chromium import Chromium
+from tests.browser.dashboard import Dashboard, Served, dashboard_in
 from tests.helpers import wait_until
+from tests.http.servers import serving
 
 pytestmark = pytest.mark.browser
 
@@ -27,9 +29,32 @@ def test_all_types_at_once(dashboard: Dashboard) -> None:
     # One process that serves all of them is one worker.
     assert dashboard.page.run("document.querySelector('.tiles .workers b').innerText") == "1"
     dashboard.shows("1 idle", "ul.workers")
+    assert dashboard.counts(".chart .chips") == 0, "the server keeps no hours"
     dashboard.page.wait_for(
         "document.querySelector('.chart svg').getAttribute('aria-label').includes('1 done')"
     )
+
+
+def test_other_times(chromium: Chromium, redis_url: str) -> None:
+    """Where the server keeps hours, the chart shows a day or 30; the address says which."""
+    flags = ("--distributed", "--hourly-history", "on")
+    with (
+        serving(*flags, redis_url=redis_url) as server,
+        dashboard_in(chromium, server.url) as shown,
+    ):
+        shown.submit("factorize", number=6)
+        shown.go()
+        for link, head, began in (("30 days", "30 days", 720), ("day", "24 hours", 24)):
+            shown.shows(link, ".chart .chips")
+            shown.page.run(
+                "[...document.querySelectorAll('.chart .chips a')]"
+                f".find((each) => each.textContent === '{link}').click()"
+            )
+            shown.shows(f"Last {head}", ".chart h2")
+            shown.shows("1 submitted", ".chart .legend")
+            told = "JSON.parse(document.querySelector('.chart').dataset.chart).began.length"
+            assert shown.page.run(told) == began
+        assert shown.place() == "#/?range=day"
 
 
 def test_from_a_failure_to_its_task_and_back(dashboard: Dashboard) -> None:

@@ -40,8 +40,9 @@ Call = Callable[..., Any]
         (lambda client, **given: client.run("double", {"number": 1}, **given), "wait=20"),
         (lambda client, **given: client.map("double", [{"number": 1}], **given), "wait=1"),
         (lambda client, **given: [*client.imap("double", [{"number": 1}], **given)], "wait=1"),
+        (lambda client, **given: client.submit_many("double", [{"number": 1}], **given), ""),
     ],
-    ids=["ask", "run", "map", "imap"],
+    ids=["ask", "run", "map", "imap", "submit_many"],
 )
 def test_what_is_kept_and_told(
     stub: MakeStub, client_of: MakeClient, call: Call, held: str

@@ -37,6 +37,7 @@ def work(harness: Harness, runs: int) -> None:
 def test_nothing_has_happened(harness: Harness) -> None:
     """A type of which nobody asked has a tally, too."""
     assert harness.manager.tallies([ONE, OTHER]) == [Tally(ONE), Tally(OTHER)]
+    assert harness.manager.hours([ONE, OTHER]) == [{}, {}]
     assert harness.manager.oldest([ONE, OTHER]) == [None, None]
 
 
@@ -83,6 +84,10 @@ def test_how_tasks_end(harness: Harness) -> None:
     for events in told.minutes.values():
         by_minute.update(events)
     assert by_minute == told.events
+    by_hour: Counter[str] = Counter()
+    for events in harness.manager.hours([ONE])[0].values():
+        by_hour.update(events)
+    assert by_hour == told.events
     assert only(harness.manager.submit([task(4)])).state is State.WAITING
     assert counts(harness, "new", "cancelled") == (5, 1)
 

@@ -58,6 +58,7 @@ STATUSES = {
     "cannot-pause": "501",
     "cannot-list": "501",
     "cannot-keep": "501",
+    "no-hours": "501",
     "no-webhooks": "501",
     "bad-webhook": "400",
     "too-large": "413",

@@ -65,6 +65,30 @@ def test_the_protocol_tells_all() -> None:
         assert status in text
 
 
+def test_every_problem_has_a_remedy() -> None:
+    """Whoever searches the page for what a reply says finds it, with its status."""
+    text = (ROOT / "docs" / "how-to" / "troubleshooting.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) ((?:`[a-z-]+`(?:, )?)+) \|", text, re.MULTILINE)
+    told = {(kind, status) for status, kinds in rows for kind in re.findall(r"`([a-z-]+)`", kinds)}
+    assert told == set(STATUSES.items())
+
+
+def test_every_alert_has_an_entry_in_the_runbook() -> None:
+    """With its severity, and how long it takes to fire."""
+    rules = re.findall(
+        r"- alert: (\w+)\n(?:(?!- alert).*\n)*?(?: +for: (\d+)m\n)? +labels: \{ severity: (\w+) \}",
+        (ROOT / "deploy" / "alerts.yml").read_text(),
+    )
+    text = (ROOT / "docs" / "how-to" / "monitor.md").read_text()
+    for alert, minutes, severity in rules:
+        after = f"{minutes} minutes" if minutes else "the first one"
+        assert f"| [{alert}](#{alert.lower()}) | {severity} | {after} |" in text
+        entry = text.partition(f"### {alert}\n")[2].partition("###")[0]
+        assert "- **Look**:" in entry, alert
+        assert "- **Do**:" in entry, alert
+    assert len(rules) == text.count("\n### Doneyet") >= 10
+
+
 def test_statuses_are_those_of_the_code() -> None:
     """Each kind of problem is raised with the status that the docs say."""
     raised = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -59,6 +59,8 @@ class FakeManager(TaskSubmitter):
         self.told_memory: Memory | None = None
         self.events: dict[str, int] = {}
         self.minutes: dict[int, dict[str, int]] = {}
+        self.told_hours: dict[int, dict[str, int]] = {}
+        self.hours_asked = 0
         self.most_told = 10**9
         """Finished tasks of which one round trip tells."""
         self.gate = threading.Event()
@@ -138,6 +140,11 @@ class FakeManager(TaskSubmitter):
     def tallies(self, type_names: Sequence[str]) -> list[Tally]:
         self._check()
         return [Tally(name, self.events, self.minutes) for name in type_names]
+
+    def hours(self, type_names: Sequence[str]) -> list[Mapping[int, Mapping[str, int]]]:
+        self._check()
+        self.hours_asked += 1
+        return [self.told_hours for _ in type_names]
 
     def listed(
         self,

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 from flask.testing import FlaskClient
 
+from doneyet.task_types import Registry
+from http_server.app import create_app
+from http_server.metrics.hours import AGAIN_S, EVERY_S, HourKeeper
 from task_manager.interface import State
 from task_manager.listing import RunningTask, WorkerSeen
 from tests.helpers import wait_until
-from tests.http.conftest import System
+from tests.http.conftest import SETTINGS, System
 from tests.http.fakes import FakeManager
 
 PENDING = {"error": None, "progress": None}
@@ -217,6 +221,42 @@ def test_history(client: FlaskClient, manager: FakeManager) -> None:
         assert client.get(f"/history?minutes={wrong}").status_code == 400
 
 
+def test_hours_where_none_are_kept(client: FlaskClient, manager: FakeManager) -> None:
+    """The setting is named; nobody asks Redis for any."""
+    reply = client.get("/history?hours=24")
+    assert reply.status_code == 501
+    assert reply.get_json()["type"] == "urn:doneyet:problem:no-hours"
+    assert "DONEYET_HOURLY_HISTORY=on" in reply.get_json()["detail"]
+    assert client.get("/history").get_json()["kept"] == {"minutes": 480, "hours": 0}
+    assert manager.hours_asked == 0
+
+
+def test_hours(manager: FakeManager, registry: Registry) -> None:
+    """As minutes, up to 30 days of them; the server has them kept, also when Redis was away."""
+    now = int(time.time() // 3600) + 1  # Redis' clock may be ahead
+    manager.told_hours = {now: {"new": 3, "done": 2}, now - 2: {"failed": 1}, now - 719: {"new": 9}}
+    app = create_app(replace(SETTINGS, hourly_history="on"), manager, registry)
+    service = app.extensions["doneyet"]
+    wait_until(lambda: manager.hours_asked, description="hours are kept")
+    client = app.test_client()
+    told = client.get("/history?hours=3").get_json()
+    assert told["hours"] == [3600 * (now - 2), 3600 * (now - 1), 3600 * now]
+    assert told["types"]["factorization"]["failed"] == [1, 0, 0]
+    assert told["types"]["factorization"]["submitted"] == [0, 0, 3]
+    assert told["kept"] == {"minutes": 480, "hours": 720}
+    month = client.get("/history?hours=720").get_json()["types"]["factorization"]["submitted"]
+    assert (len(month), sum(month)) == (720, 12)
+    for wrong in ("hours=0", "hours=721", "hours=x", "hours=3&minutes=3"):
+        assert client.get(f"/history?{wrong}").status_code == 400
+    service.close()
+    kept = HourKeeper(manager, ["factorization"])
+    assert kept.run_once() == EVERY_S
+    manager.down = True
+    assert kept.run_once() == AGAIN_S
+    manager.down, manager.broken = False, True
+    assert kept.run_once() == AGAIN_S
+
+
 @pytest.mark.parametrize("path", ["/tasks", "/workers", "/history"])
 def test_redis_is_away(client: FlaskClient, manager: FakeManager, path: str) -> None:
     """503, never an empty list."""
@@ -244,6 +284,7 @@ def test_a_system_tells_what_it_does(system: System) -> None:
     assert done["id"] == asked["id"]
     assert done["finished_at"] > done["started_at"] >= done["submitted_at"]
     assert sum(told("/history")["types"]["sleep"]["done"]) == 1
+    assert requests.get(f"{system.url}/history?hours=1", timeout=10).status_code == 501
 
 
 def test_a_system_tells_why_tasks_failed(system: System) -> None:

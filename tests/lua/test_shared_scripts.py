@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import pytest
 import redis
@@ -139,6 +140,41 @@ def test_tallied(run: RunScript, client: redis.Redis) -> None:
     assert {told.pop(b"minute").isdigit()} == {True}
     assert told == {b"now done": b"1", b"now run_1": b"1", b"now run_ms": b"7"}
     assert client.pttl("tally") > KEEP_MS
+
+
+def test_hours(run: RunScript, client: redis.Redis) -> None:
+    """The sums of minutes; those of hours that are over are kept, for 30 days."""
+    assert run("random/hours", tally="tally", hours="hours") == []
+    now_s = client.time()[0]
+    hour, minute = now_s // 3600, now_s // 60
+    ended = 60 * (hour - 2)
+    minutes = {f"at {ended}": "new 4 run_ms 9007199254", f"at {ended + 59}": "new 5"}
+    too_old = {f"at {60 * (hour - 9) + 59}": "new 1"}  # others of its hour are forgotten
+    spoiled = {
+        "at x": "new 1",
+        f"at {'9' * 400}": "new 1",
+        f"at {ended + 1}": "new x",
+        "now done": "x",
+    }
+    now = {"minute": str(minute), "now new": "2"}
+    client.hset("tally", mapping=dict[Any, Any](now | minutes | too_old | spoiled))
+    client.hset("hours", mapping={str(hour - 719): "new 7", str(hour - 720): "new 8", "x": "new 9"})
+    for key in ("tally", "hours"):
+        client.expire(key, 60)
+    for _ in range(2):
+        told = run("random/hours", tally="tally", hours="hours")
+        counts = {
+            int(told[place]): dict(zip(*[iter(told[place + 1].split())] * 2, strict=True))
+            for place in range(0, len(told), 2)
+        }
+        assert counts == {
+            hour - 719: {b"new": b"7"},
+            hour - 2: {b"new": b"9", b"run_ms": b"9007199254"},
+            hour: {b"new": b"2"},
+        }
+        assert {int(each) for each in client.hkeys("hours")} == {hour - 719, hour - 2}
+        client.hdel("tally", *minutes)  # forgotten, but kept by the hour
+    assert client.pttl("hours") > 29 * 24 * 3600 * 1000
 
 
 def test_publish(run: RunScript, client: redis.Redis) -> None:

@@ -89,6 +89,7 @@ def test_every_script_touches_one_slot(
     assert [load.paused for load in manager.load(TYPES)] == [False, False, True]
     manager.pause(TYPES[2], paused=False)
     assert [tally.type for tally in manager.tallies(TYPES)] == list(TYPES)
+    assert all(manager.hours(TYPES))
     assert {each.state for each in manager.listed(TYPES, limit=50).tasks} >= {
         *(State.DONE, State.FAILED, State.CANCELLED),
     }

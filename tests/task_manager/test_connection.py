@@ -2,24 +2,50 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import redis
 
+from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.settings import SettingError, Settings
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, UnavailableError, UnsupportedServerError
 from task_manager.redis.connection import Connection, check_mode, check_version
+from task_manager.redis.finished_watch import PING_EVERY_S, FinishedWatch
 from task_manager.redis.scripts.lua_script import script
 from task_manager.redis.scripts.run import run_scripts
 from tests.faults.redis.muting_proxy import MutingProxy
 from tests.faults.redis.refusing_redis import RefusingRedis
+from tests.helpers import connect, wait_until
 
+NO_NEWS_S = 3 * PING_EVERY_S
 TAKE = script("random", "take_lock").call(lock="lock", owner="a", ttl_ms=5000)
 KEYS = ("running", "owners", "cancelled", "paused", "tally", "counts")
 ENDED = ("ended_done", "ended_failed", "ended_cancelled")
 RENEW = script("random", "renew").call(
     **{name: name for name in (*KEYS, *ENDED)}, claims=[], lease_ms=1, keep_ms=1, renewed=[]
 )
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["unix socket", "tcp"])
+def test_a_subscription_without_news_stays(tcp: bool) -> None:
+    """A server that nobody published anything at for a while is listened to as before."""
+    connected: list[bool] = []
+    heard: list[str] = []
+    with EmbeddedRedis(tcp=tcp) as server:
+        connection = Connection(server.url)
+        watch = FinishedWatch(
+            connection, "news", heard.extend, connected.append, lambda _error: None
+        )
+        until_s = time.monotonic() + NO_NEWS_S
+        wait_until(lambda: connected and time.monotonic() > until_s, description="no news came")
+        with connect(server.url) as client:
+            client.publish("news", "a,b")
+        wait_until(lambda: heard == ["a", "b"], description="then some did")
+        watch.close()
+        connection.close()
+    assert connected == [True]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-// Bars by the minute, as inline SVG. A chart's numbers are in its label, too.
+// Bars by the minute, or by the hour, as inline SVG. A chart's numbers are in its label, too.
 
 import { h, svg } from "./dom.js";
-import { minuteOf, number } from "./format.js";
+import { hourOf, minuteOf, number } from "./format.js";
 
 const HEIGHT = 100;
 
@@ -32,27 +32,29 @@ function bars(counts, below, largest, height, foot, kind) {
   return svg("path", { class: kind, d: parts.join("") });
 }
 
-// Large: all types. The minute under the pointer is told in the legend.
-export function chart(minutes, totals) {
+// Large: all types. The minute, or hour, under the pointer is told in the legend. `began`: when each did; `by`: which it
+// is; `more`: what stands beside the head.
+export function chart(began, totals, { head, by, more }) {
   const { submitted, done, failed, cancelled } = totals;
   const ends = done.map((count, index) => count + failed[index] + cancelled[index]);
   const largest = niceAbove(Math.max(4, ...ends, ...submitted));
-  const width = minutes.length * 3;
+  const width = began.length * 3;
   const line = submitted.map((count, index) => `${index * 3 + 1.5} ${round(HEIGHT - (count / largest) * HEIGHT)}`);
   const label =
-    `Last hour, by the minute: ${number(sum(submitted))} submitted, ${number(sum(done))} done, ` +
+    `${head}, by the ${by}: ${number(sum(submitted))} submitted, ${number(sum(done))} done, ` +
     `${number(sum(failed))} failed, ${number(sum(cancelled))} cancelled`;
-  const last = minutes.length - 1;
+  const last = began.length - 1;
   return h(
     "figure",
-    { class: "chart", "data-chart": JSON.stringify({ minutes, submitted, done, failed, cancelled }) },
+    { class: "chart", "data-chart": JSON.stringify({ began, by, submitted, done, failed, cancelled }) },
     h(
       "figcaption",
       null,
-      h("h2", null, "Last hour"),
+      h("h2", null, head),
+      more,
       h("ul", { class: "legend" }, ["submitted", "done", "failed", "cancelled"].map((kind) =>
         h("li", { class: kind }, h("i", { "aria-hidden": "true" }), h("b", { "data-sum": kind }, number(sum(totals[kind]))), ` ${kind}`))),
-      h("span", { class: "minute", "data-minute": "" }, "by the minute"),
+      h("span", { class: "minute", "data-minute": "" }, `by the ${by}`),
     ),
     h("div", { class: "plot" },
       h("span", { class: "scale", "aria-hidden": "true" }, h("i", null, number(largest)), h("i", null, number(largest / 2)), h("i", null, "0")),
@@ -67,9 +69,11 @@ export function chart(minutes, totals) {
         svg("polyline", { class: "submitted", points: line.join(" ") }),
       )),
     h("div", { class: "axis", "aria-hidden": "true" },
-      [0, 1, 2, 3].map((part) => h("span", null, minuteOf(minutes[Math.round((part * last) / 4)]))), h("span", null, "now")),
+      [0, 1, 2, 3].map((part) => h("span", null, timeOf[by](began[Math.round((part * last) / 4)]))), h("span", null, "now")),
   );
 }
+
+const timeOf = { minute: minuteOf, hour: hourOf };
 
 let pointed = null; // from 0 to 1, while the pointer is over a plot
 
@@ -85,15 +89,16 @@ export function tellPointed() {
   for (const figure of document.querySelectorAll(".chart")) tell(figure, pointed);
 }
 
-// `place` from 0 to 1, or null for the whole hour.
+// `place` from 0 to 1, or null for all of it.
 function tell(figure, place) {
   const history = JSON.parse(figure.dataset.chart);
-  const index = place === null ? null : Math.min(history.minutes.length - 1, Math.max(0, Math.floor(place * history.minutes.length)));
+  const { began, by } = history;
+  const index = place === null ? null : Math.min(began.length - 1, Math.max(0, Math.floor(place * began.length)));
   for (const each of figure.querySelectorAll("[data-sum]")) {
     const counts = history[each.dataset.sum];
     each.textContent = number(index === null ? sum(counts) : counts[index]);
   }
-  figure.querySelector("[data-minute]").textContent = index === null ? "by the minute" : minuteOf(history.minutes[index]);
+  figure.querySelector("[data-minute]").textContent = index === null ? `by the ${by}` : timeOf[by](began[index]);
   figure.querySelector(".cursor").setAttribute("x", index === null ? -9 : index * 3);
 }
 

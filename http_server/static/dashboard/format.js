@@ -4,6 +4,7 @@ import { h } from "./dom.js";
 
 const digits = new Intl.NumberFormat("en");
 const exact = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
+const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 export const number = (value) => (value === null ? "–" : digits.format(value));
@@ -34,6 +35,8 @@ export const unavailable = (names) =>
 export const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 
 export const minuteOf = (unixS) => clock.format(new Date(unixS * 1000));
+
+export const hourOf = (unixS) => day.format(new Date(unixS * 1000));
 
 export const secondsSince = (time) => Math.max(0, (Date.now() - Date.parse(time)) / 1000);
 

@@ -8,16 +8,29 @@ import { duration, number, plural, rate, unavailable } from "./format.js";
 import { processes, workers } from "./workers.js";
 
 const HISTORY_EVERY_MS = 10_000; // it has a number a minute
+const HOURS_EVERY_MS = 60_000;
 const FAILURES = 8;
 const RATE_MIN = 5;
 const SOON_LATE_S = 30; // a task that waits longer is worth a look
 
+// What the chart shows, by `range` in the address; hours where the server keeps them.
+const RANGES = {
+  "": { name: "hour", head: "Last hour", by: "minute" },
+  day: { name: "day", head: "Last 24 hours", by: "hour", hours: 24 },
+  month: { name: "30 days", head: "Last 30 days", by: "hour", hours: 720 },
+};
+
 let history = null, historyAt = -Infinity;
+let hours = null, hoursAt = -Infinity, hoursOf = "";
 
 export const title = () => "Overview";
 
-export async function load(_route, signal) {
+export async function load({ range }, signal) {
   const old = performance.now() - historyAt > HISTORY_EVERY_MS;
+  if (RANGES[range]?.hours && (hoursOf !== range || performance.now() - hoursAt > HOURS_EVERY_MS)) {
+    hours = await optional(query("history", { hours: RANGES[range].hours }), { signal });
+    [hoursOf, hoursAt] = [range, performance.now()];
+  }
   const [busy, failed, working, told] = await Promise.all([
     json("load", { signal }),
     optional(query("tasks", { status: "failed", limit: FAILURES }), { signal }),
@@ -25,23 +38,31 @@ export async function load(_route, signal) {
     old ? optional("history?minutes=60", { signal }) : history,
   ]);
   if (old) [history, historyAt] = [told, performance.now()];
-  return { busy, failed, working, history };
+  return { busy, failed, working, history, longer: RANGES[range]?.hours ? hours : null };
 }
 
-export function render({ busy, failed, working, history: past }, _route, visitor) {
+export function render({ busy, failed, working, history: past, longer }, { range }, visitor) {
   const names = Object.keys(busy.types).sort();
   return [
     h("h1", { tabindex: -1 }, "Overview"),
     unavailable(busy.unavailable),
     tiles(busy, past, working),
-    past && chart(past.minutes, totals(past)),
+    past && (longer ? chart(longer.hours, totals(longer), shown(range, past)) : chart(past.minutes, totals(past), shown("", past))),
     types(names, busy.types, past, visitor),
     h("div", { class: "columns" }, failed && failures(failed.tasks), working && workers(working.workers)),
   ];
 }
 
-function totals({ minutes, types: past }) {
-  const all = (kind) => minutes.map((_, index) => sum(Object.values(past).map((each) => each[kind][index] || 0)));
+// How the chart of a range looks, and the links to the others.
+function shown(range, { kept }) {
+  const { head, by } = RANGES[range];
+  const links = Object.entries(RANGES).map(([each, { name }]) =>
+    h("li", null, h("a", { href: query("#/", { range: each }), "aria-current": each === range ? "true" : null }, name)));
+  return { head, by, more: kept.hours > 0 && h("ul", { class: "chips", "aria-label": "Time that is shown" }, links) };
+}
+
+function totals({ minutes, hours, types: past }) {
+  const all = (kind) => (minutes || hours).map((_, index) => sum(Object.values(past).map((each) => each[kind][index] || 0)));
   return { submitted: all("submitted"), done: all("done"), failed: all("failed"), cancelled: all("cancelled") };
 }
 

@@ -12,7 +12,7 @@ from task_manager.errors import MisconfiguredError
 from task_manager.interface import State
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import FOLDER
-from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_MIN, Runs, Tally
+from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_H, HISTORY_MIN, Runs, Tally
 from tests.contract.claiming.tasks import TYPES, MakeHarness
 from tests.contract.harness import ONE, RedisHarness, only, task
 from tests.helpers import connect, wait_until
@@ -138,6 +138,7 @@ def test_scripts_and_programs_have_the_same_buckets() -> None:
     assert numbers
     assert [int(each) / 1000 for each in re.findall(r"\d+", numbers[1])] == [*DURATIONS_S]
     assert f"HISTORY = {HISTORY_MIN} " in (FOLDER / "parts" / "tally.lua").read_text()
+    assert f"HOURS = {HISTORY_H} " in (FOLDER / "shared" / "hours.lua").read_text()
 
 
 def test_a_minute_that_is_over_joins_the_rest(
@@ -195,9 +196,12 @@ def test_a_tally_that_is_spoiled_stops_nothing(
     assert len(manager.claim("a", TYPES, limit=5)) == 1
     if server.type(key) == b"hash":
         assert isinstance(tally(harness), Tally)
+        assert isinstance(manager.hours([ONE])[0], dict)
     else:
         with pytest.raises(MisconfiguredError, match="DONEYET_KEY_PREFIX"):
             tally(harness)
+        with pytest.raises(MisconfiguredError, match="DONEYET_KEY_PREFIX"):
+            manager.hours([ONE])
 
 
 def test_answers_are_told_where_nothing_can_be_counted(

@@ -11,6 +11,7 @@ import time
 import pytest
 import requests
 
+from doneyet.client import Client
 from tests.helpers import connect, wait_until
 from tests.http.kept.conftest import OTHER_SECRET, KeepingSystem, Submit
 from tests.http.servers import ServerProcess
@@ -86,6 +87,21 @@ def test_a_task_is_kept_without_its_client(
     told = {each.body["data"]["id"] for each in receiver.received}
     assert told == {each["id"] for each in hooked.json()}
     wait_until(lambda: kept_entries(keeping) == 0, description="nothing is kept any more")
+
+
+def test_many_are_submitted_by_a_client_that_leaves(keeping: KeepingSystem) -> None:
+    """More than one array; all of them run, though nobody polls for longer than the input ttl."""
+    server = keeping.serve("--input-ttl-s", "1")
+    inputs = [{"number": number} for number in range(70_000, 71_200)]
+    with keeping.work.paused():
+        with Client(server.url) as client:
+            submitted = client.submit_many("factorize", inputs, keep_s=60)
+        answers = [each for each in submitted if isinstance(each, dict) and not each["done"]]
+        assert len(answers) == len(inputs)
+        time.sleep(3)
+    wait_until(lambda: kept_entries(keeping) == 0, description="nothing is kept any more")
+    with Client(server.url) as client:
+        assert all(client.task(each["id"])["done"] for each in (answers[0], answers[-1]))
 
 
 def test_keeping_ends(keeping: KeepingSystem, submit: Submit) -> None:
