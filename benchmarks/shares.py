@@ -14,7 +14,7 @@ from benchmarks.bench import bench
 from benchmarks.queues.stock import manager_for, numbered
 from benchmarks.report.plot import plot
 from benchmarks.servers.start import settings_for
-from task_manager.interface import Asker, Result, State
+from task_manager.values import Asker, Result, State
 
 PLOT = Path(__file__).parents[1] / "docs" / "explanation" / "fairness.svg"
 WEIGHTS = (1, 1, 1, 1, 2, 2, 2, 4, 4, 4)

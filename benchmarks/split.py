@@ -22,7 +22,8 @@ from benchmarks.servers.three_masters import three_masters
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.settings import Settings
 from doneyet.task_types import TaskType
-from task_manager.interface import Result, State, TaskManager
+from task_manager.interface import TaskManager
+from task_manager.values import Result, State
 
 TYPE, OWNER = "noop", "split"
 ROUNDS = 3

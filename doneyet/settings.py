@@ -8,17 +8,15 @@ dropped, and an empty value is the default.
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import math
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from doneyet.process_range import Range, parse_range
+from doneyet.process_range import Range
 from doneyet.redis_url import RedisUrlError, servers_of, with_parts, without_password
 from doneyet.service_links import service_links
+from doneyet.setting_values import SettingError, check, env_name, flag_name, nearest, parse
 
 PICKS = ("fair", "oldest", "random")
 QUEUE_MODES = ("random", "distributed", "ordered", "rq", "synchronous")
@@ -40,16 +38,6 @@ URL_FLAGS = {"redis_host": "host", "redis_port": "port", "output_cache_db": "dat
 
 SEED_NAMES = ("ENABLE_METRICS", "METRICS_NAMESPACE", "METRICS_SUBSYSTEM")
 """Environment variables that are known without the prefix, too."""
-
-LONGEST_S = 1e9
-"""About thirty years. Beyond some hundred years Python and Redis can neither wait nor expire."""
-
-_WHOLE_NUMBER = re.compile(r"[+-]?[0-9]+")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-
-class SettingError(ValueError):
-    """Raised when a setting has a value it cannot have; names the setting and the value."""
 
 
 def _setting(
@@ -330,7 +318,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         for row in dataclasses.fields(self):
-            _check(row, getattr(self, row.name))
+            check(row, getattr(self, row.name))
         try:
             servers = servers_of(self.redis_url)
         except RedisUrlError as error:
@@ -378,7 +366,7 @@ class Settings:
         for name in SEED_NAMES:
             if name in environ:
                 row = rows[env_name(name)]
-                values[row.name] = _parse(row, environ[name], name)
+                values[row.name] = parse(row, environ[name], name)
         for name, text in environ.items():
             if not name.startswith("DONEYET_") or name in links:
                 continue
@@ -386,8 +374,8 @@ class Settings:
                 _check_client_key(text)
                 continue
             if name not in rows:
-                raise SettingError(f"{name} is not a setting; {_nearest(name, rows)}")
-            values[rows[name].name] = _parse(rows[name], text, name)
+                raise SettingError(f"{name} is not a setting; {nearest(name, rows)}")
+            values[rows[name].name] = parse(rows[name], text, name)
         return cls(**{**values, **overrides})
 
     @classmethod
@@ -400,7 +388,7 @@ class Settings:
             SettingError: one holds junk.
         """
         overrides = {
-            row.name: _parse(row, given[row.name], flag_name(row.name))
+            row.name: parse(row, given[row.name], flag_name(row.name))
             for row in dataclasses.fields(cls)
             if row.name in given
         }
@@ -420,65 +408,12 @@ class Settings:
         return without_password(self.redis_url)
 
 
-def env_name(name: str) -> str:
-    """`lease_s` → `DONEYET_LEASE_S`."""
-    return "DONEYET_" + name.upper()
-
-
-def flag_name(name: str) -> str:
-    """`lease_s` → `--lease-s`."""
-    return "--" + name.replace("_", "-")
-
-
 def _check_client_key(text: str) -> None:
     """Refuses a file where a client's key should be: else a server would have no keys at all."""
     if text.strip() and not text.strip().startswith(KEY_START):
         raise SettingError(
             f"{CLIENT_KEY} is the key that a client sends, {KEY_START}...; the setting for a file "
             f"of keys is {env_name('keys')}"
-        )
-
-
-def _nearest(name: str, rows: Mapping[str, Any]) -> str:
-    """What to do about an unknown variable."""
-    known = [row.removeprefix("DONEYET_") for row in rows]
-    if near := difflib.get_close_matches(name.removeprefix("DONEYET_"), known, n=1):
-        return f"did you mean DONEYET_{near[0]}?"
-    return "see --help for their names"
-
-
-def _parse(row: dataclasses.Field[Any], text: str, shown_name: str) -> Any:
-    """The value that `text` means: digits 0 to 9 only, so that nothing is guessed."""
-    text = text.strip()
-    if not text or row.type == "str":
-        return text or row.default
-    if row.type == "Range":
-        try:
-            return parse_range(text)
-        except ValueError as error:
-            raise SettingError(f"{shown_name} {error}") from error
-    kind, form = (int, _WHOLE_NUMBER) if row.type == "int" else (float, _NUMBER)
-    try:
-        if form.fullmatch(text):
-            return kind(text)
-    except ValueError:  # thousands of digits
-        pass
-    wanted = "a whole number" if kind is int else "a number"
-    unit = f" of {row.metadata['unit']}" if row.metadata["unit"] else ""
-    raise SettingError(f"{shown_name} must be {wanted}{unit}, not {text[:100]!r}")
-
-
-def _check(row: dataclasses.Field[Any], value: Any) -> None:
-    minimum, choices = row.metadata["minimum"], row.metadata["choices"]
-    if isinstance(value, float) and not math.isfinite(value):
-        raise SettingError(f"{env_name(row.name)} must be a finite number, not {value!r}")
-    if minimum is not None and value < minimum:
-        raise SettingError(f"{env_name(row.name)} must be at least {minimum}, not {value!r}")
-    if row.metadata["unit"] == "s" and value > LONGEST_S:
-        raise SettingError(f"{env_name(row.name)} must be at most {LONGEST_S:.0f} s, not {value!r}")
-    if choices and value not in choices:
-        raise SettingError(
-            f"{env_name(row.name)} must be one of {', '.join(choices)}, not {value!r}"
         )
 
 

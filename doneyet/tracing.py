@@ -10,7 +10,8 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import TracerProvider

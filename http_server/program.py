@@ -8,7 +8,8 @@ from functools import partial
 
 from doneyet.logs import say
 from doneyet.service_links import service_links
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry, TaskTypeError, load_registry
 from http_server.manager_factory import open_manager
 from http_server.serving.server import (

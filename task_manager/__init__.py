@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from doneyet.settings import SettingError, Settings
-from task_manager.interface import Limits, TaskManager, TaskSubmitter
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
+from task_manager.interface import TaskManager, TaskSubmitter
+from task_manager.values import Limits
 
 _SORTED = ("distributed", "ordered")
 """Queue modes in which every type, coordinated or not, waits in a sorted set of its own."""

@@ -10,20 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import (
-    Allowance,
-    Load,
-    Memory,
-    State,
-    Status,
-    Task,
-    TaskSubmitter,
-    Watch,
-)
+from task_manager.interface import TaskSubmitter, Watch
 from task_manager.kept import KeptTasks
 from task_manager.listing import MOST_WORKERS, Page, Place, WorkerSeen, merged
 from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally
+from task_manager.values import Allowance, Load, Memory, State, Status, Task
 
 
 class Routed(TaskSubmitter):

@@ -25,7 +25,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from task_manager.interface import Claim
+    from task_manager.values import Claim
 
 
 class TaskManagerError(Exception):

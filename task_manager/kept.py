@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from task_manager.interface import NOBODY, Asker
+from task_manager.values import NOBODY, Asker
 
 MOST_KEPT = 100_000
 """Entries of one deployment: so many tasks are submitted again every half of their input ttl. Each

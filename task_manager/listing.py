@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from task_manager.interface import State
+    from task_manager.values import State
 
 MOST_LISTED = 1000
 """Terminal tasks that are kept in the list of each type and state; as in `lua/parts/ended.lua`."""

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import State, Status, TaskSubmitter
+from task_manager.interface import TaskSubmitter
+from task_manager.values import State, Status
 
 AGAIN_AFTER_S = 0.25
 

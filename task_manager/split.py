@@ -18,7 +18,13 @@ from task_manager.errors import (
     PartlyUnavailableError,
     UnavailableError,
 )
-from task_manager.interface import (
+from task_manager.interface import TaskManager, Watch
+from task_manager.kept import KeptTasks
+from task_manager.listing import MOST_TASKS_OF_WORKER, MOST_WORKERS, Page, Place, WorkerSeen
+from task_manager.shared_values import SharedValues
+from task_manager.split_queues import queue_names, queue_of, share, told_version
+from task_manager.tally import Runs, Tally, summed, summed_spans
+from task_manager.values import (
     NO_RUNS,
     Allowance,
     Claim,
@@ -29,14 +35,7 @@ from task_manager.interface import (
     State,
     Status,
     Task,
-    TaskManager,
-    Watch,
 )
-from task_manager.kept import KeptTasks
-from task_manager.listing import MOST_TASKS_OF_WORKER, MOST_WORKERS, Page, Place, WorkerSeen
-from task_manager.shared_values import SharedValues
-from task_manager.split_queues import queue_names, queue_of, share, told_version
-from task_manager.tally import Runs, Tally, summed, summed_spans
 
 LOAD_KNOWN_S = 0.25
 """How old the load of the other queues of a type may be in an answer."""

@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import cast
 
-from doneyet.settings import SettingError, Settings, env_name
-from task_manager.interface import Limits
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
+from task_manager.values import Limits
 
 SLOTS = 16384
 """Of every cluster."""

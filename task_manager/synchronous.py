@@ -22,17 +22,7 @@ from task_manager.errors import (
     OverloadedError,
     UnavailableError,
 )
-from task_manager.interface import (
-    Limits,
-    Load,
-    Promises,
-    Result,
-    State,
-    Status,
-    Task,
-    TaskSubmitter,
-    Watch,
-)
+from task_manager.interface import TaskSubmitter, Watch
 from task_manager.listing import (
     MOST_TASKS_OF_WORKER,
     Page,
@@ -43,6 +33,7 @@ from task_manager.listing import (
 )
 from task_manager.synchronous_entry import Entry
 from task_manager.tally import LiveTally, Runs, Tally, events_of_wait
+from task_manager.values import Limits, Load, Promises, Result, State, Status, Task
 
 log = logging.getLogger(__name__)
 

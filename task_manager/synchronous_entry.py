@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
-from task_manager.interface import State, Status, Task
 from task_manager.listing import ListedTask, Place, error_in, place_in_time
+from task_manager.values import State, Status, Task
 
 
 @dataclass

@@ -12,7 +12,8 @@ from doneyet.redis_url import (
     with_parts,
     without_password,
 )
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 
 
 @pytest.mark.parametrize(

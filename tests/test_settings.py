@@ -13,7 +13,8 @@ import pytest
 from doneyet.command.setting_options import settings_from
 from doneyet.redis_url import without_password
 from doneyet.service_links import service_links
-from doneyet.settings import SettingError, Settings, env_name, flag_name
+from doneyet.setting_values import SettingError, env_name, flag_name
+from doneyet.settings import Settings
 
 
 def test_defaults() -> None:

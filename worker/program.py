@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from doneyet.logs import set_up_logs
 from doneyet.service_links import service_links
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import TaskTypeError
 from doneyet.tracing import check_tracing
 from task_manager import open_task_manager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
 
 

@@ -18,7 +18,7 @@ from benchmarks.measures.claim_cost import scripts_us
 from benchmarks.queues.stock import CHUNK, manager_for, numbered
 from benchmarks.report.figures import TIMES, Figure, Missing, ratios
 from benchmarks.servers.start import settings_for
-from task_manager.interface import Asker, Task
+from task_manager.values import Asker, Task
 
 CLIENTS = (100, 1_000, 10_000)
 TASKS = 100_000

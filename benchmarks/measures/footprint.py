@@ -18,7 +18,7 @@ from benchmarks.queues.stock import CHUNK, manager_for, numbered
 from benchmarks.report.figures import Figure, Missing
 from benchmarks.servers.start import settings_for, start_http_server, start_worker, wait_for
 from doneyet.local.managed_process import free_port
-from task_manager.interface import Result, State
+from task_manager.values import Result, State
 
 RESULTS = 50_000
 IDLE_S = 20.0

@@ -16,7 +16,8 @@ from benchmarks.queues.stock import CHUNK, manager_for, numbered
 from benchmarks.report.figures import Figure, Missing
 from benchmarks.servers.start import settings_for, start_worker, wait_for
 from doneyet.task_types import TaskType
-from task_manager.interface import Asker, State, Status, Task, TaskManager
+from task_manager.interface import TaskManager
+from task_manager.values import Asker, State, Status, Task
 
 BEHIND = 20_000
 BEHIND_MANY = 1_000_000

@@ -23,7 +23,7 @@ from benchmarks.report.figures import Figure, Missing
 from benchmarks.servers.start import settings_for, start_worker, wait_for
 from doneyet.local.managed_process import Part
 from doneyet.settings import Settings
-from task_manager.interface import Task
+from task_manager.values import Task
 
 KILLS = 10
 MACHINES = 6

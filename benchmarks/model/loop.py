@@ -12,7 +12,7 @@ from benchmarks.model_peers.minilm import MiniLM
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from doneyet.task_types.loading import load
-from task_manager.interface import Claim
+from task_manager.values import Claim
 from worker.process.batcher import make_batches
 
 Batches = Callable[[Sequence[str]], list[list[str]]]

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from doneyet.settings import Settings
 from doneyet.task_types import TaskType, load_registry
 from task_manager import open_task_manager
-from task_manager.interface import Task, TaskManager
+from task_manager.interface import TaskManager
+from task_manager.values import Task
 
 CHUNK = 1000
 

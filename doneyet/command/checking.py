@@ -13,7 +13,8 @@ from doneyet.command.checks.redis_server import look_at_redis
 from doneyet.command.checks.settings import look_at_keys, look_at_settings, look_at_webhooks
 from doneyet.command.checks.storage import look_at_storage
 from doneyet.command.setting_options import settings_command
-from doneyet.settings import BOTH, SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import BOTH, Settings
 
 if TYPE_CHECKING:
     from doneyet.task_types import Registry

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from doneyet.command.running import NAMES, UsageFault
-from doneyet.settings import SettingError, env_name
+from doneyet.setting_values import SettingError, env_name
 
 if TYPE_CHECKING:
     from http_server.keys.key_file import Key

@@ -11,7 +11,8 @@ import click
 
 from doneyet.command.running import NAMES, UsageFault, run
 from doneyet.command.setting_options import Given, given, setting_options
-from doneyet.settings import BOTH, SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import BOTH, Settings
 
 DEFAULTS = {"processes": "2", "log_level": "warning", "grace_s": "10"}
 """Where they differ from those of the programs."""

@@ -9,16 +9,8 @@ from typing import Any
 import click
 
 from doneyet.command.running import NAMES, UsageFault, run
-from doneyet.settings import (
-    HTTP_SERVER,
-    QUEUE_MODES,
-    URL_FLAGS,
-    WORKER,
-    SettingError,
-    Settings,
-    env_name,
-    flag_name,
-)
+from doneyet.setting_values import SettingError, env_name, flag_name
+from doneyet.settings import HTTP_SERVER, QUEUE_MODES, URL_FLAGS, WORKER, Settings
 
 Given = dict[str, str]
 """What flags say, by setting; of several flags for one setting the last."""

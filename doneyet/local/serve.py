@@ -12,7 +12,8 @@ from typing import Any
 
 from doneyet.local.console import say
 from doneyet.local.system import System
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from doneyet.task_types import TaskType, TaskTypeError, load_registry
 from doneyet.task_types.modules import DISTRIBUTIONS
 from doneyet.task_types.registry import ENTRY_POINT_GROUP, EXAMPLES

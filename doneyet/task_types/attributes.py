@@ -11,7 +11,7 @@ from typing import Any, NoReturn, cast
 
 from pydantic import BaseModel, RootModel
 
-from doneyet.settings import LONGEST_S
+from doneyet.setting_values import LONGEST_S
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.context import takes_context
 from doneyet.task_types.error_text import described

@@ -10,7 +10,8 @@ from importlib.metadata import entry_points
 from types import ModuleType
 from typing import TypeVar
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from doneyet.task_types.attributes import check_attributes
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.job import Job

@@ -20,7 +20,7 @@ from http_server.submit.waiting_room import BYTES_PER_PLACE, WaitingRoom, places
 from http_server.wire.answer import answer_with_times
 from http_server.wire.problem import unavailable
 from http_server.wire.server_sent_events import COMMENT, RETRY, event
-from task_manager.interface import Status
+from task_manager.values import Status
 
 COMMENT_EVERY_S = 15.0
 """How long a client hears nothing at most: proxies end connections that are silent for longer."""

@@ -27,7 +27,8 @@ from task_manager.errors import (
     TypeUnavailableError,
     UnavailableError,
 )
-from task_manager.interface import Status, TaskSubmitter
+from task_manager.interface import TaskSubmitter
+from task_manager.values import Status
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from task_manager.interface import State, Status
+from task_manager.values import State, Status
 
 GONE_ID = "gone"
 _MOST_CHARACTERS = 100

@@ -11,8 +11,8 @@ from http_server.submit.chain import Outcome
 from http_server.webhooks.bodies import COMPLETED, PROGRESS, STARTED, event_body
 from http_server.webhooks.delivery import Verdict
 from task_manager.errors import LargeAnswersError, TypeUnavailableError
-from task_manager.interface import State, Status
 from task_manager.kept import Settled, Taken
+from task_manager.values import State, Status
 
 log = logging.getLogger(__name__)
 

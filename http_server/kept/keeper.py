@@ -32,8 +32,9 @@ from http_server.webhooks.target import target_for
 from http_server.wire.problem import Problem, not_kept
 from task_manager.backoff import Backoff
 from task_manager.errors import LargeAnswersError, TooManyKeptError, UnavailableError
-from task_manager.interface import Status, TaskSubmitter
+from task_manager.interface import TaskSubmitter
 from task_manager.kept import Kept, KeptTasks, Round, Settled, Taken
+from task_manager.values import Status
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,9 @@ from doneyet.task_types import Registry, TaskType
 from http_server.submit.chain import Outcome
 from http_server.webhooks.bodies import PROGRESS, STARTED
 from task_manager.errors import TypeUnavailableError, UnavailableError
-from task_manager.interface import Task, TaskSubmitter
+from task_manager.interface import TaskSubmitter
 from task_manager.kept import Kept, Taken
+from task_manager.values import Task
 
 EAGER_S = 0.5
 """How often a task is looked at, and told of, at most, whose begin or progress is to be told."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 from http_server.kept.looks import EAGER_S
 from http_server.webhooks.bodies import COMPLETED
 from http_server.webhooks.delivery import Attempt, Verdict, pause_s
-from task_manager.interface import Status
 from task_manager.kept import Progress, Settled, Taken
+from task_manager.values import Status
 
 MOST_MARKED_S = 86_400.0
 """How long it is known at most that something was told."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from doneyet.settings import Settings, env_name
+from doneyet.setting_values import env_name
+from doneyet.settings import Settings
 from http_server.middleware.client_name import ClientOf
 from http_server.webhooks.bodies import COMPLETED, EVENTS
 from http_server.webhooks.signing import secrets_from

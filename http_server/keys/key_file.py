@@ -16,9 +16,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from doneyet.settings import KEY_START, SettingError, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import KEY_START
 from http_server.keys.roles import ROLES, Role
-from task_manager.interface import MOST_WEIGHT, PRIORITIES
+from task_manager.values import MOST_WEIGHT, PRIORITIES
 
 MOST_KEYS_OF_A_NAME = 2
 FORM = "name role sha256 [weight=N] [priority=N] [rate=N]"

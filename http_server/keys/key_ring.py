@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from doneyet.settings import SettingError
+from doneyet.setting_values import SettingError
 from http_server.keys.key_file import Key, read_key_file, sha256_of
 
 LOOK_EVERY_S = 1.0

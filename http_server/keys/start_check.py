@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from http_server.keys.key_ring import KeyRing
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 

@@ -20,7 +20,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from http_server.keys.roles import PUBLIC
 from http_server.middleware.cors import Cors
 from http_server.wire.problem import Problem, bad_request, foreign_host, foreign_page

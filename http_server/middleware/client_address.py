@@ -10,7 +10,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

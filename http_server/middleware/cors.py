@@ -12,7 +12,8 @@ import re
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from http_server.wire.response import PlainResponse
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from http_server.middleware.authentication import key_of
 from http_server.middleware.client_name import ClientName, ClientOf
 from http_server.wire.problem import Problem, rate_limited
 from task_manager.errors import UnavailableError
-from task_manager.interface import Allowance
+from task_manager.values import Allowance
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from http_server.keys.keyless import KEYLESS
 from http_server.keys.roles import PERMISSIONS, PUBLIC
 

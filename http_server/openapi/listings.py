@@ -12,8 +12,8 @@ from http_server.routes.listings import (
     USUAL_HISTORY_MIN,
     USUAL_ON_PAGE,
 )
-from task_manager.interface import State
 from task_manager.tally import HISTORY_H, HISTORY_MIN
+from task_manager.values import State
 
 Json = dict[str, Any]
 

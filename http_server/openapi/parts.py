@@ -8,7 +8,7 @@ from typing import Any
 
 from http_server.wire.problem import MEDIA_TYPE
 from http_server.wire.server_sent_events import MEDIA_TYPE as EVENT_STREAM
-from task_manager.interface import PRIORITIES, USUAL_PRIORITY
+from task_manager.values import PRIORITIES, USUAL_PRIORITY
 
 Json = dict[str, Any]
 

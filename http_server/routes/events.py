@@ -17,7 +17,7 @@ from http_server.wire.asker import AskerOf
 from http_server.wire.problem import unknown_task
 from http_server.wire.response import PlainResponse, StreamResponse
 from http_server.wire.server_sent_events import HEADERS, MEDIA_TYPE, RETRY
-from task_manager.interface import PRIORITIES, Asker, Status
+from task_manager.values import PRIORITIES, Asker, Status
 
 
 def add_event_routes(

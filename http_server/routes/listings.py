@@ -27,9 +27,9 @@ from http_server.wire.query import (
 )
 from http_server.wire.response import json_response
 from task_manager.errors import CannotListError
-from task_manager.interface import State
 from task_manager.listing import MOST_CANCELLED, ListedTask, WorkerSeen
 from task_manager.tally import HISTORY_H, HISTORY_MIN
+from task_manager.values import State
 
 MOST_ON_PAGE, USUAL_ON_PAGE = 200, 50
 USUAL_HISTORY_MIN = 60

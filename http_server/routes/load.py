@@ -16,7 +16,7 @@ from http_server.wire.problem import Problem
 from http_server.wire.query import unknown_type
 from http_server.wire.response import json_response
 from task_manager.errors import CannotPauseError
-from task_manager.interface import Load
+from task_manager.values import Load
 
 
 def add_load_routes(app: Flask, registry: Registry, service: SubmitService) -> None:

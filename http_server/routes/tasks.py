@@ -14,7 +14,7 @@ from http_server.wire.answer import answer_with_times
 from http_server.wire.problem import Problem, unknown_task
 from http_server.wire.response import PlainResponse
 from task_manager.errors import AlreadyTerminalError
-from task_manager.interface import Status
+from task_manager.values import Status
 
 
 def add_task_routes(app: Flask, registry: Registry, service: SubmitService) -> None:

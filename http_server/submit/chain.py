@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 from doneyet.task_types import TaskType
 from http_server.submit.wake import Wake
 from task_manager.errors import NoStatusError
-from task_manager.interface import Status, Task
+from task_manager.values import Status, Task
 
 Outcome = Status | NoStatusError
 """What a submit says of one task; the error where its type has too many."""

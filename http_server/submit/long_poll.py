@@ -21,7 +21,7 @@ from http_server.submit.chain import Outcome, ParsedTask, SleepingLayer, Submitt
 from http_server.submit.completions import News
 from http_server.submit.shared_round_trips import PATIENCE_S
 from http_server.submit.waiting_room import BYTES_PER_PLACE, Held, WaitingRoom, places
-from task_manager.interface import Status
+from task_manager.values import Status
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import ParsedTask
 from http_server.wire.body import meaning
 from http_server.wire.problem import Problem, invalid_input
-from task_manager.interface import NOBODY, Asker
+from task_manager.values import NOBODY, Asker
 
 MOST_ITEMS = 10_000
 """Inputs in one array: some hundred milliseconds of this process' time."""

@@ -11,7 +11,7 @@ from http_server.submit.parse import Parsed
 from http_server.wire.problem import AWAY, no_status, unavailable
 from http_server.wire.response import JSON, RETRY_AFTER, PlainResponse, problem_response
 from task_manager.errors import NoStatusError, TypeUnavailableError
-from task_manager.interface import Status
+from task_manager.values import Status
 
 Write = Callable[[TaskType, Status, bytes], bytes]
 """Writes the answer object of one task from its type, status and echo."""

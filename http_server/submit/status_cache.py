@@ -17,7 +17,7 @@ from http_server.submit.bounded_cache import BoundedCache
 from http_server.submit.chain import Outcome, ParsedTask, Sleeper, SleepingLayer
 from http_server.submit.completions import News
 from task_manager.errors import NoStatusError
-from task_manager.interface import State, Status
+from task_manager.values import State, Status
 
 REPEAT_S = 0.25
 """How old the load in an answer may be."""

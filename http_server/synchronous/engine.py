@@ -18,7 +18,7 @@ from doneyet.task_types.answer import failure
 from doneyet.task_types.error_text import named
 from doneyet.task_types.loading import NotLoadedError
 from http_server.synchronous.link import Link
-from task_manager.interface import Result, Task, result_of
+from task_manager.values import Result, Task, result_of
 
 log = logging.getLogger(__name__)
 

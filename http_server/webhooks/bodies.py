@@ -8,7 +8,7 @@ import time
 from doneyet.task_types import TaskType
 from doneyet.task_types.ready import echo_of
 from http_server.wire.answer import answer_with_times, rfc3339
-from task_manager.interface import Status
+from task_manager.values import Status
 
 COMPLETED, STARTED, PROGRESS = "completed", "started", "progress"
 EVENTS = (COMPLETED, STARTED, PROGRESS)

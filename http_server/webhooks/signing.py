@@ -8,7 +8,8 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 SECRET_START = "whsec_"  # noqa: S105 - what each begins with
 BYTES = range(24, 65)

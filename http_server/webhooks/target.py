@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from doneyet.settings import Settings, env_name
+from doneyet.setting_values import env_name
+from doneyet.settings import Settings
 from http_server.webhooks.addresses import refusal
 from http_server.wire.problem import Problem
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.schemas.field_names import written_names
-from task_manager.interface import State, Status
+from task_manager.values import State, Status
 
 CANCELLED = {"code": "cancelled", "detail": "somebody cancelled this task"}
 """The error of each task that was cancelled."""

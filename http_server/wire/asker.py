@@ -8,12 +8,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from http_server.middleware.authentication import key_of
 from http_server.middleware.client_address import Network, parsed_address
 from http_server.middleware.client_name import ClientName, ClientOf, network_of, splits_a_client
 from http_server.wire.problem import bad_request
-from task_manager.interface import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
+from task_manager.values import MOST_WEIGHT, NOBODY, PRIORITIES, USUAL_PRIORITY, Asker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from flask import Request
 
 from http_server.wire.problem import Problem, bad_request
-from task_manager.interface import State
 from task_manager.listing import Place
+from task_manager.values import State
 
 _MOST_DIGITS = 9
 _MOST_CURSOR = 1000

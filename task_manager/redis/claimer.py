@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import redis
 
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
+from task_manager.interface import TaskClaimer
 from task_manager.redis.clients import Client
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.queues import Queues
@@ -22,6 +22,7 @@ from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.redis.scripts.run_on_cluster import NOT_RUN, at_node
 from task_manager.tally import Runs, as_text
+from task_manager.values import NO_RUNS, Claim, Renewal, Result
 
 RETURNED_AT_ONCE = 500
 """Claims of one call that ends them: scripts are to be short."""

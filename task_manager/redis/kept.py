@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from task_manager.errors import ClientKeepsTooManyError, TooManyKeptError
-from task_manager.interface import Asker
 from task_manager.kept import (
     MOST_KEPT,
     Kept,
@@ -24,6 +23,7 @@ from task_manager.redis.keys import Keys
 from task_manager.redis.scripts.lua_script import Call, script
 from task_manager.redis.scripts.queue_slots import ms
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.values import Asker
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from task_manager.interface import Limits
+from task_manager.values import Limits
 
 KEEP_MS = 3_600_000
 """How long records of running tasks outlive the last renewal of any worker, ms."""

@@ -7,7 +7,6 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from task_manager.errors import CannotListError
-from task_manager.interface import Promises, State
 from task_manager.listing import (
     MOST_TASKS_OF_WORKER,
     MOST_WORKERS,
@@ -24,6 +23,7 @@ from task_manager.redis.queues import Queues
 from task_manager.redis.records import read_status
 from task_manager.redis.scripts.lua_script import Call, script
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.values import Promises, State
 
 _NO_TIME_MS = 1 << 53
 """After every time, and told exactly by a Lua number."""

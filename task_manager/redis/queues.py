@@ -8,13 +8,13 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from task_manager.interface import Limits
 from task_manager.redis.clients import Client
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_mark, version_marks
 from task_manager.redis.scripts.lua_script import Argument, Call, Given, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
 from task_manager.redis.scripts.run import run_each, run_scripts
+from task_manager.values import Limits
 
 PUBLISH_EVERY_S = 60.0
 """How often a process says which versions it knows."""

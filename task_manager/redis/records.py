@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from task_manager.interface import Claim, State, Status
+from task_manager.values import Claim, State, Status
 
 OVERLOADED = b"overloaded"
 CLIENT_FULL = b"full"

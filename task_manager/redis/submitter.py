@@ -19,7 +19,7 @@ from task_manager.errors import (
     TypeUnavailableError,
     UnavailableError,
 )
-from task_manager.interface import Allowance, Load, Memory, Status, Task, TaskSubmitter, Watch
+from task_manager.interface import TaskSubmitter, Watch
 from task_manager.kept import KeptTasks
 from task_manager.redis.clients import servers_there, subscription
 from task_manager.redis.connection import LONGEST_WAIT_S
@@ -39,6 +39,7 @@ from task_manager.redis.scripts.run import run_scripts
 from task_manager.redis.shared_values import RedisValues
 from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally, read_hours, read_tally
+from task_manager.values import Allowance, Load, Memory, Status, Task
 
 log = logging.getLogger(__name__)
 

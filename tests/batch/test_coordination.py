@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.job import AskedTask
 from task_manager.errors import NoStatusError, OverloadedError
-from task_manager.interface import USUAL_PRIORITY, Claim, State, Status, Task
+from task_manager.values import USUAL_PRIORITY, Claim, State, Status, Task
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import AT_ONCE, BYTES_AT_ONCE, RunningJob
 

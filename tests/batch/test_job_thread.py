@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from task_manager.interface import Claim
+from task_manager.values import Claim
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.jobs.completions import ItemCompletions

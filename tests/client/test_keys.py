@@ -7,7 +7,8 @@ import pytest
 from doneyet.client import Client, ForbiddenError, UnauthorizedError
 from doneyet.client.key import VARIABLE
 from doneyet.command.asking import main
-from doneyet.settings import CLIENT_KEY, SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import CLIENT_KEY, Settings
 from tests.client.conftest import MakeStub
 from tests.client.stub_server import Says, done, in_turn, problem
 

@@ -9,7 +9,8 @@ import pytest
 from doneyet.command.running import UsageFault
 from doneyet.command.serving import name_served, serve
 from doneyet.command.setting_options import settings_from
-from doneyet.settings import Settings, flag_name
+from doneyet.setting_values import flag_name
+from doneyet.settings import Settings
 
 
 def test_the_last_flag_wins() -> None:

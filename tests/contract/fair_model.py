@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from task_manager.interface import Asker
+from task_manager.values import Asker
 
 STEP = 1000
 

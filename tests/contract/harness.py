@@ -11,7 +11,8 @@ from doneyet.settings import Settings
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.task_id import type_tag
 from task_manager import open_task_manager
-from task_manager.interface import Claim, Result, State, Status, Task, TaskManager, TaskSubmitter
+from task_manager.interface import TaskManager, TaskSubmitter
+from task_manager.values import Claim, Result, State, Status, Task
 
 INPUT_TTL_S = 30.0
 RESULT_TTL_S = 60.0

@@ -10,8 +10,8 @@ from dataclasses import replace
 import pytest
 
 from task_manager.errors import AlreadyTerminalError, LargeAnswersError, OverloadedError
-from task_manager.interface import Promises, State, Status
 from task_manager.redis import submitter
+from task_manager.values import Promises, State, Status
 from tests.contract.conftest import WAITING_MODES
 from tests.contract.harness import ONE, OTHER, Harness, answer, only, task
 from tests.helpers import wait_until

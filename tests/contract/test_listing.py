@@ -10,8 +10,9 @@ import redis
 from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.errors import AlreadyTerminalError, CannotListError
-from task_manager.interface import Asker, State, TaskManager
+from task_manager.interface import TaskManager
 from task_manager.listing import ListedTask, Page, Place
+from task_manager.values import Asker, State
 from tests.contract.conftest import WAITING_MODES, MakeHarness
 from tests.contract.harness import ONE, OTHER, Harness, TypeLimits, only, task
 from tests.helpers import connect, wait_until

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Result, State, Status
+from task_manager.values import Result, State, Status
 from tests.conftest import keys_without_ttl
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, only, task
 from tests.helpers import connect, wait_until

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from task_manager.errors import CannotPauseError
-from task_manager.interface import State
+from task_manager.values import State
 from tests.contract.conftest import WAITING_MODES
 from tests.contract.harness import ONE, OTHER, Harness, only, task
 from tests.helpers import wait_until

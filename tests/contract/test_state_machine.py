@@ -17,7 +17,7 @@ from hypothesis.stateful import (
 )
 
 from task_manager.errors import AlreadyTerminalError, ClientOverloadedError
-from task_manager.interface import NOBODY, Asker, Claim, State, Status
+from task_manager.values import NOBODY, Asker, Claim, State, Status
 from tests.contract.conftest import QUEUE_MODES
 from tests.contract.fair_model import FairModel
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, answer, number, task

@@ -6,8 +6,8 @@ from collections import Counter
 
 import pytest
 
-from task_manager.interface import State
 from task_manager.tally import Tally
+from task_manager.values import State
 from tests.contract.conftest import WAITING_MODES, MakeHarness
 from tests.contract.harness import ONE, OTHER, Harness, only, task
 from tests.helpers import wait_until

@@ -6,7 +6,7 @@ import pytest
 
 from doneyet.local.embedded_redis import EmbeddedRedis
 from task_manager.errors import UnavailableError
-from task_manager.interface import State
+from task_manager.values import State
 from tests.contract.conftest import QUEUE_MODES
 from tests.contract.harness import ONE, OTHER, TypeLimits, only, task
 from tests.stopwatch import Stopwatch

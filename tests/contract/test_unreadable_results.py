@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from task_manager.errors import AlreadyTerminalError
-from task_manager.interface import State, Status
 from task_manager.redis.manager import RedisManager
+from task_manager.values import State, Status
 from tests.contract.harness import ONE, Harness, only, task
 from tests.helpers import connect
 

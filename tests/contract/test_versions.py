@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from doneyet.task_types.base import TaskType
-from task_manager.interface import Claim, Load, Result, State, Task
+from task_manager.values import Claim, Load, Result, State, Task
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
 from tests.helpers import wait_until
 

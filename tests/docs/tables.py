@@ -12,16 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.autoscaling import report
-from doneyet.settings import BOTH, Settings, env_name, flag_name
+from doneyet.setting_values import env_name, flag_name
+from doneyet.settings import BOTH, Settings
 from http_server.keys.roles import PERMISSIONS, Role
 from http_server.wire.problem import TITLES
-from task_manager.interface import Promises
 from task_manager.redis.keys import Keys
 from task_manager.redis.modes.distributed import DistributedManager
 from task_manager.redis.modes.ordered import OrderedManager
 from task_manager.redis.modes.random import RandomManager
 from task_manager.redis.modes.rq import RqManager
 from task_manager.synchronous import Synchronous
+from task_manager.values import Promises
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"(<!-- table: ([\w-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)

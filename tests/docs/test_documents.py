@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from doneyet.settings import CLIENT_KEY, Settings, env_name, flag_name
+from doneyet.setting_values import env_name, flag_name
+from doneyet.settings import CLIENT_KEY, Settings
 from http_server.wire.problem import TITLES
-from task_manager.interface import Promises, State
+from task_manager.values import Promises, State
 from tests.docs.markdown import anchors, blocks, links
 from tests.docs.tables import BLOCK, PROMISES, ROOT, STATUSES, TABLES, documents, renewed
 

@@ -23,7 +23,7 @@ from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from task_manager import open_task_manager
-from task_manager.interface import Result, State
+from task_manager.values import Result, State
 from tests.http.servers import ServerProcess, serving
 
 pytestmark = pytest.mark.timeout(240)  # seconds when alone, minutes beside others

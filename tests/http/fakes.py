@@ -18,7 +18,7 @@ from task_manager.errors import (
     TypeUnavailableError,
     UnavailableError,
 )
-from task_manager.interface import Load, Memory, Promises, State, Status, Task, TaskSubmitter
+from task_manager.interface import TaskSubmitter
 from task_manager.listing import (
     ListedTask,
     Page,
@@ -29,6 +29,7 @@ from task_manager.listing import (
     place_in_time,
 )
 from task_manager.tally import Tally
+from task_manager.values import Load, Memory, Promises, State, Status, Task
 
 
 class FakeManager(TaskSubmitter):

@@ -19,7 +19,7 @@ from doneyet.task_types import load_registry
 from doneyet.task_types.run_batch import run_batch
 from task_manager import open_task_manager
 from task_manager.errors import UnavailableError
-from task_manager.interface import Claim, Result, State
+from task_manager.values import Claim, Result, State
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
 from http_server.events import event_stream, looker
 from http_server.submit.waiting_room import WaitingRoom
-from task_manager.interface import Asker, State
+from task_manager.values import Asker, State
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.event_reader import EventReader

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.metrics.hours import AGAIN_S, EVERY_S, HourKeeper
-from task_manager.interface import State
 from task_manager.listing import RunningTask, WorkerSeen
+from task_manager.values import State
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS, System
 from tests.http.fakes import FakeManager

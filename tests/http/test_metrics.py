@@ -13,11 +13,12 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.metrics.names import metric_prefix
-from task_manager.interface import Load, Memory
+from task_manager.values import Load, Memory
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS, System
 from tests.http.fakes import FakeManager

@@ -17,7 +17,8 @@ from autoscaler.policy import TO_ZERO_AFTER_S, Policy
 from deploy.health import TIMEOUT_S
 from doneyet.command.main import doneyet
 from doneyet.command.setting_options import settings_from
-from doneyet.settings import CLIENT_KEY, Settings, env_name
+from doneyet.setting_values import env_name
+from doneyet.settings import CLIENT_KEY, Settings
 from doneyet.task_types import load_registry
 from http_server.keys.roles import ROLES
 from http_server.middleware.access import Access

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from doneyet.process_range import Range
 from doneyet.settings import Settings
-from task_manager.interface import Status, Task
+from task_manager.values import Status, Task
 from tests.helpers import wait_until
 from tests.worker.running_worker import ROOT, Asker, RunningWorker
 

@@ -15,8 +15,8 @@ import redis
 
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
-from task_manager.interface import Status, Task
 from task_manager.redis.modes.rq import RqManager
+from task_manager.values import Status, Task
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]

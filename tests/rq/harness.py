@@ -12,9 +12,9 @@ from rq.serializers import JSONSerializer
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.answer import Answer
-from task_manager.interface import Limits
 from task_manager.redis.clients import each_server, open_client
 from task_manager.redis.modes.rq import RqManager
+from task_manager.values import Limits
 from tests.contract.harness import answer
 from worker.rq import job
 

@@ -18,8 +18,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import State, Status
 from task_manager.redis.keys import Keys, version_marks
+from task_manager.values import State, Status
 from tests.contract.harness import ONE, OTHER, TypeLimits, only, task
 from tests.rq.harness import RqHarness
 

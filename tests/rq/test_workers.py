@@ -12,9 +12,10 @@ import redis
 from rq import Worker
 from rq.serializers import JSONSerializer
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import load_registry
-from task_manager.interface import State, Status
+from task_manager.values import State, Status
 from tests.helpers import wait_until
 from tests.rq.conftest import RqAsker, Start
 from worker.rq.supervisor import RqSupervisor

@@ -18,13 +18,13 @@ from doneyet.local.system import System
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from task_manager.errors import MisconfiguredError, TypeUnavailableError, UnavailableError
-from task_manager.interface import State, Status
 from task_manager.kept import Kept
 from task_manager.owners import host
 from task_manager.redis.clients import still_hears
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_mark
 from task_manager.redis.trace_links import TraceLinks
+from task_manager.values import State, Status
 from tests.contract.harness import RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.several.asking import Asking

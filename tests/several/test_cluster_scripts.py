@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from task_manager.interface import Result, State
 from task_manager.kept import Kept, Settled
 from task_manager.redis.scripts import lua_script
 from task_manager.redis.scripts.lua_script import Script
 from task_manager.tally import Runs
+from task_manager.values import Result, State
 from tests.contract.harness import RedisHarness, TypeLimits, answer, only, task
 from tests.helpers import wait_until
 from tests.lua.assembled import all_scripts

@@ -11,9 +11,9 @@ import pytest
 
 from doneyet.local.system import System
 from task_manager.errors import MisconfiguredError, UnavailableError
-from task_manager.interface import State
 from task_manager.redis.connection import Connection
 from task_manager.redis.keys import Keys, version_mark
+from task_manager.values import State
 from tests.contract.harness import ONE, Harness, RedisHarness, TypeLimits, only, task
 from tests.helpers import connect, wait_until
 from tests.rq.harness import RqHarness

@@ -12,8 +12,8 @@ import pytest
 from deploy.health import worker_trouble
 from doneyet.settings import Settings
 from task_manager.errors import PartlyUnavailableError, TypeUnavailableError, UnavailableError
-from task_manager.interface import State, Status
 from task_manager.owners import host
+from task_manager.values import State, Status
 from tests.contract.harness import RedisHarness, TypeLimits, only, task
 from tests.helpers import wait_until
 from tests.several.cluster import Cluster, Node, cluster

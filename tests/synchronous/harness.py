@@ -6,8 +6,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from task_manager.interface import Result, State, Task
 from task_manager.synchronous import Synchronous
+from task_manager.values import Result, State, Task
 
 
 class SynchronousHarness:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from task_manager.errors import NoStatusError, OverloadedError, UnavailableError
-from task_manager.interface import Result, State, Status, Task
 from task_manager.synchronous import Synchronous
+from task_manager.values import Result, State, Status, Task
 from tests.helpers import wait_until
 
 

@@ -8,7 +8,8 @@ import pytest
 import redis
 
 from doneyet.local.embedded_redis import EmbeddedRedis
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.errors import MisconfiguredError, UnavailableError, UnsupportedServerError
 from task_manager.redis.connection import Connection, check_mode, check_version

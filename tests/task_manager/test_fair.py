@@ -14,8 +14,9 @@ import redis
 from doneyet.settings import Settings
 from task_manager import open_task_manager
 from task_manager.errors import ClientOverloadedError
-from task_manager.interface import Asker, Status, Task, TaskManager
+from task_manager.interface import TaskManager
 from task_manager.redis.keys import Keys, version_marks
+from task_manager.values import Asker, Status, Task
 from tests.contract.harness import ONE, TypeLimits, number, task
 from tests.helpers import wait_until
 

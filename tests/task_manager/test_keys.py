@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from redis.crc import key_slot
 
-from task_manager.interface import Result, State
 from task_manager.redis.keys import Keys
 from task_manager.redis.modes.distributed import DistributedManager
+from task_manager.values import Result, State
 from tests.contract.harness import TypeLimits
 
 ROOT = Path(__file__).parents[2]

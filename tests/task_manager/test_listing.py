@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from task_manager.interface import State
 from task_manager.listing import ListedTask, Page, Place, error_in, merged, place_in_time
+from task_manager.values import State
 
 
 def listed(order: int, name: str = "") -> ListedTask:

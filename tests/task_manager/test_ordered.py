@@ -10,8 +10,9 @@ import redis
 
 from doneyet.settings import Settings
 from task_manager import open_for_coordinator, open_task_manager
-from task_manager.interface import Asker, TaskManager
+from task_manager.interface import TaskManager
 from task_manager.redis.keys import Keys, version_marks
+from task_manager.values import Asker
 from tests.contract.harness import ONE, OTHER, TypeLimits, number, task
 
 LIMITS = {name: TypeLimits(max_load=10_000) for name in (ONE, OTHER)}

@@ -10,7 +10,8 @@ from doneyet.settings import Settings
 from task_manager import open_for_coordinator, open_submitter
 from task_manager.composite import Routed
 from task_manager.errors import CannotListError
-from task_manager.interface import State, Status, Task, TaskSubmitter
+from task_manager.interface import TaskSubmitter
+from task_manager.values import State, Status, Task
 from tests.contract.harness import TypeLimits
 from tests.helpers import wait_until
 

@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 from redis.crc import key_slot
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from task_manager import open_submitter, open_task_manager, split
 from task_manager.split_queues import (
     SLOTS,

@@ -16,7 +16,7 @@ from pydantic import (
 from doneyet.task_types import Job, TaskType
 from doneyet.task_types.run_batch import run_batch
 from doneyet.task_types.schemas.parse_input import FaultyTypeError, asked
-from task_manager.interface import Claim
+from task_manager.values import Claim
 from tests.tasks.made_type import Value, answers, task_type
 from worker.jobs.job_context import RunningJob
 from worker.jobs.job_thread import run_job

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import NO_RUNS, Claim, Renewal, Result, TaskClaimer
+from task_manager.interface import TaskClaimer
 from task_manager.tally import Runs
+from task_manager.values import NO_RUNS, Claim, Renewal, Result
 
 
 class FakeManager(TaskClaimer):

@@ -16,7 +16,7 @@ from typing import Any
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
 from task_manager import open_task_manager
-from task_manager.interface import State, Status, Task
+from task_manager.values import State, Status, Task
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ import pytest
 
 from doneyet.local.embedded_redis import EmbeddedRedis
 from doneyet.settings import Settings
-from task_manager.interface import State
+from task_manager.values import State
 from tests.helpers import wait_until
 from tests.stopwatch import Stopwatch
 from tests.worker.conftest import StartWorker

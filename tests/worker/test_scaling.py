@@ -14,7 +14,7 @@ from doneyet.process_range import Range
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from task_manager.errors import UnavailableError
-from task_manager.interface import Load
+from task_manager.values import Load
 from tests.worker.fake_manager import FakeManager
 from tests.worker.sample_tasks import BatchedNoop, Noop
 from worker.status_board import StatusBoard, make_board_file

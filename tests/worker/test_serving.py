@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from doneyet.settings import Settings
-from task_manager.interface import State
+from task_manager.values import State
 from tests.helpers import wait_until
 from tests.stopwatch import Stopwatch
 from tests.worker.conftest import StartWorker

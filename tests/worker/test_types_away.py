@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Result, State
+from task_manager.values import Result, State
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from worker.supervisor.leases import Leases

@@ -10,7 +10,8 @@ from doneyet.task_types import Registry
 from doneyet.task_types.answer import Answer, failure
 from doneyet.task_types.job import AskedTask, StoppedError
 from task_manager.errors import NoStatusError, UnavailableError
-from task_manager.interface import Asker, Claim, State, Status, Task, TaskClaimer, TaskSubmitter
+from task_manager.interface import TaskClaimer, TaskSubmitter
+from task_manager.values import Asker, Claim, State, Status, Task
 from worker.jobs.completions import ItemCompletions
 from worker.process.progress import INTERVAL_S, MOST_MESSAGE
 

@@ -12,7 +12,8 @@ from doneyet.task_types.answer import Answer, answer_of, failure
 from doneyet.task_types.error_text import described, named, traced
 from doneyet.task_types.job import StoppedError
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import Claim, TaskClaimer, TaskSubmitter, result_of
+from task_manager.interface import TaskClaimer, TaskSubmitter
+from task_manager.values import Claim, result_of
 from worker.jobs.completions import ItemCompletions
 from worker.jobs.job_context import RunningJob
 

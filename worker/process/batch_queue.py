@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
-from task_manager.interface import Result
+from task_manager.values import Result
 from worker.process.batcher import Batch
 
 

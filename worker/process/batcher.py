@@ -11,7 +11,7 @@ from typing import NamedTuple
 from doneyet.task_types import TaskType
 from doneyet.task_types.loading import is_loaded
 from doneyet.task_types.ready import Ready, make_ready, priced
-from task_manager.interface import Claim
+from task_manager.values import Claim
 
 
 class Batch(NamedTuple):

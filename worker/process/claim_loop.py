@@ -13,8 +13,9 @@ from typing import Any
 
 from doneyet.task_types import TaskType
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import Claim, Result, TaskClaimer
+from task_manager.interface import TaskClaimer
 from task_manager.tally import Runs
+from task_manager.values import Claim, Result
 from worker.process.batch_queue import BatchQueue
 from worker.process.batcher import Batch, make_batches, make_batches_unseen, missing
 from worker.process.claim_size import ClaimSize

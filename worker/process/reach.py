@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import Claim
+from task_manager.values import Claim
 
 AGAIN_AFTER_S = 0.5
 """How long a type that is away is left alone, where others are there."""

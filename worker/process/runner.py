@@ -15,7 +15,7 @@ from doneyet.task_types.error_text import named
 from doneyet.task_types.loading import load
 from doneyet.task_types.ready import Ready, make_ready
 from doneyet.task_types.run_batch import run_ready
-from task_manager.interface import Result, result_of
+from task_manager.values import Result, result_of
 from worker.device_lock import DeviceLock, holder
 from worker.process.batch_queue import BatchQueue, Finished
 from worker.process.batcher import Batch

@@ -24,11 +24,11 @@ from doneyet.task_types.context import Host
 from doneyet.task_types.loading import NotLoadedError, load
 from doneyet.task_types.run_batch import run_batch
 from task_manager.errors import UnavailableError
-from task_manager.interface import Result, result_of
 from task_manager.owners import owner_of_run
 from task_manager.redis.modes.rq import RqManager
 from task_manager.result_lookup import recaller
 from task_manager.tally import Runs
+from task_manager.values import Result, result_of
 from worker.redis_outage import Outage
 from worker.type_selection import served_registry
 

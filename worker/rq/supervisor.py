@@ -8,7 +8,8 @@ import signal
 import subprocess
 
 from doneyet.own_process import OwnProcess, describe_exit
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from task_manager.owners import new_owner
 from task_manager.redis.modes.rq import RqManager

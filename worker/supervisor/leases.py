@@ -8,8 +8,9 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Renewal, TaskClaimer
+from task_manager.interface import TaskClaimer
 from task_manager.owners import new_owner
+from task_manager.values import Renewal
 from worker.redis_outage import Outage
 from worker.supervisor.child import Child
 from worker.supervisor.recovery import Recoveries, Recovery

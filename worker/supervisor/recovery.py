@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from task_manager.errors import PartlyUnavailableError, UnavailableError
-from task_manager.interface import Result, TaskClaimer
+from task_manager.interface import TaskClaimer
+from task_manager.values import Result
 
 log = logging.getLogger(__name__)
 

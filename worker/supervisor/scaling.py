@@ -13,7 +13,7 @@ from autoscaler.choice import Worker, to_stop
 from autoscaler.policy import Autoscaler, Policy
 from doneyet.process_range import Range
 from doneyet.task_types.base import TaskType
-from task_manager.interface import Load
+from task_manager.values import Load
 from worker.supervisor.child import Child
 from worker.supervisor.suspects import Slot
 

@@ -10,7 +10,8 @@ from doneyet.own_process import describe_exit
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from doneyet.task_types.answer import failure
-from task_manager.interface import Result, TaskManager, result_of
+from task_manager.interface import TaskManager
+from task_manager.values import Result, result_of
 from worker import exit_codes
 from worker.device_lock import DeviceLockKeeper
 from worker.jobs.coordinator import Coordinator

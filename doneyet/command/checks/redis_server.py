@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from doneyet.command.checks.finding import Finding, broken, note, ok
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 if TYPE_CHECKING:
     from doneyet.task_types import Registry

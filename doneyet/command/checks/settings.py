@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doneyet.command.checks.finding import Finding, broken, note, ok
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 
 if TYPE_CHECKING:
     from doneyet.task_types import Registry

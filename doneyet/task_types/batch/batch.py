@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, create_model, model_validator
 
-from doneyet.settings import SettingError, Settings, env_name
+from doneyet.setting_values import SettingError, env_name
+from doneyet.settings import Settings
 from doneyet.task_types.base import TaskType
 from doneyet.task_types.batch.compression import check_name
 from doneyet.task_types.batch.items import count_items, read_items

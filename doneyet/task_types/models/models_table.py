@@ -20,7 +20,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from doneyet.settings import Settings, env_name
+from doneyet.setting_values import env_name
+from doneyet.settings import Settings
 from doneyet.task_types.file_permissions import why_unreadable
 from doneyet.task_types.models.embedding import Embedding
 from doneyet.task_types.models.fill_mask import FillMask

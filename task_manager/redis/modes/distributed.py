@@ -18,10 +18,10 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import ClassVar
 
-from task_manager.interface import Limits, Promises, Task
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
+from task_manager.values import Limits, Promises, Task
 
 _ASKER = attrgetter("asker")
 

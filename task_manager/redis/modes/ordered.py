@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from task_manager.interface import Promises
 from task_manager.redis.modes.distributed import DistributedManager
+from task_manager.values import Promises
 
 
 class OrderedManager(DistributedManager):

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-from task_manager.interface import Limits, Promises
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
+from task_manager.values import Limits, Promises
 
 
 class RandomManager(RedisManager):

@@ -23,11 +23,11 @@ from rq.worker import BaseWorker
 from rq.worker_registration import WORKERS_BY_QUEUE_KEY
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import Limits, Load, Promises, State, Status, Task
 from task_manager.owners import is_run_of
 from task_manager.redis.clients import each_server
 from task_manager.redis.modes.distributed import DistributedManager
 from task_manager.redis.scripts.queue_slots import ms
+from task_manager.values import Limits, Load, Promises, State, Status, Task
 
 FUNCTION = "worker.rq.job.run"
 """What RQ's workers call, with the task type's name and the task's id."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from task_manager.interface import Limits
 from task_manager.redis.keys import KEEP_MS, Keys
 from task_manager.redis.scripts.lua_script import Argument
+from task_manager.values import Limits
 
 _CRASHED = (
     "The process that ran this task died each time, so it will not be tried again; "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from task_manager.interface import Result, State
+from task_manager.values import Result, State
 from tests.contract.harness import (
     ONE,
     OTHER,

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 import pytest
 
-from task_manager.interface import Claim, State
+from task_manager.values import Claim, State
 from tests.contract.claiming.tasks import TYPES, MakeHarness, done, state
 from tests.contract.harness import (
     ONE,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from task_manager.interface import State
 from task_manager.listing import MOST_TASKS_OF_WORKER
+from task_manager.values import State
 from tests.contract.claiming.tasks import MakeHarness, failed
 from tests.contract.harness import ONE, OTHER, RedisHarness, task
 from tests.helpers import wait_until

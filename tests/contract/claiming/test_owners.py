@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from task_manager.interface import State
+from task_manager.values import State
 from tests.contract.claiming.tasks import TYPES, MakeHarness, running_ids, state
 from tests.contract.harness import (
     ONE,

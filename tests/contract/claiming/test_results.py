@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from task_manager.interface import State, Status
 from task_manager.redis.scripts.run import run_scripts
+from task_manager.values import State, Status
 from tests.contract.claiming.tasks import TYPES, done, failed, state
 from tests.contract.harness import (
     ONE,

@@ -9,10 +9,10 @@ import pytest
 import redis
 
 from task_manager.errors import MisconfiguredError
-from task_manager.interface import State
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import FOLDER
 from task_manager.tally import BATCH_SIZES, DURATIONS_S, HISTORY_H, HISTORY_MIN, Runs, Tally
+from task_manager.values import State
 from tests.contract.claiming.tasks import TYPES, MakeHarness
 from tests.contract.harness import ONE, RedisHarness, only, task
 from tests.helpers import connect, wait_until

@@ -26,8 +26,8 @@ from task_manager.errors import (
     TooManyKeptError,
     UnavailableError,
 )
-from task_manager.interface import State, Status
 from task_manager.kept import Kept, KeptTasks, Progress, Round, Settled, Taken
+from task_manager.values import State, Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 from tests.http.webhooks import receiver as answers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doneyet.settings import SettingError
+from doneyet.setting_values import SettingError
 from http_server.keys.key_file import Key, new_secret, parse_keys, read_key_file, sha256_of
 from http_server.keys.roles import Role
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from doneyet.settings import SettingError
+from doneyet.setting_values import SettingError
 from http_server.keys.key_ring import LOOK_EVERY_S, KeyRing
 from tests.http.keys.conftest import line
 

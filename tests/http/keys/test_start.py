@@ -10,7 +10,8 @@ import pytest
 import requests
 
 from deploy.health import main as health
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from http_server.keys.start_check import check_keys, is_loopback
 from tests.http.keys.conftest import SECRETS, bearer
 from tests.http.servers import ROOT, serving

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
-from task_manager.interface import Load, State
+from task_manager.values import Load, State
 from tests.http.fakes import FakeManager
 from tests.http.wire.test_bodies import assert_problem
 

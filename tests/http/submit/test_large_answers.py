@@ -14,7 +14,8 @@ from doneyet.task_types.answer import MOST_ANSWER_BYTES
 from http_server.serving.large_answers import LargeAnswers
 from task_manager import open_task_manager
 from task_manager.errors import UnavailableError
-from task_manager.interface import Result, State, TaskManager
+from task_manager.interface import TaskManager
+from task_manager.values import Result, State
 from tests.helpers import wait_until
 from tests.http.conftest import System
 

@@ -17,7 +17,7 @@ from doneyet.task_types import TaskType
 from http_server.submit.chain import ParsedTask
 from http_server.submit.shared_round_trips import MOST_PER_ROUND, SharedRoundTrips
 from task_manager.errors import UnavailableError
-from task_manager.interface import Asker, State, Status
+from task_manager.values import Asker, State, Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 

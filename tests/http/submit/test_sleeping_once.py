@@ -18,7 +18,7 @@ from http_server.submit.status_cache import StatusCache
 from http_server.submit.waiting_room import WaitingRoom
 from http_server.submit.wake import Wake
 from task_manager.errors import OverloadedError
-from task_manager.interface import State, Status
+from task_manager.values import State, Status
 from tests.helpers import wait_until
 from tests.http.fakes import FakeManager
 from tests.http.submit.test_waiting import SOON_S, Held

@@ -16,7 +16,7 @@ from doneyet.task_types import Registry, load_registry
 from http_server.app import create_app
 from http_server.submit.waiting_room import WaitingRoom, places
 from task_manager.errors import NoStatusError
-from task_manager.interface import State, Status, Task
+from task_manager.values import State, Status, Task
 from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager

@@ -6,7 +6,8 @@ import base64
 
 import pytest
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from http_server.webhooks.signing import secrets_from, signatures
 
 

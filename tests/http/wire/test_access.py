@@ -10,7 +10,8 @@ from collections.abc import Iterator
 import pytest
 from flask.testing import FlaskClient
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.middleware.access import ALWAYS_ANSWERED, DOCUMENTATION, MOST_HOSTS, Access

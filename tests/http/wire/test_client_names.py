@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from http_server.middleware.client_name import ClientName, network_of
 from http_server.middleware.rate_limit import RateLimit
 from http_server.wire.asker import asker_by

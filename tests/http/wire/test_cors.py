@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.middleware.access import Access

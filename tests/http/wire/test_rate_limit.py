@@ -14,7 +14,7 @@ from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.middleware.rate_limit import BURST_S, MOST_CLIENTS, RateLimit
 from task_manager.errors import UnavailableError
-from task_manager.interface import Allowance
+from task_manager.values import Allowance
 from tests.http.conftest import SETTINGS
 from tests.http.fakes import FakeManager
 from tests.http.servers import serving

@@ -16,7 +16,8 @@ from flask.testing import FlaskClient
 
 from doneyet.client import Client
 from doneyet.local.embedded_redis import EmbeddedRedis
-from doneyet.settings import SettingError, Settings
+from doneyet.setting_values import SettingError
+from doneyet.settings import Settings
 from doneyet.task_types import Registry
 from http_server.app import create_app
 from http_server.keys.roles import PUBLIC

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from doneyet.task_types import TaskType
 from doneyet.task_types.loading import load
-from task_manager.interface import Claim
+from task_manager.values import Claim
 from worker.process.batcher import Batch, make_batches, missing
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from doneyet.task_types.loading import load
-from task_manager.interface import Claim, State
+from task_manager.values import Claim, State
 from tests.helpers import wait_until
 from tests.stopwatch import Stopwatch
 from tests.worker.fake_manager import FakeManager

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from doneyet.settings import Settings
-from task_manager.interface import State
+from task_manager.values import State
 from tests.helpers import wait_until
 from tests.worker.conftest import StartWorker
 from tests.worker.running_worker import Asker, runs

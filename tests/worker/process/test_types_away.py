@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from task_manager.errors import UnavailableError
-from task_manager.interface import Claim
+from task_manager.values import Claim
 from tests.helpers import wait_until
 from tests.worker.fake_manager import FakeManager
 from tests.worker.one_process import Controlled, Process, manager, wait_for_results
