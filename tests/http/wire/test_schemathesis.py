@@ -35,6 +35,8 @@ def valid_input_is_accepted(
         return None
     if case.path == "/tasks" and "after" in case.query:  # only what a page told as `next` is one
         return None
+    if case.path == "/history" and {"minutes", "hours"} <= case.query.keys():
+        return None  # one or the other, which OpenAPI cannot say of parameters
     if re.search(r"\d\.0|\de\+?\d", repr(case.body)):
         return None
     return positive_data_acceptance(context, response, case)
