@@ -7,25 +7,25 @@ publish what finished on one channel of one Redis, so one watch hears all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from task_manager.errors import NoStatusError
-from task_manager.interface import TaskSubmitter, Watch
-from task_manager.kept import KeptTasks
+from task_manager.forwarding import Forwarding
+from task_manager.interface import TaskSubmitter
 from task_manager.listing import MOST_WORKERS, Page, Place, WorkerSeen, merged
-from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally
-from task_manager.values import Allowance, Load, Memory, State, Status, Task
+from task_manager.values import Load, State, Status, Task
 
 
-class Routed(TaskSubmitter):
+class Routed(Forwarding):
     """Sends each call to `main`, or for a type in `elsewhere_types` to `elsewhere`."""
 
     def __init__(
         self, main: TaskSubmitter, elsewhere: TaskSubmitter, elsewhere_types: Collection[str]
     ) -> None:
         self.promises = main.promises  # type: ignore[misc]
-        self._main, self._elsewhere = main, elsewhere
+        super().__init__(main)
+        self._elsewhere = elsewhere
         self._elsewhere_types = frozenset(elsewhere_types)
 
     def submit(
@@ -113,36 +113,8 @@ class Routed(TaskSubmitter):
         found = [each for manager, names in by_manager for each in manager.workers(names)]
         return found[:MOST_WORKERS]
 
-    def memory(self) -> Memory | None:
-        return self._main.memory()
-
-    def allow(
-        self, client: str, requests_per_s: float, burst_s: float, wanted: int
-    ) -> Allowance | None:
-        return self._main.allow(client, requests_per_s, burst_s, wanted)
-
-    def kept(self) -> KeptTasks | None:
-        return self._main.kept()
-
-    def shared_values(self) -> SharedValues:
-        return self._main.shared_values()
-
-    def watch(
-        self,
-        on_finished: Callable[[Sequence[str]], None],
-        on_connected: Callable[[bool], None],
-        on_failed: Callable[[Exception], None] = lambda _error: None,
-    ) -> Watch:
-        return self._main.watch(on_finished, on_connected, on_failed)
-
-    def ping(self) -> None:
-        self._main.ping()
-
-    def check(self) -> None:
-        self._main.check()
-
     def close(self) -> None:
-        self._main.close()
+        super().close()
         self._elsewhere.close()
 
     def _by_manager(self, type_names: Sequence[str]) -> list[tuple[TaskSubmitter, list[str]]]:

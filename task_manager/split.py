@@ -18,18 +18,15 @@ from task_manager.errors import (
     PartlyUnavailableError,
     UnavailableError,
 )
-from task_manager.interface import TaskManager, Watch
-from task_manager.kept import KeptTasks
+from task_manager.forwarding import Forwarding
+from task_manager.interface import TaskManager
 from task_manager.listing import MOST_TASKS_OF_WORKER, MOST_WORKERS, Page, Place, WorkerSeen
-from task_manager.shared_values import SharedValues
 from task_manager.split_queues import queue_names, queue_of, share, told_version
 from task_manager.tally import Runs, Tally, summed, summed_spans
 from task_manager.values import (
     NO_RUNS,
-    Allowance,
     Claim,
     Load,
-    Memory,
     Renewal,
     Result,
     State,
@@ -41,11 +38,12 @@ LOAD_KNOWN_S = 0.25
 """How old the load of the other queues of a type may be in an answer."""
 
 
-class Split(TaskManager):
+class Split(Forwarding, TaskManager):
     """`inner`, whose types are queues: so many for each type in `counts`, one for any other."""
 
     def __init__(self, inner: TaskManager, counts: Mapping[str, int]) -> None:
         self.promises = replace(inner.promises, one_queue=False)  # type: ignore[misc]
+        super().__init__(inner)
         self._inner = inner
         self._queues = {name: queue_names(name, count) for name, count in counts.items()}
         self._type_of = {queue: name for name, all_ in self._queues.items() for queue in all_}
@@ -249,39 +247,6 @@ class Split(TaskManager):
             count = seen.running_count + (one.running_count if one else 0)
             found[key] = WorkerSeen(*key, running[:MOST_TASKS_OF_WORKER], count)
         return [*found.values()][:MOST_WORKERS]
-
-    # What has nothing to do with types
-
-    def memory(self) -> Memory | None:
-        return self._inner.memory()
-
-    def allow(
-        self, client: str, requests_per_s: float, burst_s: float, wanted: int
-    ) -> Allowance | None:
-        return self._inner.allow(client, requests_per_s, burst_s, wanted)
-
-    def kept(self) -> KeptTasks | None:
-        return self._inner.kept()
-
-    def shared_values(self) -> SharedValues:
-        return self._inner.shared_values()
-
-    def watch(
-        self,
-        on_finished: Callable[[Sequence[str]], None],
-        on_connected: Callable[[bool], None],
-        on_failed: Callable[[Exception], None] = lambda _error: None,
-    ) -> Watch:
-        return self._inner.watch(on_finished, on_connected, on_failed)
-
-    def ping(self) -> None:
-        self._inner.ping()
-
-    def check(self) -> None:
-        self._inner.check()
-
-    def close(self) -> None:
-        self._inner.close()
 
     def take_lock(self, name: str, owner: str, ttl_s: float) -> bool:
         return self._inner.take_lock(name, owner, ttl_s)

@@ -48,15 +48,6 @@ def started() -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def nodes(started: Cluster) -> Iterator[Cluster]:
-    """All of them empty; fails the test if it leaves a key without a TTL."""
-    yield started
-    leaked = started.keys_without_ttl()
-    started.flush()
-    assert not leaked
-
-
-@pytest.fixture
 def harness(nodes: Cluster) -> Iterator[RedisHarness]:
     """The distributed queue mode, with a worker that is registered for all types."""
     made = RedisHarness(nodes.url, {name: TypeLimits() for name in TYPES}, "distributed")

@@ -36,15 +36,6 @@ def started() -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture
-def nodes(started: Cluster) -> Iterator[Cluster]:
-    """All of them empty; fails the test if it leaves a key without a TTL."""
-    yield started
-    leaked = started.keys_without_ttl()
-    started.flush()
-    assert not leaked
-
-
 def kill(node: Node) -> None:
     """As a machine that lost power: whoever connects is refused."""
     node.server.kill()

@@ -30,15 +30,6 @@ def started() -> Iterator[Cluster]:
         yield made
 
 
-@pytest.fixture
-def nodes(started: Cluster) -> Iterator[Cluster]:
-    """All of them empty and there; fails the test if it leaves a key without a TTL."""
-    yield started
-    leaked = started.keys_without_ttl()
-    started.flush()
-    assert not leaked
-
-
 @pytest.fixture(params=["distributed", "ordered"])
 def harness(request: pytest.FixtureRequest, nodes: Cluster) -> Iterator[RedisHarness]:
     """A queue mode, with a worker that is registered for all types."""

@@ -179,20 +179,20 @@ class ClaimLoop:
         """Takes what ran from the queue of batches."""
         if not (taken := self._queue.take_finished()):
             return
-        tasks, elapsed_s = 0, 0.0
+        results = [result for finished in taken for result in finished.results]
+        self._unstored += results
+        self._held.subtract(Counter(map(self._queue_of, results)))
+        elapsed_s = 0.0
         for type_name, group in groupby(taken, key=lambda each: each.batch.type.name):
             weight, group_elapsed_s = 0.0, 0.0
             runs = self._untallied.setdefault(type_name, Runs())
             for finished in group:
-                self._unstored += finished.results
-                self._held.subtract(map(self._queue_of, finished.results))
                 runs.add(len(finished.results), finished.elapsed_s)
-                tasks += len(finished.results)
                 weight += finished.batch.weight
                 group_elapsed_s += finished.elapsed_s
             self._pace.observe(type_name, weight, group_elapsed_s)
             elapsed_s += group_elapsed_s
-        self._size.observe(tasks, elapsed_s)
+        self._size.observe(len(results), elapsed_s)
 
     def _refill(self) -> None:
         """The main thread has nothing to do: stores what it did, and waits for more."""
