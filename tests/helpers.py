@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -15,6 +18,7 @@ from task_manager.redis.clients import open_client
 from task_manager.redis.connection import IN_PROCESS
 
 Value = TypeVar("Value")
+Process = TypeVar("Process", bound="subprocess.Popen[Any]")
 
 
 def wait_until(
@@ -46,6 +50,41 @@ def leave_out(config: pytest.Config, items: list[pytest.Item], marker: str, fold
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def need(program: str) -> None:
+    """Skips a test where that program is not on PATH, but for continuous integration."""
+    if shutil.which(program) is None:
+        leave_to_ci(f"no {program} on PATH")
+
+
+@contextmanager
+def ended_at_last(process: Process) -> Iterator[Process]:
+    """A process that a test ends itself; killed where the test fails before, not waited for."""
+    with process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+
+
+def children_of(pid: int, running: str = "") -> list[int]:
+    """The processes that a process has started and that have this in their command line."""
+    path = Path(f"/proc/{pid}/task/{pid}/children")
+    if path.exists():
+        children = map(int, path.read_text().split())
+        return [each for each in children if running in _command_of(each)]
+    which = ["-f", running] if running else []
+    asked = ["pgrep", "-P", str(pid), *which]
+    listed = subprocess.run(asked, capture_output=True, text=True, check=False)
+    return [int(line) for line in listed.stdout.split()]
+
+
+def _command_of(pid: int) -> str:
+    with suppress(OSError):  # it has ended
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
 
 
 def connect(url: str, **options: Any) -> redis.Redis:

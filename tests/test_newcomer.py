@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import need
 from tests.local.test_own_folder import IRIS
 from tests.local.test_serve import read_welcome
 from tests.test_wheel import wheel
@@ -27,6 +28,7 @@ __all__ = ["wheel"]
 @pytest.mark.timeout(300)
 def test_the_first_ten_minutes(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     """Install, write a file, serve it, ask it by curl and by the command, stop; test it."""
+    need("curl")
     home, folder, python = tmp_path / "home", tmp_path / "flowers", tmp_path / "venv"
     home.mkdir()
     folder.mkdir()

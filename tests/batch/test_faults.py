@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from collections.abc import Callable
 
 import pytest
 import requests
 
 from tests.batch.conftest import Jobs
-from tests.helpers import wait_until
+from tests.helpers import children_of, wait_until
 
 Start = Callable[..., Jobs]
 ITEMS = 80
@@ -37,10 +36,7 @@ def assert_resumed(jobs: Jobs) -> None:
 def worker_processes(jobs: Jobs) -> list[int]:
     """The process ids of the worker's processes."""
     assert jobs.system.worker is not None
-    listed = subprocess.run(
-        ["pgrep", "-P", str(jobs.system.worker.pid)], capture_output=True, text=True, check=False
-    )
-    return [int(line) for line in listed.stdout.split()]
+    return children_of(jobs.system.worker.pid)
 
 
 def test_the_whole_worker_is_killed(jobs: Jobs) -> None:

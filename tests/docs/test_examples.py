@@ -16,6 +16,7 @@ import pytest
 from doneyet.local.system import System
 from tests.docs.conftest import ADDING, CLIENT, README, REGRESSION, ROOT, TESTING, TUTORIAL
 from tests.docs.markdown import Block, blocks
+from tests.helpers import need
 
 PLUGIN = ["-p", "doneyet.testing.plugin"]
 """What a wheel's entry point is to an environment that it is installed in."""
@@ -63,6 +64,7 @@ def test_commands_print_what_is_shown(
     Where a pending answer is shown and somebody else has asked before, only what it says of the
     task itself.
     """
+    need("curl")
     shown = commands(path)
     assert shown
     for block, expected in shown:

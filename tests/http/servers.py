@@ -20,7 +20,7 @@ from doneyet.task_types.run_batch import run_batch
 from task_manager import open_task_manager
 from task_manager.errors import UnavailableError
 from task_manager.values import Claim, Result, State
-from tests.helpers import wait_until
+from tests.helpers import children_of, wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -48,11 +48,7 @@ class ServerProcess:
 
     def child(self) -> int:
         """The process id of the granian worker process."""
-        path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        if path.exists():
-            return int(path.read_text().split()[0])
-        found = subprocess.check_output(["pgrep", "-P", str(self.process.pid)], text=True)
-        return int(found.split()[0])
+        return children_of(self.process.pid)[0]
 
     def stop(self) -> str:
         """Ends it in order; what it wrote to standard error."""

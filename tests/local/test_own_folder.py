@@ -16,6 +16,7 @@ from doneyet.client import Client
 from doneyet.local.serve import welcome
 from doneyet.settings import Settings
 from doneyet.task_types import load_registry
+from tests.helpers import ended_at_last, need
 from tests.local.processes import marked, new_mark
 from tests.local.test_serve import read_welcome
 
@@ -89,15 +90,17 @@ def serve_command(*arguments: str) -> list[str]:
 @pytest.mark.parametrize("mode", ["--distributed", "--synchronous"])
 def test_it_serves_that_type_and_no_other(folder: Path, mode: str) -> None:
     """In that folder, with relative names; the line that it prints works as it is."""
+    need("curl")
     mark = new_mark()
     environ = {**os.environ, **mark, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(
+    started = subprocess.Popen(
         serve_command("iris.py", "--processes", "1", mode),
         cwd=folder,
         env=environ,
         stderr=subprocess.PIPE,
         text=True,
-    ) as served:
+    )
+    with ended_at_last(started) as served:
         told = read_welcome(served)
         url = next(line for line in told.splitlines() if "is up at" in line).split()[4]
         assert "factorize" not in told

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from doneyet.local.system import System
-from tests.helpers import wait_until
+from tests.helpers import need, wait_until
 
 FILL_MASK = 'curl -X POST -d "test [MASK]" http://localhost:8000/'
 
@@ -58,6 +58,7 @@ def sentiment(models: Path) -> Iterator[System]:
 
 def curl(command: str) -> str:
     """What a shell prints that is given this."""
+    need("curl")
     ended = subprocess.run(
         ["sh", "-c", f"{command} --silent --noproxy '*'"],
         capture_output=True,

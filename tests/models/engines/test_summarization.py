@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from doneyet.local.demo_models import PAGE
 from doneyet.local.system import System
 from doneyet.task_types.models.engines.generative_summaries import cut_into_pieces, sentence_starts
 from doneyet.task_types.models.engines.sentences.central_sentences import choose
-from tests.helpers import wait_until
+from tests.helpers import children_of, wait_until
 from tests.models.conftest import MINILM, MakeModel, answers
 
 TEXT = "The cat sat on the mat. Who likes fish? We like the blue sky and the number ten. " * 6
@@ -148,14 +147,8 @@ def test_a_worker_killed_in_the_middle(models: Path) -> None:
 
         wait_until(lambda: progress() > 0.02, description="a part is done", timeout_s=30)
         assert own.worker is not None
-        listed = subprocess.run(
-            ["pgrep", "-P", str(own.worker.pid), "-f", "worker.process"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        (pid,) = listed.stdout.split()
-        os.kill(int(pid), signal.SIGKILL)
+        (pid,) = children_of(own.worker.pid, "worker.process")
+        os.kill(pid, signal.SIGKILL)
         answer = wait_until(
             lambda: _done(requests.post(**asked, headers={"Prefer": "wait=20"}).json()),
             description="it is answered",
