@@ -94,7 +94,7 @@ def _until_again(
         parts: list[Part] = []
         try:
             parts += [start_worker(each) for each in workers]
-            served = sum(each.processes for each in workers)
+            served = sum(each.processes.most for each in workers)
             wait_for(lambda: manager.load([held.name])[0].workers == served, parts[0], "they serve")
             manager.submit([Task(held.task_id(text), held.name, text)])
             wait_for(lambda: len(_lines(trace)) == 1, parts[0], "the task runs", every_s=0.002)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from doneyet.local.managed_process import Part
+from doneyet.process_range import Range
 from doneyet.settings import Settings
 
 GRACE_S = 3.0
@@ -18,13 +19,16 @@ START_TIMEOUT_S = 60.0
 Value = TypeVar("Value")
 
 
-def settings_for(redis_url: str, queue_mode: str, **more: object) -> Settings:
+def settings_for(
+    redis_url: str, queue_mode: str, *, processes: int = 1, **more: object
+) -> Settings:
     """Settings of a system that may be asked a million tasks at once, for an hour."""
     values: dict[str, object] = {
         "tasks": "factorization,benchmarks.queues.drain_tasks",
         "max_load": 10_000_000,
         "input_ttl_s": 3600.0,
         "log_level": "warning",
+        "processes": Range(processes, processes),
         **more,
     }
     return Settings(redis_url=redis_url, queue_mode=queue_mode, **values)  # type: ignore[arg-type]

@@ -12,7 +12,9 @@ from benchmarks.model_peers.catalog import ENVIRONMENT, MODEL_PEERS, ModelPeer
 from benchmarks.peers.catalog import PEERS, Peer
 from benchmarks.queues.drain_tasks import Noop, Number
 from benchmarks.queues.stock import numbered
+from benchmarks.servers.start import settings_for
 from benchmarks.setup.environments import REQUIREMENTS, SEED, node_version_of, version_of
+from doneyet.process_range import Range
 
 
 @pytest.mark.parametrize("name", TITLES)
@@ -59,3 +61,10 @@ def test_stocked_inputs_are_what_the_http_server_would_submit() -> None:
     (task,) = numbered(noop, [7])
     assert task.input == noop.canonical(Number(number=7))
     assert task.id == noop.task_id(task.input)
+
+
+def test_systems_have_as_many_processes_as_are_asked_for() -> None:
+    """What is measured is of that many; one where none are named."""
+    settings = settings_for("redis://127.0.0.1:1/0", "distributed", processes=5)
+    assert settings.to_environment()["DONEYET_PROCESSES"] == "5"
+    assert settings_for("redis://127.0.0.1:1/0", "random").processes == Range(1, 1)
