@@ -38,6 +38,7 @@ from http_server.routes.listings import add_listing_routes
 from http_server.routes.load import add_load_routes
 from http_server.routes.metrics import add_metrics_routes
 from http_server.routes.tasks import add_task_routes
+from http_server.routes.types_by_id import TypesById
 from http_server.serving.large_answers import LargeAnswers, with_large_answers
 from http_server.serving.lifecycle import drain_on_signal
 from http_server.serving.memory import keep_heap_small
@@ -75,9 +76,10 @@ def create_app(
     views = add_submit_routes(
         app, registry, service, bodies, settings, asker_of=asker_of, client_of=client_of
     )
-    add_task_routes(app, registry, service)
+    types = TypesById(registry, manager)
+    add_task_routes(app, registry, service, types)
     add_listing_routes(app, registry, service)
-    add_event_routes(app, registry, service, asker_of)
+    add_event_routes(app, service, types, asker_of)
     add_load_routes(app, registry, service)
     add_health_routes(app, service)
     add_docs_routes(app, registry, settings)

@@ -16,6 +16,9 @@ class Forwarding(TaskSubmitter):
     def __init__(self, main: TaskSubmitter) -> None:
         self._main = main
 
+    def known_types(self) -> list[str]:
+        return self._main.known_types()
+
     def memory(self) -> Memory | None:
         return self._main.memory()
 

@@ -77,9 +77,16 @@ class TaskSubmitter(ABC):
         """
         return list(type_names)
 
+    def known_types(self) -> list[str]:
+        """Types that some process of this deployment serves or works for, or did within a day:
+        this one need not know them. Those alone can be asked by `status` and `cancel`, beside those
+        that it knows."""
+        return []
+
     @abstractmethod
     def status(self, type_name: str, task_id: str) -> Status | None:
-        """A task's status, without keeping it alive; None when unknown or expired."""
+        """A task's status, whatever its version, without keeping it alive; None when unknown or
+        expired."""
 
     def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
         """As `status` of each, in order; one round trip, though not atomic."""
@@ -87,7 +94,8 @@ class TaskSubmitter(ABC):
 
     @abstractmethod
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        """Cancels a waiting or running task, for all clients; None when unknown.
+        """Cancels a waiting or running task, whatever its version, for all clients; None when
+        unknown.
 
         It is `cancelled` until somebody submits it anew; the process that runs it is stopped within
         seconds.

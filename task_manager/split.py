@@ -133,6 +133,9 @@ class Split(Forwarding, TaskManager):
         there = set(self._inner.reachable(self._of(type_names)))
         return [name for name in type_names if there.issuperset(self._of([name]))]
 
+    def known_types(self) -> list[str]:
+        return [*dict.fromkeys(map(self._type, self._inner.known_types()))]
+
     def status(self, type_name: str, task_id: str) -> Status | None:
         return self.statuses(type_name, [task_id])[0]
 
@@ -145,16 +148,28 @@ class Split(Forwarding, TaskManager):
         found: dict[str, Status | None] = {}
         for queue, ids in by_queue.items():
             found.update(zip(ids, self._inner.statuses(queue, ids), strict=True))
+        missing = [task_id for task_id in task_ids if found[task_id] is None]
+        if missing:  # in versions of another number of queues, which are known by the first one
+            found.update(zip(missing, self._inner.statuses(type_name, missing), strict=True))
         load = self._load_of(type_name) if any(found.values()) else 0
         for status in filter(None, found.values()):
-            status.type, status.load = type_name, load
+            status.type = type_name
+            if not status.version:
+                status.load = load
         return [found[task_id] for task_id in task_ids]
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
-        status = self._inner.cancel(self._queue_of(type_name, task_id), task_id)
-        if status is not None and type_name in self._queues:
+        queue = self._queue_of(type_name, task_id)
+        status = self._inner.cancel(queue, task_id)
+        if type_name not in self._queues:
+            return status
+        if status is None:  # as of `statuses`
+            status = self._inner.cancel(type_name, task_id)
+        if status is not None and not status.version:
             self._loads[status.type] = (status.load, time.monotonic())
-            status.type, status.load = type_name, self._load_of(type_name)
+            status.load = self._load_of(type_name)
+        if status is not None:
+            status.type = type_name
         return status
 
     # What is told of types

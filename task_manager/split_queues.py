@@ -145,7 +145,14 @@ def told_version(version: str, count: int) -> str:
     return version if _COUNTED.search(version) else version + version_suffix(1)
 
 
-_COUNTED = re.compile(r" in \d+ queues$")
+_COUNTED = re.compile(r" in (\d+) queues$")
+
+
+def queue_in_version(name: str, version: str, task_id: str) -> str:
+    """Where a task of a type waits, in the version of a queue that is called as its type."""
+    found = _COUNTED.search(version)
+    count = int(found[1]) if found else 1
+    return queue_of(queue_names(name, count), task_id) if 1 < count <= MOST_QUEUES else name
 
 
 def share(number: int, count: int) -> int:

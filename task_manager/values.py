@@ -95,6 +95,8 @@ class Status:
     """When a terminal task is forgotten."""
     input: bytes | None = None
     """What a waiting or running task asks for; only `TaskSubmitter.status` tells it."""
+    version: str = ""
+    """Where it is known to be of another version than its type has in this process: which one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class EventStream(Iterator[bytes]):
         self,
         room: WaitingRoom,
         looker: Looker,
-        task_type: TaskType,
+        task_type: TaskType | None,
         status: Status,
         *,
         task: ParsedTask | None,
@@ -127,7 +127,7 @@ def events_since(seen: Seen, status: Status) -> tuple[bytes, Seen]:
     return events, seen
 
 
-def answer_event(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+def answer_event(task_type: TaskType | None, status: Status, echo: bytes) -> bytes:
     """The last event of a task that has finished."""
     return event("answer", answer_with_times(task_type, status, echo), state_mark(status))
 

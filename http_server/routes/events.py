@@ -6,11 +6,12 @@ from http import HTTPStatus
 
 from flask import Flask, Response, request
 
-from doneyet.task_types import Registry, TaskType
+from doneyet.task_types import TaskType
 from doneyet.task_types.ready import echo_of
 from http_server.events.event_stream import EventStream, answer_event
 from http_server.events.seen import seen_by, state_mark
 from http_server.routes.add_route import add_route
+from http_server.routes.types_by_id import TypesById
 from http_server.submit.chain import ParsedTask
 from http_server.submit.service import SubmitService
 from http_server.wire.asker import AskerOf
@@ -21,17 +22,15 @@ from task_manager.values import PRIORITIES, Asker, Status
 
 
 def add_event_routes(
-    app: Flask, registry: Registry, service: SubmitService, asker_of: AskerOf
+    app: Flask, service: SubmitService, types: TypesById, asker_of: AskerOf
 ) -> None:
     """The one route."""
 
     def events(task_id: str) -> Response:
-        task_type = registry.of_task(task_id)
-        if task_type is None:
-            raise unknown_task()
-        status = service.manager.status(task_type.name, task_id)
+        status = service.manager.status(types.name_of(task_id), task_id)
         if status is None:
             raise unknown_task()
+        task_type = types.of_status(status)
         seen = seen_by(request.headers.get("Last-Event-ID"))
         if status.state.terminal:
             if seen.state == state_mark(status):
@@ -49,9 +48,10 @@ def add_event_routes(
     add_route(app, "/tasks/<task_id>/events", "events of a task", events, ["GET"])
 
 
-def _awaited(task_type: TaskType, status: Status, asker: Asker) -> ParsedTask | None:
-    """What is submitted again while somebody watches; None where its input is not known."""
-    if status.input is None:
+def _awaited(task_type: TaskType | None, status: Status, asker: Asker) -> ParsedTask | None:
+    """What is submitted again while somebody watches; None where its input is not known, or it is
+    another version's task."""
+    if task_type is None or status.input is None:
         return None
     echo = echo_of(task_type, status.input)
     return ParsedTask(

@@ -14,8 +14,11 @@ CANCELLED = {"code": "cancelled", "detail": "somebody cancelled this task"}
 """The error of each task that was cancelled."""
 
 
-def answer(task_type: TaskType, status: Status, echo: bytes = b"{}") -> bytes:
-    """The answer object for `status`; `echo` is a JSON object of the echoed inputs, if known."""
+def answer(task_type: TaskType | None, status: Status, echo: bytes = b"{}") -> bytes:
+    """The answer object for `status`; `echo` is a JSON object of the echoed inputs, if known.
+
+    Without a `task_type` no output is told before there is one: which there will be is not known.
+    """
     if status.state is State.DONE and status.body is not None:  # most answers: in one step
         return b'%b"done":true,"load":%d,"id":"%b","status":"done"}' % (
             _opened(status.body),
@@ -31,7 +34,7 @@ def answer(task_type: TaskType, status: Status, echo: bytes = b"{}") -> bytes:
     )
 
 
-def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+def answer_with_times(task_type: TaskType | None, status: Status, echo: bytes) -> bytes:
     """The answer object, with what `GET /tasks/<id>` tells beyond it."""
     more = {
         "type": status.type,
@@ -43,7 +46,7 @@ def answer_with_times(task_type: TaskType, status: Status, echo: bytes) -> bytes
     return _opened(answer(task_type, status, echo)) + _dump(more)[1:]
 
 
-def answer_at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
+def answer_at_once(task_type: TaskType | None, status: Status, echo: bytes) -> bytes:
     """The synchronous queue mode's answer object: echoed inputs, and the outputs or why there are
     none."""
     if status.state is State.DONE and status.body is not None:
@@ -54,8 +57,10 @@ def answer_at_once(task_type: TaskType, status: Status, echo: bytes) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def nulls(task_type: TaskType) -> bytes:
+def nulls(task_type: TaskType | None) -> bytes:
     """`"output":null` for each output field."""
+    if task_type is None:
+        return b""
     return ",".join(f"{json.dumps(name)}:null" for name in written_names(task_type.Output)).encode()
 
 

@@ -86,6 +86,11 @@ class Keys:
         a day after the last time."""
         return f"{self.prefix}:{{{type_name}}}:versions"
 
+    def types(self) -> str:
+        """Sorted set: types that are served or worked for, by when somebody said so last, ms. TTL:
+        a day after the last time."""
+        return f"{self.prefix}:types"
+
     def paused(self, type_name: str) -> str:
         """String: there while no task of the type is to begin, of whatever version. TTL: 30 days
         after the last renewal."""

@@ -76,7 +76,7 @@ class Listings(Queues):
 
     def workers(self, type_names: Sequence[str]) -> list[WorkerSeen]:
         with self._connection.client() as client:
-            calls = [self._call("published", name) for name in type_names]
+            calls = [self._published_call(name) for name in type_names]
             queues = [
                 (name, version)
                 for name, reply in zip(type_names, run_scripts(client, calls), strict=True)

@@ -17,7 +17,19 @@ from task_manager.redis.scripts.run import run_each, run_scripts
 from task_manager.values import Limits
 
 PUBLISH_EVERY_S = 60.0
-"""How often a process says which versions it knows."""
+"""How often a process says which types it knows, in which versions."""
+
+
+class UnknownLimits:
+    """Those of a type that this process does not know; others submit its tasks and run them."""
+
+    version = ""
+    input_ttl_s: float | None = None
+    failure_ttl_s: float | None = 60.0
+    """For so long a task is known as cancelled."""
+    max_attempts: int | None = None
+    max_load: int | None = None
+    coordinated = False
 
 
 class Queues:
@@ -40,7 +52,7 @@ class Queues:
     # What a queue mode defines
 
     @abstractmethod
-    def _own_slots(self, type_name: str) -> Mapping[str, Argument]:
+    def _own_slots(self, type_name: str, keys: Keys) -> Mapping[str, Argument]:
         """What scripts of this queue mode are told of a type's queue besides."""
 
     @abstractmethod
@@ -95,19 +107,29 @@ class Queues:
         return self._queues[type_name]
 
     def _queue_of_version(self, type_name: str, version: str) -> QueueSlots:
-        """That of another version than this process'."""
+        """That of a version, which need not be this process'; nor need the type."""
         marks = {type_name: version_mark(version)}
         return self._slots_in(Keys(self._keys.prefix, marks), type_name)
 
     def _slots_in(self, keys: Keys, type_name: str) -> QueueSlots:
-        return QueueSlots(type_name, self._limits[type_name], keys, self._own_slots(type_name))
+        limits = self._limits.get(type_name, UnknownLimits())
+        return QueueSlots(type_name, limits, keys, self._own_slots(type_name, keys))
 
     def _publish_calls(self, type_names: Iterable[str]) -> list[Call]:
-        """Those that make our versions of these types known, where it is time to."""
+        """Those that make these types, and our versions of them, known, where it is time to."""
         now_s = time.monotonic()
         due = [name for name in type_names if self._published_s.get(name, -math.inf) < now_s]
         self._published_s.update(dict.fromkeys(due, now_s + PUBLISH_EVERY_S))
-        return [self._call("publish", name, version=self._limits[name].version) for name in due]
+        calls: list[Call] = []
+        for type_name in due:
+            of_type, version = self._keys.versions(type_name), self._limits[type_name].version
+            calls.append(self._call("publish", known=of_type, entry=version))
+            calls.append(self._call("publish", known=self._keys.types(), entry=type_name))
+        return calls
+
+    def _published_call(self, type_name: str) -> Call:
+        """Its reply are the versions of a type that somebody published."""
+        return self._call("published", known=self._keys.versions(type_name))
 
     def _run_each(self, client: Client, calls: Sequence[Call]) -> list[Any]:
         """The replies. Where a part of a cluster fails, our error is in their place; where Redis is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import redis
 
 from task_manager.errors import (
-    AlreadyTerminalError,
     ClientOverloadedError,
     LargeAnswersError,
     NoStatusError,
@@ -25,12 +23,11 @@ from task_manager.redis.clients import servers_there, subscription
 from task_manager.redis.connection import LONGEST_WAIT_S
 from task_manager.redis.finished_watch import FinishedWatch
 from task_manager.redis.kept import RedisKept
-from task_manager.redis.listings import Listings
+from task_manager.redis.lookups import Lookups, say_dropped
 from task_manager.redis.records import (
     CLIENT_FULL,
     LATER,
     OVERLOADED,
-    TERMINAL,
     UnreadableResultError,
     read_status,
 )
@@ -41,14 +38,12 @@ from task_manager.shared_values import SharedValues
 from task_manager.tally import Tally, read_hours, read_tally
 from task_manager.values import Allowance, Load, Memory, Status, Task
 
-log = logging.getLogger(__name__)
-
 MOST_ANSWERS_BYTES = 16 << 20
 """Answers that one submit tells, but for the last of them: so much memory it takes here and in
 Redis."""
 
 
-class RedisSubmitter(Listings, TaskSubmitter):
+class RedisSubmitter(Lookups, TaskSubmitter):
     """`TaskSubmitter` for every queue mode on Redis."""
 
     def submit(
@@ -58,7 +53,7 @@ class RedisSubmitter(Listings, TaskSubmitter):
         unreadable = [place for place, each in enumerate(statuses) if each is None]
         if unreadable:
             again = [tasks[place] for place in unreadable]
-            _say_dropped(again[0].type, [task.id for task in again])
+            say_dropped(again[0].type, [task.id for task in again])
             for place, each in zip(unreadable, self._submit(again, discard=True), strict=True):
                 statuses[place] = each
         return statuses
@@ -112,62 +107,11 @@ class RedisSubmitter(Listings, TaskSubmitter):
         """What the script is told of who submits these tasks, in queue modes that ask."""
         return {}
 
-    def status(self, type_name: str, task_id: str) -> Status | None:
-        try:
-            return self._status(type_name, task_id)
-        except UnreadableResultError:
-            _say_dropped(type_name, [task_id])
-        with self._connection.client() as client:
-            client.delete(self._keys.result(type_name, task_id))
-            return self._status(type_name, task_id)
-
-    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
-        try:
-            return self._statuses(type_name, task_ids)
-        except UnreadableResultError:  # one by one, so that it is dropped
-            return [self.status(type_name, task_id) for task_id in task_ids]
-
-    def _status(self, type_name: str, task_id: str) -> Status | None:
-        return self._statuses(type_name, [task_id])[0]
-
-    def _statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
-        calls = [self._call("status", type_name, ids=[task_id]) for task_id in task_ids]
-        if not calls:
-            return []
-        with self._connection.client() as client:  # which knows what to say of another shape
-            replies = [
-                (int(load), record, text[0] if text else None)
-                for load, record, *text in run_scripts(client, calls)
-            ]
-        statuses: list[Status | None] = []
-        for task_id, (load, record, text) in zip(task_ids, replies, strict=True):
-            status = None if record is None else read_status(type_name, task_id, load, record)
-            if status is not None:
-                status.input = text
-            statuses.append(status)
-        return statuses
-
-    def cancel(self, type_name: str, task_id: str) -> Status | None:
-        call = self._call("cancel", type_name, ids=[task_id])
-        with self._connection.client() as client:
-            record = run_scripts(client, [call])[0]
-            if record is None:
-                return None
-            if record == TERMINAL:
-                there = self.status(type_name, task_id)  # drops a result that cannot be read
-                if there is None or not there.state.terminal:
-                    return self.cancel(type_name, task_id)
-                raise AlreadyTerminalError(f"task {task_id} is finished already")
-            status = read_status(type_name, task_id, 0, record)
-        load = self.load([type_name])[0]
-        status.load = load.waiting + load.running
-        return status
-
     def load(self, type_names: Sequence[str]) -> list[Load]:
         return self._loads([(name, "") for name in type_names])
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
-        calls = [self._call("published", name) for name in type_names]
+        calls = [self._published_call(name) for name in type_names]
         with self._connection.client() as client:
             others = [
                 (name, version)
@@ -259,7 +203,7 @@ class RedisSubmitter(Listings, TaskSubmitter):
     def reachable(self, type_names: Sequence[str]) -> list[str]:
         if not self._connection.is_cluster:
             return list(type_names)
-        calls = [self._call("published", name) for name in type_names]
+        calls = [self._published_call(name) for name in type_names]
         return self._answering(type_names, calls)
 
     def ping(self) -> None:
@@ -307,13 +251,3 @@ _REFUSED: Mapping[bytes, Callable[[Task, int], NoStatusError]] = {
     LATER: lambda _task, _load: LargeAnswersError(MOST_ANSWERS_BYTES),
 }
 """Replies that are no status."""
-
-
-def _say_dropped(type_name: str, ids: Sequence[str]) -> None:
-    log.warning(
-        "results in Redis that cannot be read are dropped: %d, the first of %s task %s; "
-        "does another program write to these keys?",
-        len(ids),
-        type_name,
-        ids[0],
-    )

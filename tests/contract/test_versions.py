@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
 
 from doneyet.task_types.base import TaskType
-from task_manager.values import Claim, Load, Result, State, Task
+from task_manager.errors import AlreadyTerminalError
+from task_manager.values import Claim, Load, Result, State, Status, Task
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
 from tests.helpers import wait_until
 
@@ -22,11 +24,13 @@ def make(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Make]:
     """Makes what servers and workers of one version use, in one mode on one server."""
     made: list[RedisHarness] = []
 
-    def of_version(version: str, *, has_worker: bool = True) -> RedisHarness:
-        limits = {name: replace(TypeLimits(), version=version) for name in TYPES}
+    def of_version(
+        version: str, *, has_worker: bool = True, types: Sequence[str] = TYPES
+    ) -> RedisHarness:
+        limits = {name: replace(TypeLimits(), version=version) for name in types}
         made.append(RedisHarness(redis_url, limits, request.param))
         if has_worker:
-            made[-1].manager.renew({f"worker-{version}": TYPES}, lease_s=10)
+            made[-1].manager.renew({f"worker-{version}": types}, lease_s=10)
         return made[-1]
 
     yield of_version
@@ -171,3 +175,106 @@ def test_versions_that_have_nothing_are_not_told(make: Make) -> None:
     assert new.manager.other_versions(TYPES) == []
     old.manager.submit([task(2, "1")])
     assert new.manager.other_versions(TYPES) == [Load(ONE, 1, 0, 0, "1")]
+
+
+def found(harness: RedisHarness, task_id: str) -> Status:
+    """How a task is told to be that is there."""
+    status = harness.manager.status(ONE, task_id)
+    assert status is not None
+    return status
+
+
+def test_tasks_of_another_version_are_found_by_id(make: Make) -> None:
+    """While they wait and while they run, alone and among one's own; and which version they are
+    of, so that nobody submits them as one's own."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(n, "1") for n in range(2)])
+    new.manager.submit([task(7, "2")])
+    for n in range(2):
+        status = found(new, task(n, "1").id)
+        assert (status.state, status.version, status.load) == (State.WAITING, "1", 2)
+        assert status.input == task(n, "1").input
+    assert found(new, task(7, "2").id).version == ""
+    claimed = claim(old, "1", limit=1)[0].id
+    old.manager.progress("worker-1", {claimed: (ONE, 0.5, "half")})
+    status = found(new, claimed)
+    assert (status.state, status.version, status.progress) == (State.RUNNING, "1", (0.5, "half"))
+    ids = [task(0, "1").id, task(7, "2").id, task(8, "2").id, task(1, "1").id]
+    told = new.manager.statuses(ONE, ids)
+    assert [status and status.version for status in told] == ["1", "", None, "1"]
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_tasks_of_another_version_can_be_cancelled(make: Make, *, runs: bool) -> None:
+    """They run no more, nobody counts them, and their own servers know."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(n, "1") for n in range(2)])
+    if runs:
+        claim_all(old, "1", 2)
+    status = new.manager.cancel(ONE, task(0, "1").id)
+    assert status is not None
+    assert (status.state, status.version, status.load) == (State.CANCELLED, "1", 1)
+    assert found(old, task(0, "1").id).state is State.CANCELLED
+    load = old.manager.load([ONE])[0]
+    assert (load.waiting + load.running, new.manager.load([ONE])[0].waiting) == (1, 0)
+    if runs:
+        renewal = old.manager.renew({"worker-1": TYPES}, lease_s=10)
+        assert renewal.cancelled == {"worker-1": frozenset([task(0, "1").id])}
+    else:
+        assert [each.id for each in claim_all(old, "1", 1)] == [task(1, "1").id]
+    with pytest.raises(AlreadyTerminalError):
+        new.manager.cancel(ONE, task(0, "1").id)
+
+
+def test_tasks_of_unknown_types_are_found_by_id(make: Make) -> None:
+    """Who knows neither the type nor its version tells how they are, and cancels them."""
+    old, stranger = make("1"), make("1", types=[OTHER])
+    assert set(stranger.manager.known_types()) == set(TYPES), "a worker of the first serves both"
+    old.manager.submit([task(n, "1") for n in range(3)])
+    finish(old, "1", claim(old, "1", limit=1))
+    statuses = [found(stranger, task(n, "1").id) for n in range(3)]
+    assert sorted(status.state for status in statuses) == ["done", "waiting", "waiting"]
+    waiting = [status.id for status in statuses if status.state is State.WAITING]
+    status = stranger.manager.cancel(ONE, waiting[0])
+    assert status is not None
+    assert status.state is State.CANCELLED
+    assert [each.id for each in claim_all(old, "1", 1)] == waiting[1:]
+    assert stranger.manager.status(ONE, task(9, "1").id) is None
+    assert stranger.manager.cancel(ONE, task(9, "1").id) is None
+
+
+def test_coordinated_tasks_of_unknown_types_are_found_by_id(redis_url: str) -> None:
+    """Jobs wait in a queue of their own in the random queue mode, too."""
+    limits = {ONE: replace(TypeLimits(), coordinated=True)}
+    with (
+        closing(RedisHarness(redis_url, limits, "distributed")) as jobs,
+        closing(RedisHarness(redis_url, {OTHER: TypeLimits()}, "random")) as stranger,
+    ):
+        jobs.manager.submit([task(1, "1")])
+        assert found(stranger, task(1, "1").id).state is State.WAITING
+        status = stranger.manager.cancel(ONE, task(1, "1").id)
+        assert status is not None
+        assert found(jobs, task(1, "1").id).state is State.CANCELLED
+
+
+@pytest.mark.parametrize(("counts"), list(itertools.permutations([1, 2, 3], 2)))
+def test_tasks_of_another_number_of_queues_are_found_by_id(
+    redis_url: str, counts: tuple[int, int]
+) -> None:
+    """Which is another version, too; each asks where the other's tasks are."""
+    made = []
+    for count in counts:
+        limits = {ONE: TypeLimits()}
+        split = f"{ONE}={count}" if count > 1 else ""
+        made.append(RedisHarness(redis_url, limits, "distributed", split_types=split))
+    mine, theirs = made
+    with closing(mine), closing(theirs):
+        theirs.manager.submit([task(n, "1") for n in range(12)])
+        for n in range(12):
+            status = found(mine, task(n, "1").id)
+            assert (status.type, status.state) == (ONE, State.WAITING)
+            assert status.version, "nobody here takes it for one's own"
+        cancelled = mine.manager.cancel(ONE, task(3, "1").id)
+        assert cancelled is not None
+        assert (cancelled.type, cancelled.state) == (ONE, State.CANCELLED)
+        assert theirs.manager.load([ONE])[0].waiting == 11

@@ -179,12 +179,12 @@ def test_hours(run: RunScript, client: redis.Redis) -> None:
 
 def test_publish(run: RunScript, client: redis.Redis) -> None:
     """Versions are known for a day after somebody said that they are served."""
-    assert run("random/published", versions="versions") == []
-    run("random/publish", versions="versions", version="1")
+    assert run("random/published", known="versions") == []
+    run("random/publish", known="versions", entry="1")
     client.zadd("versions", {"2": (client.time()[0] - 3600) * 1000, "3": 1})
-    assert set(run("random/published", versions="versions")) == {b"1", b"2", b"3"}
-    run("random/publish", versions="versions", version="")
-    assert set(run("random/published", versions="versions")) == {b"1", b"2", b""}
+    assert set(run("random/published", known="versions")) == {b"1", b"2", b"3"}
+    run("random/publish", known="versions", entry="")
+    assert set(run("random/published", known="versions")) == {b"1", b"2", b""}
     assert client.pttl("versions") > 23 * 3600 * 1000
 
 

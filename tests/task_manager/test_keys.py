@@ -41,8 +41,8 @@ def test_all_keys_of_a_type_share_a_slot() -> None:
         *manager._oldest_calls([NAME]),
         manager._call("tallied", NAME),
         manager._call("hours", NAME),
-        manager._call("publish", NAME, version="1"),
-        manager._call("published", NAME),
+        manager._publish_calls([NAME])[0],
+        manager._published_call(NAME),
         manager._call("pause", NAME, is_paused=True),
         manager._renew_call(NAME, ["owner"], 1),
     ]
@@ -70,6 +70,7 @@ def test_every_key_begins_with_the_prefix() -> None:
         keys.ended_failed(NAME),
         keys.ended_cancelled(NAME),
         keys.versions(NAME),
+        keys.types(),
         keys.paused(NAME),
         keys.kept(),
         keys.kept_clients(),

@@ -22,23 +22,31 @@ local function waiting_count()
   return math.min(total, most)
 end
 
--- The i-th task; nil where it does not wait.
+-- Whether a task whose record begins with `head` is of this version; the count of another is elsewhere.
+local function is_ours(head)
+  local at = head:match('^%d+ %d+ %d+ ()')
+  return not at or head:sub(at, at + #queue) == queue .. '\n'
+end
+
+-- The i-th task; nil where it does not wait here.
 local function find_waiting(i)
   redis.call('SELECT', input_db)
   local record = redis.call('GET', pool[i])
   redis.call('SELECT', main_db)
   local attempts, submitted, at = (record or ''):match('^(%d+) (%d+) [^\n]*\n()')
-  return attempts and { attempts = attempts, submitted_ms = submitted, input = record:sub(at) }
+  if not attempts or not is_ours(record) then return nil end
+  return { attempts = attempts, submitted_ms = submitted, input = record:sub(at) }
 end
 
--- The i-th task, which waits no more; nil where it did not.
+-- The i-th task, which waits no more; nil where it did not wait here.
 local function take_waiting(i)
   redis.call('SELECT', input_db)
-  local head = read_head(pool[i])
+  local head = redis.call('GETRANGE', pool[i], 0, 63 + #queue)
   local left_ms = redis.call('PTTL', pool[i])
-  redis.call('DEL', pool[i])
+  local taken = is_ours(head)
+  if taken then redis.call('DEL', pool[i]) end
   redis.call('SELECT', main_db)
-  if left_ms <= 0 then return nil end
+  if left_ms <= 0 or not taken then return nil end
   local attempts, submitted, epoch = head:match('^(%d+) (%d+) (%d+) ')
   if epoch and epoch == redis.call('HGET', counts, 'epoch') then count(counts, expiry_second(left_ms), -1) end
   return { attempts = attempts, submitted_ms = submitted }

@@ -1,10 +1,10 @@
--- Makes a version of a type known to all: it is served, or worked for.
--- KEYS  versions  zset    version by when it was published last, ms
--- ARGV  version   string
+-- Makes something known to all that is served, or worked for: a type, or a version of one.
+-- KEYS  known  zset    what is known by when it was published last, ms
+-- ARGV  entry  string
 -- returns  int: 1
 -- include clock
 local KNOWN_MS = 24 * 3600 * 1000 -- for so long without news
-redis.call('ZADD', versions, now_ms, version)
-redis.call('ZREMRANGEBYSCORE', versions, '-inf', now_ms - KNOWN_MS)
-redis.call('PEXPIRE', versions, KNOWN_MS)
+redis.call('ZADD', known, now_ms, entry)
+redis.call('ZREMRANGEBYSCORE', known, '-inf', now_ms - KNOWN_MS)
+redis.call('PEXPIRE', known, KNOWN_MS)
 return 1

@@ -1,4 +1,4 @@
--- Tells which versions of a type are known.
--- KEYS  versions  zset  version by when it was published last, ms
--- returns  list: the versions
-return redis.call('ZRANGE', versions, 0, -1)
+-- Tells which types, or which versions of one, are known.
+-- KEYS  known  zset  what is known by when it was published last, ms
+-- returns  list: their names
+return redis.call('ZRANGE', known, 0, -1)

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from operator import attrgetter
 from typing import ClassVar
 
+from task_manager.redis.keys import Keys
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
@@ -37,7 +38,7 @@ class DistributedManager(RedisManager):
         super().__init__(url, limits, prefix)
         self._claims = itertools.count()
 
-    def _own_slots(self, type_name: str) -> Mapping[str, Argument]:
+    def _own_slots(self, type_name: str, keys: Keys) -> Mapping[str, Argument]:
         return {"pick": self.pick}
 
     def _askers(self, tasks: Sequence[Task]) -> Mapping[str, str]:

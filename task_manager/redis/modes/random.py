@@ -9,9 +9,11 @@ type has more waiting tasks than there are inputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
+from task_manager.redis.keys import Keys
+from task_manager.redis.lookups import Home
 from task_manager.redis.manager import RedisManager
 from task_manager.redis.scripts.lua_script import Argument, Call, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
@@ -33,15 +35,19 @@ class RandomManager(RedisManager):
                 f"DONEYET_INPUT_DB name database {input_db}"
             )
 
-    def _own_slots(self, type_name: str) -> Mapping[str, Argument]:
+    def _own_slots(self, type_name: str, keys: Keys) -> Mapping[str, Argument]:
         return {
             "main_db": self._databases[0],
             "input_db": self._databases[1],
-            "queue": f"{type_name}@{self._keys.marks[type_name]}",
+            "queue": f"{type_name}@{keys.marks.get(type_name, '')}",
             "input_prefix": self._keys.input(""),
             "retry": self._keys.pool_retry(),
             "wake": self._keys.pool_wake(),
         }
+
+    def _homes_of_unknown(self, type_name: str, versions: Sequence[str]) -> Iterator[Home]:
+        for version in versions:  # supervisors may run it
+            yield Home(self._queue_of_version(type_name, version), version, "distributed")
 
     def _load_calls(self, queues: Sequence[QueueSlots]) -> list[Call]:
         main_db, input_db = self._databases

@@ -54,6 +54,11 @@ class QueueSlots(dict[str, Argument]):
         self[name] = key
         return key
 
+    def of_task(self, task_id: str) -> dict[str, str]:
+        """What slots that list keys of tasks have of one, whatever the script takes of it."""
+        result = self._keys.result(self._type, task_id)
+        return {"results": result, "pool": self._keys.input(task_id)}
+
     def limit(self, name: str) -> float:
         """A limit of the type.
 
