@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from task_manager.redis.scripts.lua_script import FOLDER, Script, script
+from task_manager.redis.scripts.lua_script import FOLDER, OF_ALL_MODES, Script, script
 
 CONFIG = Path(__file__).parents[2] / ".luacheckrc"
 
@@ -20,8 +20,8 @@ CONFIG = Path(__file__).parents[2] / ".luacheckrc"
 def all_scripts() -> Iterator[Script]:
     """Each script as each queue mode runs it; parts have no header that tells what they return."""
     for mode, folders in (
-        ("random", ("random", "shared")),
-        ("distributed", ("distributed", "shared")),
+        ("random", ("random", *OF_ALL_MODES)),
+        ("distributed", ("distributed", *OF_ALL_MODES)),
         ("rq", ("rq",)),
     ):
         names = {

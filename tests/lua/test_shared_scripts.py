@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import redis
 
-from task_manager.redis.scripts.lua_script import FOLDER, Given
+from task_manager.redis.scripts.lua_script import FOLDER, OF_ALL_MODES, Given
 from tests.helpers import wait_until
 from tests.lua.conftest import KEEP_MS, RunScript
 
@@ -126,7 +126,7 @@ def test_probe_does_what_all_other_scripts_do() -> None:
         commands = re.findall(r"call\('(\w+)'", path.read_text())
         if path.stem in ("probe", "probed"):
             probed.update(commands)
-        elif path.parent.name in ("shared", "random", "distributed", "parts"):
+        elif path.parent.name in (*OF_ALL_MODES, "random", "distributed", "parts"):
             used.update(commands)
     assert used - probed == {"PUBLISH"}
 

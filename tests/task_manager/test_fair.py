@@ -214,9 +214,8 @@ def test_clients_that_are_gone_are_forgotten(redis_url: str, server: redis.Redis
     """Their turns as soon as claims have come to where their next task would have stood; all
     else when the last of their tasks has expired, whether somebody claims or not."""
     manager = manager_of(redis_url, input_ttl_s=1.0)
-    for client in range(200):
-        manager.submit(of(f"client {client}", client))
-    manager.submit(of("last", *range(1000, 1005)))
+    of_each = [task for n in range(200) for task in of(f"client {n}", n)]
+    manager.submit([*of_each, *of("last", *range(1000, 1005))])  # at once, before one expires
     with_turns = "1e15", "inf"
     assert server.zcount(KEYS.clients(ONE), *with_turns) == 201
     claimed(manager, 202)

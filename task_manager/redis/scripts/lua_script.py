@@ -19,6 +19,8 @@ from typing import Any
 from task_manager.redis.keys import Keys
 
 FOLDER = Path(__file__).parents[2] / "lua"
+OF_ALL_MODES = ("shared", "kept", "deployment")
+"""Where scripts are that all queue modes have: about tasks, about kept ones, about none."""
 
 Argument = str | bytes | int
 Given = Argument | list[Argument] | list[str] | list[bytes] | list[int] | list[bool]
@@ -150,7 +152,7 @@ def _included(name: str, mode: str, seen: set[Path], folder: str = "") -> str:
 
     A part is looked for beside the file that includes it, then where the mode has its own.
     """
-    folders = (folder, mode, "shared", "parts") if "/" not in name else ("",)
+    folders = (folder, mode, *OF_ALL_MODES, "parts") if "/" not in name else ("",)
     path = next(each for at in folders if (each := FOLDER / at / f"{name}.lua").exists())
     if path in seen:
         return ""
