@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -23,6 +25,16 @@ def test_entry(mutant: Mutant) -> None:
         for part in filter(None, name.split("[")[0].split("::")):
             text = (ROOT / path).read_text()
             assert re.search(rf"^ *(def|class) {part}\b", text, re.MULTILINE), test
+
+
+def test_parameters_are_those_of_the_tests() -> None:
+    """pytest finds each test under the whole name that an entry has, brackets included."""
+    named = sorted({test for mutant in MUTANTS for test in mutant.tests})
+    command = [sys.executable, "-m", "pytest", "--co", "-q", "-n", "0", "-p", "no:cacheprovider"]
+    found = subprocess.run(
+        [*command, *named], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 0, found.stderr[-2000:]
 
 
 def test_rules_are_told_apart() -> None:
