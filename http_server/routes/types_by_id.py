@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from doneyet.task_types import Registry, TaskType
 from doneyet.task_types.task_id import TYPE_TAG_LENGTH, type_tag
 from http_server.wire.problem import unknown_task
 from task_manager.interface import TaskSubmitter
 from task_manager.values import Status
+
+_ID = re.compile("[0-9a-f]{40}")
 
 
 class TypesById:
@@ -26,6 +30,8 @@ class TypesById:
         task_type = self._registry.of_task(task_id)
         if task_type is not None:
             return task_type.name
+        if not _ID.fullmatch(task_id):
+            raise unknown_task()  # Redis is not asked what everybody can see
         tag = task_id[:TYPE_TAG_LENGTH]
         if tag not in self._names:
             self._names = {type_tag(name): name for name in self._manager.known_types()}

@@ -175,3 +175,17 @@ def test_no_such_type(make: Callable[..., Deployment], other: TaskType) -> None:
         ):
             assert reply.status_code == 404
             assert reply.get_json()["type"].endswith(":unknown-task")
+
+
+def test_what_is_no_id_costs_nothing(registry: Registry) -> None:
+    """It is unknown, whatever Redis does: here, it is not there."""
+    app = create_app(replace(SETTINGS, redis_url="redis://127.0.0.1:1/0"), registry=registry)
+    ask = app.test_client()
+    try:
+        for task_id in ("x", "0" * 39, "0" * 41, "G" * 40, "0" * 39 + "é"):
+            assert ask.get(f"/tasks/{task_id}").status_code == 404
+            assert ask.delete(f"/tasks/{task_id}").status_code == 404
+            assert ask.get(f"/tasks/{task_id}/events").status_code == 404
+        assert ask.get("/tasks/" + "0" * 40).status_code == 503, "that might be one"
+    finally:
+        app.extensions["doneyet"].close()

@@ -102,6 +102,14 @@ class Cluster:
         for node in (target, source, *self.nodes):
             with suppress(redis.RedisError):  # replicas are told by their primaries
                 node.ask("CLUSTER", "SETSLOT", slot, "NODE", target.id)
+        # Else the next move may have the same epoch as this one. Then a slot may go back to where
+        # it came from, and a node that loses one deletes its keys.
+        wait_until(self._agrees, description="all nodes know of the move")
+
+    def _agrees(self) -> bool:
+        """Whether all nodes know the same epoch."""
+        told = [node.ask("CLUSTER", "INFO").decode() for node in self.nodes]
+        return len({each.partition("cluster_current_epoch:")[2].split()[0] for each in told}) == 1
 
 
 @contextmanager
