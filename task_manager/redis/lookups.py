@@ -149,8 +149,7 @@ class Lookups(Listings):
         Raises:
             AlreadyTerminalError: it is finished already.
         """
-        calls = [home.call("cancel", task_id), home.call("status", task_id)]
-        record, (load, *_) = run_scripts(client, calls)
+        record = run_scripts(client, [home.call("cancel", task_id)])[0]
         if record == TERMINAL:
             there = self._statuses(client, type_name, [(task_id, home)])[0]  # drops what is none
             if there is None or not there.state.terminal:
@@ -158,6 +157,8 @@ class Lookups(Listings):
             raise AlreadyTerminalError(f"task {task_id} is finished already")
         if record is None:
             return None
+        # Not in the same round trip: where Redis knows the one script alone, that would come first.
+        load = run_scripts(client, [home.call("status", task_id)])[0][0]
         status = read_status(type_name, task_id, int(load), record)
         status.version = home.version
         return status

@@ -357,3 +357,17 @@ def test_claims_of_a_living_owner_that_were_lost(harness: RedisHarness, redis_ur
     lose(redis_url, *(key for key in all_keys(redis_url) if b"claims" in key[1]))
     assert only(harness.manager.submit([task(1)])).state is State.WAITING
     assert len(answered(harness)) == len(NUMBERS)
+
+
+def test_scripts_that_are_lost_do_not_change_the_order(
+    harness: RedisHarness, redis_url: str
+) -> None:
+    """A cancelled task is not counted, though Redis knew the script that counts, and not the one
+    that cancels."""
+    harness.manager.submit([task(7)])
+    with connect(redis_url) as client:
+        client.script_flush()
+    assert harness.manager.status(ONE, task(7).id) is not None
+    cancelled = harness.manager.cancel(ONE, task(7).id)
+    assert cancelled is not None
+    assert (cancelled.state, cancelled.load) == (State.CANCELLED, 0)
