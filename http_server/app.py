@@ -8,6 +8,7 @@ from multiprocessing.util import Finalize
 
 from flask import Flask
 
+from doneyet.cycle_search import no_cycle_search
 from doneyet.logs import set_up_logs
 from doneyet.settings import Settings
 from doneyet.task_types import Registry, load_registry
@@ -145,7 +146,8 @@ def app_for_server(*, redis_was_away: bool = False) -> Flask:
     settings = Settings.from_environment()
     set_up_logs(settings)
     keep_heap_small()
-    app = create_app(settings)
+    with no_cycle_search():
+        app = create_app(settings)
     service = app.extensions["doneyet"]
     if redis_was_away:
         service.outage.was_away()
@@ -154,6 +156,5 @@ def app_for_server(*, redis_was_away: bool = False) -> Flask:
         Finalize(None, service.tracing.close, exitpriority=0)
     tell_protocol()
     app.extensions["bodies"].watch()
-    gc.freeze()
     gc.set_threshold(COLLECT_AFTER)
     return app

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from functools import partial
 
+from doneyet.cycle_search import no_cycle_search
 from doneyet.logs import say
 from doneyet.service_links import service_links
 from doneyet.setting_values import SettingError
@@ -33,11 +34,12 @@ def run(settings: Settings) -> int:
             settings,
         )
     try:
-        registry = load_registry(settings)
-        for look in start_checks(settings, registry):
-            look()
-        settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
-        is_away = settings.queue_mode != "synchronous" and _is_away(settings, registry)
+        with no_cycle_search():
+            registry = load_registry(settings)
+            for look in start_checks(settings, registry):
+                look()
+            settings = dataclasses.replace(settings, port=check_port(settings.host, settings.port))
+            is_away = settings.queue_mode != "synchronous" and _is_away(settings, registry)
     except (TaskTypeError, SettingError) as error:
         _say(settings, str(error))
         return 2

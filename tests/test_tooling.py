@@ -191,7 +191,7 @@ def copied_by_stage() -> dict[str, set[str]]:
     [
         ("http-server", "http_server.app"),
         ("worker", "worker.program"),
-        ("worker", "worker.process.__main__"),
+        ("worker", "worker.process.program"),
         ("synchronous", "http_server.app"),
         ("synchronous", "http_server.synchronous.engine_process"),
     ],

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable
 
+from doneyet.cycle_search import no_cycle_search
 from doneyet.logs import set_up_logs
 from doneyet.service_links import service_links
 from doneyet.setting_values import SettingError
@@ -34,12 +35,14 @@ def run(settings: Settings, clock: Callable[[], float] = time.monotonic) -> int:
         if settings.queue_mode == "synchronous":
             raise SettingError("the synchronous queue mode's worker is a thread of the HTTP server")
         check_tracing(settings)
-        served = served_registry(settings)
+        with no_cycle_search():
+            served = served_registry(settings)
         if settings.queue_mode == "rq":
             from worker.rq.supervisor import RqSupervisor
 
             return _ended(RqSupervisor(settings, served).run())
-        manager = open_task_manager(settings, served.types)
+        with no_cycle_search():
+            manager = open_task_manager(settings, served.types)
         _check_redis(manager)
         coordinator = open_coordinator(settings, served)
         try:

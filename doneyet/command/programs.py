@@ -6,6 +6,7 @@ import resource
 
 from doneyet.command.running import UsageFault
 from doneyet.command.setting_options import settings_command
+from doneyet.cycle_search import no_cycle_search
 from doneyet.settings import HTTP_SERVER, WORKER, Settings
 
 LEAST_FILES = 128
@@ -26,14 +27,16 @@ def _check_open_files() -> None:
 
 def _run_server(settings: Settings) -> int:
     _check_open_files()
-    from http_server.program import run
+    with no_cycle_search():
+        from http_server.program import run
 
     return run(settings)
 
 
 def _run_worker(settings: Settings) -> int:
     _check_open_files()
-    from worker.program import run
+    with no_cycle_search():
+        from worker.program import run
 
     return run(settings)
 

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 
 import click
 
+from doneyet.cycle_search import end_without_cycle_search
+
 INTERRUPTED = 130
 NAMES = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 """How every command is asked for help, and how wide it may be."""
@@ -25,6 +27,7 @@ def run(command: click.Command, argv: Sequence[str] | None, name: str) -> int:
 
     Unlike click's own `main` it leaves closed pipes and Ctrl-C to the commands.
     """
+    end_without_cycle_search()
     open_standard_streams()
     keep_no_errors_back()
     try:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.helpers import wait_until
-from worker.process.__main__ import _Control
 from worker.process.batch_queue import BatchQueue
+from worker.process.program import _Control
 from worker.status_board import StatusBoard, make_board_file
 
 
@@ -40,7 +40,7 @@ def timers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     """
     set_to: list[float] = []
     monkeypatch.setattr(signal, "setitimer", lambda _which, after_s: set_to.append(after_s))
-    monkeypatch.setattr("worker.process.__main__.kill_own_group_after", lambda _delay_s: None)
+    monkeypatch.setattr("worker.process.program.kill_own_group_after", lambda _delay_s: None)
     yield set_to
     for thread in threading.enumerate():
         if thread.name == "control":
@@ -94,7 +94,7 @@ def test_what_it_started_ends_with_it_however_soon_it_ends(
     """Also where it is over before the program has started that bounds its grace time, which takes
     its time on a busy machine."""
     ended, may_start = threading.Event(), threading.Event()
-    main = "worker.process.__main__"
+    main = "worker.process.program"
     monkeypatch.setattr(f"{main}.kill_own_remains", ended.set)
     monkeypatch.setattr(f"{main}.kill_own_group_after", lambda _delay_s: may_start.wait(20))
     reader, writer = pipe
@@ -113,7 +113,7 @@ def test_what_it_started_is_the_supervisors_business_while_there_is_one(
     monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int], board: StatusBoard
 ) -> None:
     """Which ends it together with the process, and may want its exit code."""
-    monkeypatch.setattr("worker.process.__main__.kill_own_remains", lambda: pytest.fail("why?"))
+    monkeypatch.setattr("worker.process.program.kill_own_remains", lambda: pytest.fail("why?"))
     reader, writer = pipe
     queue = BatchQueue()
     control = _Control(reader, 3, board)
