@@ -109,7 +109,7 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
         patch.setenv(RUNS, str(folder / "runs"))
         (folder / "jobs").mkdir()
         settings = {
-            "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
+            "DONEYET_TASKS": "tests.faults.fault_tasks",
             "DONEYET_STORAGE": str(folder / "jobs"),
         }
         with System(processes=1, settings=settings) as system:
@@ -134,7 +134,7 @@ def start_jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
 
         def start(settings: dict[str, str] | None = None, **options: Any) -> Jobs:
             chosen = {
-                "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
+                "DONEYET_TASKS": "tests.faults.fault_tasks",
                 "DONEYET_STORAGE": str(folder),
                 "DONEYET_LEASE_S": "1",
                 **(settings or {}),

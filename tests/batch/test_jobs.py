@@ -143,7 +143,7 @@ def test_names_outside_are_refused(jobs: Jobs, job: dict[str, Any], reason: str)
 def test_jobs_that_cannot_be_done(jobs: Jobs) -> None:
     """Say why before any item is asked."""
     jobs.write(3)
-    assert "there are: /factorize" in jobs.run(task="no-such")["error"]["detail"]
+    assert "there are: /" in jobs.run(task="no-such")["error"]["detail"]
     assert "items cannot be submitted to 'batch'" in jobs.run(task="batch")["error"]["detail"]
     assert "there is no such file" in jobs.run(input="none.jsonl")["error"]["detail"]
     (jobs.folder / "file").write_text("")

@@ -23,7 +23,7 @@ from tests.helpers import wait_until
 
 LEASE_S = 1.0
 SETTINGS = {
-    "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
+    "DONEYET_TASKS": "tests.faults.fault_tasks",
     "DONEYET_LEASE_S": str(LEASE_S),
     "DONEYET_INPUT_TTL_S": "15",
     "DONEYET_LOG_LEVEL": "warning",

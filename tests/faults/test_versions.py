@@ -27,7 +27,7 @@ def prepare(mode: str, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     def start(version: str) -> System:
         monkeypatch.setenv(VERSION, version)
         settings = {
-            "DONEYET_TASKS": "factorization,tests.faults.fault_tasks",
+            "DONEYET_TASKS": "tests.faults.fault_tasks",
             "DONEYET_LOG_LEVEL": "warning",
         }
         system = System(

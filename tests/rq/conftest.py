@@ -20,7 +20,7 @@ from task_manager.values import Status, Task
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).parents[2]
-SAMPLE_TASKS = "factorization,tests.rq.sample_tasks"
+SAMPLE_TASKS = "tests.rq.sample_tasks"
 
 Start = Callable[..., subprocess.Popen[bytes]]
 

@@ -20,7 +20,7 @@ from task_manager.values import State, Status, Task
 from tests.helpers import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-SAMPLE_TASKS = "factorization,tests.worker.sample_tasks"
+SAMPLE_TASKS = "tests.worker.sample_tasks"
 
 
 class RunningWorker:

@@ -24,7 +24,7 @@ from tests.stopwatch import Stopwatch
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Misbehaving]:
     """A server that runs tasks itself."""
     monkeypatch.setenv(FOLDER, str(tmp_path))
-    settings = {"DONEYET_TASKS": "factorization,tests.faults.handlers.misbehaving_tasks"}
+    settings = {"DONEYET_TASKS": "tests.faults.handlers.misbehaving_tasks"}
     with System(queue_mode="synchronous", settings=settings, grace_s=1) as system:
         yield Misbehaving(system, tmp_path)
 
