@@ -98,6 +98,17 @@ def lose(url: str, *keys: tuple[int, bytes]) -> None:
             client.delete(key)
 
 
+def lasting(url: str) -> set[tuple[int, bytes]]:
+    """The keys that live for more than 30 s yet."""
+    found = set()
+    for database, key in all_keys(url):
+        with connect(url, single_connection_client=True) as client:
+            client.select(database)
+            if client.ttl(key) > 30:
+                found.add((database, key))
+    return found
+
+
 def kind(key: bytes) -> str:
     """A key without what differs between keys of one kind."""
     return re.sub(r"(input|result|claims):.*|\{\w+\}", r"\1", key.decode())
@@ -188,7 +199,9 @@ def test_servers_with_different_ttls(
     patient, hasty = make_harness(input_ttl_s=60.0), make_harness(input_ttl_s=1.0)
     patient.manager.submit([task(1), task(2)])
     patient.manager.submit([task(n, OTHER) for n in range(5)])
+    kept = lasting(redis_url)
     hasty.manager.submit([task(2), task(3)])
+    assert lasting(redis_url) >= kept > set()
     wait_until(
         lambda: patient.manager.load([ONE])[0].waiting == 2, description="the third has expired"
     )
@@ -349,6 +362,20 @@ def test_claims_of_uncounted_tasks(
         if claims[0].id == ours:
             break
     assert only(harness.manager.submit([task(99)])).load >= 1
+
+
+def test_claims_of_uncounted_tasks_at_once(
+    make_harness: Callable[..., RedisHarness], redis_url: str
+) -> None:
+    """In one claim with some that are counted, they take nothing from the count either."""
+    harness = make_harness()
+    waiting(harness)
+    harness.manager.submit([task(100 + n) for n in NUMBERS])
+    lose(redis_url, *(key for key in all_keys(redis_url) if b"counts" in key[1]))
+    harness.manager.submit([task(n) for n in NUMBERS])
+    claims = harness.manager.claim("a", TYPES, limit=len(NUMBERS))
+    counted = {task(n).id for n in NUMBERS} - {claim.id for claim in claims}
+    assert harness.manager.load([ONE])[0].waiting >= len(counted)
 
 
 def test_claims_of_a_living_owner_that_were_lost(harness: RedisHarness, redis_url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from redis.crc import key_slot
@@ -10,6 +11,7 @@ from redis.crc import key_slot
 from doneyet.setting_values import SettingError
 from doneyet.settings import Settings
 from task_manager import open_submitter, open_task_manager, split
+from task_manager.errors import PartlyUnavailableError, UnavailableError
 from task_manager.split_queues import (
     SLOTS,
     check_split_types,
@@ -178,4 +180,27 @@ def test_workers_go_by_queues(redis_url: str) -> None:
         assert {each.type for each in claims} == {"iris"}
         assert {manager.queue_of("iris", each.id) for each in claims} == {queue}
         assert manager.recover("worker", [queue], running=()) == len(claims) > 0
+    harness.close()
+
+
+def test_what_is_claimed_while_one_queue_is_away(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Comes together with which one that is, and why, so that it is run."""
+    harness = RedisHarness(redis_url, IRIS, "distributed", split_types="iris=3")
+    manager = harness.manager
+    assert isinstance(manager, split.Split)
+    queues = manager.queues(["iris"])
+    manager.renew({"worker": queues}, lease_s=10)
+    manager.submit([task(n, "iris") for n in range(30)])
+    claim, why = manager._inner.claim, UnavailableError("away")
+
+    def claim_of_others(*given: Any, **options: Any) -> None:
+        raise PartlyUnavailableError({"iris": why}, claim(*given, **options))
+
+    monkeypatch.setattr(manager._inner, "claim", claim_of_others)
+    with pytest.raises(PartlyUnavailableError) as told:
+        manager.claim("worker", queues, limit=100)
+    assert told.value.reasons == {queues[0]: why}
+    assert [each.type for each in told.value.claims] == ["iris"] * 30
     harness.close()
