@@ -48,8 +48,10 @@ class Routed(Forwarding):
     def status(self, type_name: str, task_id: str) -> Status | None:
         return self._of(type_name).status(type_name, task_id)
 
-    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
-        return self._of(type_name).statuses(type_name, task_ids)
+    def statuses(
+        self, type_name: str, task_ids: Sequence[str], *, keep_s: float | None = None
+    ) -> list[Status | None]:
+        return self._of(type_name).statuses(type_name, task_ids, keep_s=keep_s)
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
         return self._of(type_name).cancel(type_name, task_id)

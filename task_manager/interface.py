@@ -88,8 +88,17 @@ class TaskSubmitter(ABC):
         """A task's status, whatever its version, without keeping it alive; None when unknown or
         expired."""
 
-    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
-        """As `status` of each, in order; one round trip, though not atomic."""
+    def statuses(
+        self, type_name: str, task_ids: Sequence[str], *, keep_s: float | None = None
+    ) -> list[Status | None]:
+        """As `status` of each, in order; one round trip, though not atomic.
+
+        Args:
+            type_name: their type.
+            task_ids: their ids.
+            keep_s: for so long those are kept alive, s, that nobody can submit here: of another
+                version, or of a type that only others know. None keeps none alive.
+        """
         return [self.status(type_name, task_id) for task_id in task_ids]
 
     @abstractmethod

@@ -21,7 +21,7 @@ from task_manager.errors import (
 from task_manager.forwarding import Forwarding
 from task_manager.interface import TaskManager
 from task_manager.listing import MOST_TASKS_OF_WORKER, MOST_WORKERS, Page, Place, WorkerSeen
-from task_manager.split_queues import queue_names, queue_of, share, told_version
+from task_manager.split_queues import queue_names, queue_of, share, summed_load, told_version
 from task_manager.tally import Runs, Tally, summed, summed_spans
 from task_manager.values import (
     NO_RUNS,
@@ -139,18 +139,22 @@ class Split(Forwarding, TaskManager):
     def status(self, type_name: str, task_id: str) -> Status | None:
         return self.statuses(type_name, [task_id])[0]
 
-    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
+    def statuses(
+        self, type_name: str, task_ids: Sequence[str], *, keep_s: float | None = None
+    ) -> list[Status | None]:
         if type_name not in self._queues:
-            return self._inner.statuses(type_name, task_ids)
+            return self._inner.statuses(type_name, task_ids, keep_s=keep_s)
         by_queue: dict[str, list[str]] = {}
         for task_id in task_ids:
             by_queue.setdefault(self._queue_of(type_name, task_id), []).append(task_id)
         found: dict[str, Status | None] = {}
         for queue, ids in by_queue.items():
-            found.update(zip(ids, self._inner.statuses(queue, ids), strict=True))
+            there = self._inner.statuses(queue, ids, keep_s=keep_s)
+            found.update(zip(ids, there, strict=True))
         missing = [task_id for task_id in task_ids if found[task_id] is None]
         if missing:  # in versions of another number of queues, which are known by the first one
-            found.update(zip(missing, self._inner.statuses(type_name, missing), strict=True))
+            there = self._inner.statuses(type_name, missing, keep_s=keep_s)
+            found.update(zip(missing, there, strict=True))
         load = self._load_of(type_name) if any(found.values()) else 0
         for status in filter(None, found.values()):
             status.type = type_name
@@ -176,18 +180,9 @@ class Split(Forwarding, TaskManager):
 
     def load(self, type_names: Sequence[str]) -> list[Load]:
         told = {load.type: load for load in self._inner.load(self._of(type_names))}
-        return [self._sum(name, [told[queue] for queue in self._of([name])]) for name in type_names]
-
-    def _sum(self, name: str, loads: Sequence[Load]) -> Load:
-        """Of a type, whose queues all workers serve."""
-        return Load(
-            name,
-            sum(load.waiting for load in loads),
-            sum(load.running for load in loads),
-            max(load.workers for load in loads),
-            loads[0].version,
-            any(load.paused for load in loads),
-        )
+        return [
+            summed_load(name, [told[queue] for queue in self._of([name])]) for name in type_names
+        ]
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
         by_version: dict[tuple[str, str], list[Load]] = {}
@@ -195,7 +190,7 @@ class Split(Forwarding, TaskManager):
             version = self._version(load.type, load.version)
             by_version.setdefault((self._type(load.type), version), []).append(load)
         return [
-            replace(self._sum(name, loads), version=version)
+            replace(summed_load(name, loads), version=version)
             for (name, version), loads in by_version.items()
         ]
 

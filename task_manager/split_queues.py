@@ -17,7 +17,7 @@ from typing import cast
 
 from doneyet.setting_values import SettingError, env_name
 from doneyet.settings import Settings
-from task_manager.values import Limits
+from task_manager.values import Limits, Load
 
 SLOTS = 16384
 """Of every cluster."""
@@ -150,9 +150,26 @@ _COUNTED = re.compile(r" in (\d+) queues$")
 
 def queue_in_version(name: str, version: str, task_id: str) -> str:
     """Where a task of a type waits, in the version of a queue that is called as its type."""
+    return queue_of(queues_in_version(name, version), task_id)
+
+
+def queues_in_version(name: str, version: str) -> Sequence[str]:
+    """The queues of a type, in the version of one that is called as the type."""
     found = _COUNTED.search(version)
     count = int(found[1]) if found else 1
-    return queue_of(queue_names(name, count), task_id) if 1 < count <= MOST_QUEUES else name
+    return queue_names(name, count) if 1 < count <= MOST_QUEUES else (name,)
+
+
+def summed_load(name: str, loads: Sequence[Load]) -> Load:
+    """Of a type, whose queues have these loads; all workers serve each."""
+    return Load(
+        name,
+        sum(load.waiting for load in loads),
+        sum(load.running for load in loads),
+        max(load.workers for load in loads),
+        loads[0].version,
+        any(load.paused for load in loads),
+    )
 
 
 def share(number: int, count: int) -> int:
@@ -181,6 +198,12 @@ def queue_names(name: str, count: int) -> tuple[str, ...]:
             number += count
         names.append(f"{name}#{number}")
     return tuple(names)
+
+
+def first_queue(queue: str) -> str:
+    """That of the type whose queue this is, which is called as the type; no type has a # in its
+    name."""
+    return queue.partition("#")[0]
 
 
 def _distance(one: int, other: int) -> int:

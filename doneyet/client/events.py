@@ -89,6 +89,8 @@ def follow(
             for line in lines(last_id, left_s):
                 patience = Deadline(patience_s)
                 event = reading.take(line)
+                if deadline.passed and (event is None or event.name != "answer"):
+                    raise _not_done(latest, deadline)
                 if event is None:
                     continue
                 backoff.reset()
@@ -107,8 +109,12 @@ def follow(
             if patience.cap(pause_s) < pause_s and not deadline.passed:
                 raise
         deadline.pause(pause_s)
-        if deadline.timeout_s is not None and deadline.passed:
-            raise NotDoneError(latest, deadline.timeout_s)
+        if deadline.passed:
+            raise _not_done(latest, deadline)
+
+
+def _not_done(latest: dict[str, Any] | None, deadline: Deadline) -> NotDoneError:
+    return NotDoneError(latest, deadline.timeout_s or 0.0)
 
 
 class _GoneError(Exception):

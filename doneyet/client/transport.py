@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import os
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
+from weakref import ref
 
 import requests
 
@@ -53,13 +55,14 @@ class Reply:
 
 
 class Transport:
-    """Sends requests to one server; may be shared by threads."""
+    """Sends requests to one server; may be shared by threads, and by processes that are forked."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         self.url, self._login = parse_address(url)
         self._headers = dict(headers)
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
+        # Each ends with its thread. No lock, which a process that is forked might find taken.
+        self._sessions: set[ref[requests.Session]] = set()
 
     def send(
         self,
@@ -126,18 +129,21 @@ class Transport:
 
     def close(self) -> None:
         """Closes all connections."""
-        while self._sessions:
-            self._sessions.pop().close()
+        for each in list(self._sessions):
+            if (session := each()) is not None:
+                session.close()
 
     def _session(self) -> requests.Session:
-        """This thread's session; `requests` does not promise that threads may share one."""
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.headers.update(self._headers)
-            self._local.session.auth = self._login
-            self._sessions.append(self._local.session)
-        session: requests.Session = self._local.session
-        return session
+        """This thread's session; `requests` does not promise that threads may share one. Nor may
+        processes: one that was forked would read the answers to its parent."""
+        if getattr(self._local, "process", None) != os.getpid():
+            session = requests.Session()
+            session.headers.update(self._headers)
+            session.auth = self._login
+            self._local.session, self._local.process = session, os.getpid()
+            self._sessions.add(ref(session, self._sessions.discard))
+        own: requests.Session = self._local.session
+        return own
 
     def _failure(self, error: requests.RequestException) -> ClientError:
         """What it means that there is no answer."""

@@ -48,7 +48,7 @@ class Watched:
 
     def __init__(self, latest: Status, task: ParsedTask | None) -> None:
         self.task = task
-        """What keeps it alive; None where its input is not known."""
+        """What is submitted to keep it alive; None where only others can."""
         self.latest = latest
         self.gone: Problem | None = None
         """Why there is nothing more to tell, though it has not finished."""
@@ -178,31 +178,37 @@ class Looker:
         now_s = time.monotonic()
         due: list[Watched] = []
         lost: list[Watched] = []
-        others: dict[str, list[Watched]] = {}
+        others: dict[tuple[str, bool], list[Watched]] = {}
         for each in watched:
             if each.task is not None and each.refresh_at_s <= now_s:
                 due.append(each)
             else:
-                others.setdefault(each.latest.type, []).append(each)
+                others.setdefault((each.latest.type, each.refresh_at_s <= now_s), []).append(each)
         self._refresh(due)
         failed: UnavailableError | None = None
-        for type_name, of_type in others.items():
+        for (type_name, is_due), of_type in others.items():
             try:
-                lost += self._look_at_type(type_name, of_type)
+                lost += self._look_at_type(type_name, of_type, is_due=is_due)
             except UnavailableError as error:  # the other types may be there
                 failed = error
         self._refresh(lost)
         if failed is not None:
             raise failed
 
-    def _look_at_type(self, type_name: str, watched: Sequence[Watched]) -> list[Watched]:
-        """Looks at these; those that are not there and can be submitted again."""
+    def _look_at_type(
+        self, type_name: str, watched: Sequence[Watched], *, is_due: bool
+    ) -> list[Watched]:
+        """Looks at these, and keeps them alive if that is due, where they cannot be submitted;
+        those that are not there and can be submitted again."""
+        keep_s = self._input_ttl_s if is_due else None
         lost: list[Watched] = []
         for part in _parts(watched):
             as_of_s = time.monotonic()
             ids = [each.latest.id for each in part]
-            statuses = self._manager.statuses(type_name, ids)
+            statuses = self._manager.statuses(type_name, ids, keep_s=keep_s)
             for each, status in zip(part, statuses, strict=True):
+                if is_due:
+                    each.refresh_at_s = as_of_s + self._refresh_s(each)
                 if status is not None:
                     each.tell(status, as_of_s)
                 elif each.task is None:

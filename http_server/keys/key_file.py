@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,6 +95,10 @@ def read_text(path: Path) -> str:
         SettingError: it cannot be read.
     """
     try:
+        if stat.S_ISFIFO(path.stat().st_mode):  # and what is read again would wait for more
+            raise SettingError(
+                f"{env_name('keys')}: {str(path)!r} is a pipe, which can be read once; name a file"
+            )
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
         why = f"cannot be read: {error.strerror or error}"

@@ -119,7 +119,9 @@ def _form(raw: bytes) -> dict[str, Any]:
 
 def _query_fields(query: str) -> dict[str, Any]:
     try:
-        return _pairs(query)
+        return _pairs(query.encode("latin-1").decode())  # WSGI's text is its bytes, one by one
+    except UnicodeDecodeError as error:
+        raise bad_request(f"the query string is not UTF-8 (byte {error.start})") from None
     except ValueError as error:
         raise bad_request(f"the query string cannot be read: {error}") from None
 

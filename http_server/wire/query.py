@@ -24,15 +24,20 @@ def parameters(request: Request, known: Sequence[str]) -> Mapping[str, str]:
     """Those of the request, by name.
 
     Raises:
-        Problem: 400: one is not known or comes twice, so that what was meant is not clear.
+        Problem: 400: one is not known or comes twice, so that what was meant is not clear, or the
+            query string is not UTF-8.
     """
-    for name, values in request.args.lists():
+    try:
+        given = request.args
+    except UnicodeDecodeError as error:
+        raise bad_request(f"the query string is not UTF-8 (byte {error.start})") from None
+    for name, values in given.lists():
         if name not in known:
             there_are = ", ".join(known)
             raise bad_request(f"there is no parameter {name[:100]!r} here; there are: {there_are}")
         if len(values) > 1:
             raise bad_request(f"the parameter {name} comes {len(values)} times; give it once")
-    return request.args.to_dict()
+    return given.to_dict()
 
 
 def number(told: Mapping[str, str], name: str, default: int, most: int) -> int:

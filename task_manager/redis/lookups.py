@@ -15,8 +15,8 @@ from task_manager.errors import AlreadyTerminalError
 from task_manager.redis.clients import Client
 from task_manager.redis.listings import Listings
 from task_manager.redis.records import TERMINAL, UnreadableResultError, read_status
-from task_manager.redis.scripts.lua_script import Call, script
-from task_manager.redis.scripts.queue_slots import QueueSlots
+from task_manager.redis.scripts.lua_script import Call, Given, script
+from task_manager.redis.scripts.queue_slots import QueueSlots, ms
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.split_queues import queue_in_version
 from task_manager.values import Status
@@ -34,12 +34,12 @@ class Home:
     mode: str
     """Whose scripts are called."""
 
-    def call(self, name: str, task_id: str) -> Call:
-        """That of a script about one task here."""
+    def call(self, name: str, task_id: str, **given: Given) -> Call:
+        """That of a script about one task here; `given` is left out where it takes none of it."""
         called = script(self.mode, name)
-        keys = self.slots.of_task(task_id).items()
-        given = {slot: [key] for slot, key in keys if slot in called.slots}
-        return called.call(self.slots, ids=[task_id], **given)
+        keys = {slot: [key] for slot, key in self.slots.of_task(task_id).items()}
+        taken = {slot: value for slot, value in {**keys, **given}.items() if slot in called.slots}
+        return called.call(self.slots, ids=[task_id], **taken)
 
 
 class Lookups(Listings):
@@ -52,7 +52,9 @@ class Lookups(Listings):
     def status(self, type_name: str, task_id: str) -> Status | None:
         return self.statuses(type_name, [task_id])[0]
 
-    def statuses(self, type_name: str, task_ids: Sequence[str]) -> list[Status | None]:
+    def statuses(
+        self, type_name: str, task_ids: Sequence[str], *, keep_s: float | None = None
+    ) -> list[Status | None]:
         with self._connection.client() as client:
             own = self._own_home(type_name)
             found = self._statuses(client, type_name, [(task_id, own) for task_id in task_ids])
@@ -65,9 +67,11 @@ class Lookups(Listings):
                 for task_id in missing
                 for home in self._homes(type_name, task_id, versions)
             ]
-            elsewhere = {
-                one.id: one for one in self._statuses(client, type_name, asked) if one is not None
-            }
+            told = zip(asked, self._statuses(client, type_name, asked), strict=True)
+            there = [(one, home) for (_, home), one in told if one is not None]
+            if keep_s is not None:
+                self._keep_alive(client, there, keep_s)
+            elsewhere = {one.id: one for one, _ in there}
         return [one or elsewhere.get(task_id) for task_id, one in zip(task_ids, found, strict=True)]
 
     def cancel(self, type_name: str, task_id: str) -> Status | None:
@@ -142,6 +146,29 @@ class Lookups(Listings):
             status.input, status.version = text, home.version
             statuses.append(status)
         return statuses
+
+    def _keep_alive(
+        self, client: Client, there: Sequence[tuple[Status, Home]], keep_s: float
+    ) -> None:
+        """Keeps those of these tasks alive that have not finished, and leaves their turns as they
+        are. None is made anew: how many tasks may wait there is not known here."""
+        as_it_is: dict[str, Given] = {"discard": False, "pick": "random", "askers": ""}
+        calls = [
+            home.call(
+                "submit",
+                one.id,
+                texts=[one.input],
+                input_ttl_ms=ms(keep_s),
+                max_load=0,
+                most_bytes=0,
+                awaited=True,
+                **as_it_is,
+            )
+            for one, home in there
+            if one.input is not None
+        ]
+        if calls:
+            run_scripts(client, calls)
 
     def _cancel(self, client: Client, type_name: str, task_id: str, home: Home) -> Status | None:
         """Cancels it where it is there.

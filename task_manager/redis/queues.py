@@ -14,10 +14,12 @@ from task_manager.redis.keys import Keys, version_mark, version_marks
 from task_manager.redis.scripts.lua_script import Argument, Call, Given, script
 from task_manager.redis.scripts.queue_slots import QueueSlots
 from task_manager.redis.scripts.run import run_each, run_scripts
+from task_manager.split_queues import first_queue
 from task_manager.values import Limits
 
-PUBLISH_EVERY_S = 60.0
-"""How often a process says which types it knows, in which versions."""
+PUBLISH_EVERY_S = 5.0
+"""How often a process says which types it knows, in which versions: so long nobody else knows of
+them after Redis has lost everything."""
 
 
 class UnknownLimits:
@@ -121,10 +123,13 @@ class Queues:
         due = [name for name in type_names if self._published_s.get(name, -math.inf) < now_s]
         self._published_s.update(dict.fromkeys(due, now_s + PUBLISH_EVERY_S))
         calls: list[Call] = []
-        for type_name in due:
-            of_type, version = self._keys.versions(type_name), self._limits[type_name].version
-            calls.append(self._call("publish", known=of_type, entry=version))
-            calls.append(self._call("publish", known=self._keys.types(), entry=type_name))
+        for queue in due:
+            version, first = self._limits[queue].version, first_queue(queue)
+            calls += [
+                self._call("publish", known=self._keys.versions(each), entry=version)
+                for each in dict.fromkeys((queue, first))  # others look in the first one
+            ]
+            calls.append(self._call("publish", known=self._keys.types(), entry=first))
         return calls
 
     def _published_call(self, type_name: str) -> Call:

@@ -35,6 +35,7 @@ from task_manager.redis.scripts.lua_script import Call
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.redis.shared_values import RedisValues
 from task_manager.shared_values import SharedValues
+from task_manager.split_queues import first_queue, queues_in_version, summed_load
 from task_manager.tally import Tally, read_hours, read_tally
 from task_manager.values import Allowance, Load, Memory, Status, Task
 
@@ -111,15 +112,30 @@ class RedisSubmitter(Lookups, TaskSubmitter):
         return self._loads([(name, "") for name in type_names])
 
     def other_versions(self, type_names: Sequence[str]) -> list[Load]:
-        calls = [self._published_call(name) for name in type_names]
+        names = [*dict.fromkeys(map(first_queue, type_names))]
+        calls = [self._published_call(name) for name in names]
         with self._connection.client() as client:
             others = [
                 (name, version)
-                for name, reply in zip(type_names, run_scripts(client, calls), strict=True)
+                for name, reply in zip(names, run_scripts(client, calls), strict=True)
                 for version in map(bytes.decode, reply)
                 if version != self._limits[name].version
             ]
-        return [load for load in self._loads(others) if load.waiting + load.running + load.workers]
+        each_queues = [queues_in_version(*each) for each in others]
+        loads = iter(
+            self._loads(
+                [
+                    (queue, version)
+                    for (_, version), queues in zip(others, each_queues, strict=True)
+                    for queue in queues
+                ]
+            )
+        )
+        of_each = [
+            summed_load(name, [next(loads) for _ in queues])
+            for (name, _), queues in zip(others, each_queues, strict=True)
+        ]
+        return [load for load in of_each if load.waiting + load.running + load.workers]
 
     def _loads(self, queues: Sequence[tuple[str, str]]) -> list[Load]:
         """Of types in versions; "" is our own."""

@@ -20,6 +20,8 @@ class Asked:
     path: str
     headers: Mapping[str, str]
     body: Any
+    port: int
+    """Of the client's end of the connection."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         body = json.loads(text) if text else None
-        asked = Asked(self.command, self.path, dict(self.headers), body)
+        asked = Asked(self.command, self.path, dict(self.headers), body, self.client_address[1])
         says = cast("_Server", self.server).stub.answer(asked)
         if says is RESET:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

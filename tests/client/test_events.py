@@ -138,3 +138,12 @@ def test_a_real_task(system: System) -> None:
     steps = [each.data["message"] for each in events if each.name == "progress"]
     assert len(steps) > 4
     assert events[-1].data["double"] == 62
+
+
+def test_the_time_is_over_while_events_come(system: System) -> None:
+    """However much is told meanwhile; what was told last is known."""
+    with Client(system.url) as client:
+        task_id: Any = client.ask("steps", number=32)["id"]
+        with pytest.raises(NotDoneError, match="still running after 1 s"):
+            list(client.events(task_id, timeout_s=1))
+        assert client.run("steps", number=32)["double"] == 64

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from doneyet.task_types.base import TaskType
 from task_manager.errors import AlreadyTerminalError
+from task_manager.redis.clients import each_server
+from task_manager.redis.queues import PUBLISH_EVERY_S
 from task_manager.values import Claim, Load, Result, State, Status, Task
 from tests.contract.harness import ONE, OTHER, RedisHarness, TypeLimits, only
-from tests.helpers import wait_until
+from tests.helpers import connect, wait_until
 
 TYPES = [ONE, OTHER]
 Make = Callable[..., RedisHarness]
@@ -25,9 +29,9 @@ def make(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Make]:
     made: list[RedisHarness] = []
 
     def of_version(
-        version: str, *, has_worker: bool = True, types: Sequence[str] = TYPES
+        version: str, *, has_worker: bool = True, types: Sequence[str] = TYPES, **given: Any
     ) -> RedisHarness:
-        limits = {name: replace(TypeLimits(), version=version) for name in types}
+        limits = {name: replace(TypeLimits(), version=version, **given) for name in types}
         made.append(RedisHarness(redis_url, limits, request.param))
         if has_worker:
             made[-1].manager.renew({f"worker-{version}": types}, lease_s=10)
@@ -106,6 +110,66 @@ def test_answers_of_another_version_are_found_by_id(make: Make) -> None:
     status = new.manager.status(ONE, task(1, "1").id)
     assert status is not None
     assert (status.state, status.body) == (State.DONE, answer("1"))
+
+
+def test_versions_are_soon_known_again_after_redis_lost_everything(
+    make: Make, redis_url: str
+) -> None:
+    """Who polls brings a task back, and each server knows it, as before."""
+    old, new = make("1"), make("2")
+    for server in each_server(connect(redis_url)):
+        server.flushall()
+    wait_until(
+        lambda: old.manager.submit([task(1, "1")]) and new.manager.status(ONE, task(1, "1").id),
+        description="the other version's server knows it",
+        timeout_s=PUBLISH_EVERY_S + 15,
+    )
+    assert [load.version for load in new.manager.other_versions([ONE])] == ["1"]
+
+
+@pytest.mark.parametrize("types", [TYPES, [OTHER]])
+def test_who_watches_another_versions_tasks_keeps_them_alive(
+    make: Make, types: Sequence[str]
+) -> None:
+    """Also one that does not know their type; their turns stay, and what is not watched expires."""
+    old, new = make("1", input_ttl_s=1.0), make("2", types=types, has_worker=False)
+    watched = [task(n, "1") for n in (3, 1, 2)]
+    old.manager.submit([*watched, task(4, "1")])
+    told = new.manager.statuses(ONE, [each.id for each in watched], keep_s=60)
+    assert [each.state for each in told if each] == [State.WAITING] * 3
+    wait_until(
+        lambda: new.manager.status(ONE, task(4, "1").id) is None, description="the other expires"
+    )
+    assert old.manager.load([ONE])[0].waiting == 3
+    in_turn = [each.id for _ in watched for each in claim(old, "1", limit=1)]
+    assert sorted(in_turn) == sorted(each.id for each in watched)
+    if old.manager.promises.in_turn:
+        assert in_turn == [each.id for each in watched]
+
+
+def test_watching_another_versions_running_task_keeps_its_interest(make: Make) -> None:
+    """Should its process die, the task waits on."""
+    old, new = make("1", input_ttl_s=1.0), make("2")
+    old.manager.submit([task(1, "1")])
+    claim(old, "1")
+    new.manager.statuses(ONE, [task(1, "1").id], keep_s=60)
+    ends_at_s = time.monotonic() + 2.2
+    wait_until(lambda: time.monotonic() > ends_at_s, description="the asker's interest is over")
+    assert old.manager.recover("worker-1", [ONE], running=()) == 1
+    status = new.manager.status(ONE, task(1, "1").id)
+    assert status is not None
+    assert status.state is State.WAITING
+
+
+def test_watching_makes_nothing_anew_in_another_version(make: Make) -> None:
+    """Neither what is unknown nor what was cancelled."""
+    old, new = make("1"), make("2")
+    old.manager.submit([task(1, "1")])
+    new.manager.cancel(ONE, task(1, "1").id)
+    told = new.manager.statuses(ONE, [task(1, "1").id, task(2, "1").id], keep_s=60)
+    assert told[0] is not None
+    assert (told[0].state, told[1]) == (State.CANCELLED, None)
+    assert claim(old, "1") == []
 
 
 def test_many_of_another_version_do_not_starve_a_worker(make: Make) -> None:

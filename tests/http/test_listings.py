@@ -107,6 +107,14 @@ def test_what_is_no_list(client: FlaskClient, query: str, status: int, said: str
     assert said in reply.get_json()["detail"]
 
 
+@pytest.mark.parametrize("path", ["/tasks", "/workers", "/history"])
+def test_parameters_that_are_no_text(client: FlaskClient, path: str) -> None:
+    """Bytes that are not UTF-8, as they are, not percent-encoded."""
+    reply = client.get(path, environ_overrides={"QUERY_STRING": "type=\u00ff"})
+    assert reply.status_code == 400
+    assert "UTF-8 (byte 5)" in reply.get_json()["detail"]
+
+
 def test_a_cursor_belongs_to_one_kind_of_list(client: FlaskClient) -> None:
     """That of the waiting says nothing in a list by time, nor the reverse."""
     submit(client, 2, 3, 4)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,6 +16,7 @@ from http_server.app import create_app
 from task_manager import open_task_manager
 from task_manager.interface import TaskManager
 from task_manager.values import Claim, Result, State
+from tests.helpers import wait_until
 from tests.http.conftest import SETTINGS
 from tests.http.event_reader import EventReader
 
@@ -48,8 +50,8 @@ class Whisper(Shout):
 class Deployment:
     """A server of version 1 and its worker, beside whose tasks another server is asked."""
 
-    def __init__(self, queue_mode: str, redis_url: str, other: TaskType) -> None:
-        self._settings = replace(SETTINGS, redis_url=redis_url, queue_mode=queue_mode)
+    def __init__(self, queue_mode: str, redis_url: str, other: TaskType, **given: Any) -> None:
+        self._settings = replace(SETTINGS, redis_url=redis_url, queue_mode=queue_mode, **given)
         self._apps: list[Flask] = []
         registry = registry_of([Shout("1")], self._settings)
         self.own, self.other = self._server(registry), self._server_of(other)
@@ -93,8 +95,8 @@ def make(request: pytest.FixtureRequest, redis_url: str) -> Iterator[Callable[..
     """Makes a deployment in one queue mode."""
     made: list[Deployment] = []
 
-    def of(other: TaskType) -> Deployment:
-        made.append(Deployment(request.param, redis_url, other))
+    def of(other: TaskType, **given: Any) -> Deployment:
+        made.append(Deployment(request.param, redis_url, other, **given))
         return made[-1]
 
     yield of
@@ -160,6 +162,25 @@ def test_events(make: Callable[..., Deployment], other: TaskType) -> None:
         events.wait_for_end()
     load = deployment.other.test_client().get(f"/load/{other.name}").get_json()
     assert load["load"] == 0
+
+
+@OTHERS
+def test_a_stream_keeps_its_task_alive(make: Callable[..., Deployment], other: TaskType) -> None:
+    """At every server; a task beside it, which nobody watches, expires."""
+    deployment = make(other, input_ttl_s=1.0)
+    watched, unwatched = deployment.submit("hey"), deployment.submit("ho")
+    ask = deployment.other.test_client()
+    response = ask.get(f"/tasks/{watched}/events")
+    events = EventReader(response.response, response.close)  # type: ignore[arg-type]
+    try:
+        assert events.first("status").data["status"] == "waiting"
+        wait_until(
+            lambda: ask.get(f"/tasks/{unwatched}").status_code == 404, description="it expires"
+        )
+        assert ask.get(f"/tasks/{watched}").get_json()["status"] == "waiting"
+    finally:
+        deployment.other.extensions["doneyet"].room.drain()
+        events.wait_for_end()
 
 
 @OTHERS

@@ -21,6 +21,7 @@ from task_manager.split_queues import (
     split_types,
     told_version,
 )
+from task_manager.values import State
 from tests.contract.harness import RedisHarness, TypeLimits, task
 from tests.helpers import wait_until
 
@@ -181,6 +182,27 @@ def test_workers_go_by_queues(redis_url: str) -> None:
         assert {manager.queue_of("iris", each.id) for each in claims} == {queue}
         assert manager.recover("worker", [queue], running=()) == len(claims) > 0
     harness.close()
+
+
+def test_a_task_is_known_everywhere_whatever_queue_it_is_in(redis_url: str) -> None:
+    """Also while nothing has been in the first one, which is where others look."""
+    harness = RedisHarness(redis_url, IRIS, "distributed", split_types="iris=3")
+    unsplit = RedisHarness(redis_url, IRIS, "distributed")
+    stranger = RedisHarness(redis_url, {"other": TypeLimits()}, "distributed")
+    manager = harness.manager
+    asked = next(
+        each for n in range(30) if manager.queue_of("iris", (each := task(n, "iris")).id) != "iris"
+    )
+    manager.submit([asked])
+    assert stranger.manager.known_types() == ["iris"]
+    for other in (unsplit, stranger):
+        status = other.manager.status("iris", asked.id)
+        assert status is not None
+        assert status.state is State.WAITING
+    (load,) = unsplit.manager.other_versions(["iris"])
+    assert load.waiting == 1
+    for used in (harness, unsplit, stranger):
+        used.close()
 
 
 def test_what_is_claimed_while_one_queue_is_away(

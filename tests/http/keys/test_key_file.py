@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -93,6 +94,13 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
     for name, why in [("gone", "No such file"), (".", "Is a directory"), ("bytes", "no text")]:
         with pytest.raises(SettingError, match=rf"^DONEYET_KEYS: .*{why}"):
             read_key_file(tmp_path / name)
+
+
+def test_a_pipe(tmp_path: Path) -> None:
+    """Is refused at once: whoever opens one may wait for ever, and it can be read once only."""
+    os.mkfifo(tmp_path / "keys")
+    with pytest.raises(SettingError, match="is a pipe"):
+        read_key_file(tmp_path / "keys")
 
 
 def test_a_new_key() -> None:

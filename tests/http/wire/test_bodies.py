@@ -157,6 +157,17 @@ def test_what_cannot_be_read_is_a_problem(
     assert said in response.get_json()["detail"]
 
 
+def test_query_strings_whose_bytes_are_sent_as_they_are(client: FlaskClient) -> None:
+    """As curl sends them: they are UTF-8 as well as those that are percent-encoded, or refused."""
+    raw = {"QUERY_STRING": "text=sch\u00c3\u00b6n"}  # to WSGI, bytes are the characters of Latin-1
+    told = client.post("/upper", environ_overrides=raw).get_json()
+    assert told["text"] == "schön"
+    assert told["id"] == client.post("/upper?text=sch%C3%B6n").get_json()["id"]
+    reply = client.post("/upper", environ_overrides={"QUERY_STRING": "text=sch\u00f6n"})
+    assert reply.status_code == 400
+    assert "not UTF-8 (byte 8)" in reply.get_json()["detail"]
+
+
 def test_wrong_fields_have_pointers(client: FlaskClient) -> None:
     """A 422 names each wrong field by a JSON pointer into the input."""
     response = client.post("/question-answering", json={"tags": ["a", 1], "nix": 0})
