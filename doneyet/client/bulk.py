@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
@@ -26,6 +27,8 @@ WINDOW = 4 * MOST_INPUTS
 """Unfinished inputs that are kept alive at once: enough that workers never run dry meanwhile."""
 READ_AHEAD = 10 * WINDOW
 """Inputs that may be finished before the one whose turn it is, so that memory stays bounded."""
+READ_FOR_S = 0.5
+"""How long inputs are read before those that came are asked for: a source may be slow."""
 FIRST_WAIT_S = 1.0
 """How long a round is held while answers come in; it doubles up to `wait_s` while none do."""
 FEW = 0.1
@@ -77,7 +80,7 @@ class Mapper:
                 turn += 1
                 patience = Deadline(self._patience_s)  # whoever reads the answers may take long
             room = min(WINDOW - len(self._unfinished), READ_AHEAD - (read - turn))
-            fresh = dict(islice(source, max(0, room)))
+            fresh = _read(source, room)
             read += len(fresh)
             self._unfinished.update(fresh)
             if not self._unfinished:
@@ -158,6 +161,17 @@ class Mapper:
         for index, error in chosen.items():
             outcome = error or NotDoneError(self._pending.get(index), self._deadline.timeout_s or 0)
             self._finish(index, outcome)
+
+
+def _read(source: Iterator[tuple[int, str]], most: int) -> dict[int, str]:
+    """The next inputs, by their places: up to `most`, and those that come within `READ_FOR_S`."""
+    fresh: dict[int, str] = {}
+    give_up_at_s = time.monotonic() + READ_FOR_S
+    for place, text in islice(source, max(0, most)):
+        fresh[place] = text
+        if time.monotonic() > give_up_at_s:
+            break
+    return fresh
 
 
 def _slices(unfinished: dict[int, str]) -> Iterator[list[int]]:

@@ -23,7 +23,7 @@ PROGRESS_EVERY_S = 1.0
 
 
 class Client(Operations):
-    """A client of the doneyet server at `url`. Threads may share it.
+    """A client of the doneyet server at `url`. Threads may share it, and forked processes.
 
     Args:
         url: where the server is, with a path if it is mounted at one. A user and a

@@ -30,6 +30,7 @@ MOST_COUNT = 10**9
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?")
 _ENDPOINT = re.compile(r"(/[a-z0-9][a-z0-9_-]*)+")
+_COUNTED = re.compile(r" in \d+ queues?$")  # as in task_manager/split_queues.py
 
 
 def check_attributes(task_type: TaskType) -> None:
@@ -71,6 +72,9 @@ def _check_texts(task_type: TaskType) -> None:
         value = getattr(task_type, attribute)
         if not isinstance(value, str) or not _is_unicode(value):
             _refuse(task_type, attribute, f"be {wanted}", value)
+    if _COUNTED.search(task_type.version):
+        wanted = "not end like that of a type with several queues (DONEYET_SPLIT_TYPES)"
+        _refuse(task_type, "version", wanted, task_type.version)
     if not _is_json_object(task_type.example):
         _refuse(task_type, "example", "be a dict that JSON can carry", task_type.example)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from doneyet.client import (
     UnavailableError,
     UnexpectedAnswerError,
 )
-from doneyet.client.bulk import MOST_INPUTS, READ_AHEAD, WINDOW
+from doneyet.client.bulk import MOST_INPUTS, READ_AHEAD, READ_FOR_S, WINDOW
 from doneyet.client.errors import ClientError
 from tests.client.conftest import MakeClient, MakeStub
 from tests.client.stub_server import RESET, Asked, Says, done, in_turn, pending, problem
@@ -212,6 +213,23 @@ def test_a_slow_first_input_does_not_fill_the_memory(stub: MakeStub, client_of: 
     answers = client_of(stub(all_but_first)).imap("double", inputs(2 * READ_AHEAD))
     assert next(answers) == done(0)
     assert most < READ_AHEAD + WINDOW
+
+
+def test_a_slow_source_is_answered_as_it_goes(stub: MakeStub, client_of: MakeClient) -> None:
+    """Not when it has ended, or thousands of inputs have come."""
+    given = 0
+
+    def slowly() -> Iterator[dict[str, int]]:
+        nonlocal given
+        for number in range(8):
+            time.sleep(READ_FOR_S / 2)
+            given += 1
+            yield {"number": number}
+
+    answers = client_of(stub(all_done)).imap("double", slowly())
+    assert next(answers) == done(0)
+    assert given < 8
+    assert list(answers) == [done(number) for number in range(1, 8)]
 
 
 def test_map_outlives_faults_and_a_restart(stub: MakeStub, client_of: MakeClient) -> None:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Generator, Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -56,6 +57,15 @@ def test_inputs_that_json_leaves_out_are_refused_at_start(annotation: Any, field
     """`run` would not see them, and inputs that differ in them would be one task."""
     hiding = type("Hiding", (BaseModel,), {"__annotations__": {"key": annotation}, "key": field})
     assert "Input.key" in (fault_of(task_type(hiding)) or "")
+
+
+@pytest.mark.parametrize(
+    "annotation", [Iterable[int], Generator[int, None, None], list[Iterable[int]]]
+)
+def test_inputs_that_can_be_read_once_are_refused_at_start(annotation: Any) -> None:
+    """They are read when they are checked and kept, and `run` would get what is left: nothing."""
+    once = type("Once", (BaseModel,), {"__annotations__": {"numbers": annotation}})
+    assert "Input.numbers can be read once" in (fault_of(task_type(once)) or "")
 
 
 class Masked(BaseModel):

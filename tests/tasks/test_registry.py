@@ -150,7 +150,7 @@ COUNTS = (*NUMBERS, FINITE, "0", "1.5")
 WRONG: dict[str, tuple[str, ...]] = {
     "name": ("5", "None", "''", "b'shout'"),
     "endpoint": ("5", "None", "['/shout']"),
-    "version": ("2", "None", "b'1'", r"'\ud800'"),
+    "version": ("2", "None", "b'1'", r"'\ud800'", "'1 in 3 queues'", "'1 in 1 queue'"),
     "description": ("5", "None"),
     "example": ("5", "'text'", "{'text': {1, 2}}", "{'text': float('nan')}"),
     "text_field": ("5", "['text']"),

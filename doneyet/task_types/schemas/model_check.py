@@ -57,6 +57,11 @@ def _unreadable(model: type[BaseModel]) -> str | None:
             f"Input.{hidden[0]} is left out of JSON, or masked there (exclude, SecretStr): `run` "
             "would not see it, and inputs that differ in it would be one task"
         )
+    if once := traits(model).read_once:
+        return (
+            f"Input.{once[0]} can be read once (Iterable, Generator), and is before `run` "
+            "gets it; make it a list"
+        )
     return None
 
 

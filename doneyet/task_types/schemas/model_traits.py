@@ -52,6 +52,8 @@ class Traits:
     """Whether there may be sets, which have no order."""
     hidden: list[str] = field(default_factory=list)
     """Fields that are left out of the JSON, or masked there."""
+    read_once: list[str] = field(default_factory=list)
+    """Fields whose values are gone when somebody has looked at them."""
     canonical: bool = False
     """Whether the model's own JSON is canonical: a few simple fields, in the order of their names
     and without aliases."""
@@ -123,6 +125,8 @@ def _note(kind: str, schema: dict[str, Any], place: str, found: Traits) -> None:
     serializer = (schema.get("serialization") or {}).get("function")
     if getattr(serializer, "__module__", "") == "pydantic.types" and "secret" in str(serializer):
         found.hidden.append(place)
+    if kind == "generator":
+        found.read_once.append(place)
     own = ("serialization", "post_init", "custom_init", "default_factory")
     written_otherwise = any(str(name).startswith("ser_json") for name in schema.get("config") or ())
     survives = kind in _PLAIN or _keeps_values(kind, schema)
