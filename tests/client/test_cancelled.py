@@ -45,8 +45,10 @@ def test_run_raises(system: System) -> None:
         assert client.load()["load"] == 0
 
 
-def test_map_tells_which(system: System) -> None:
-    """As it tells of any task that failed."""
+def test_map_tells_which(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it tells of any task that failed. It hears of it while its request is held; one that comes
+    a moment later is a new submit, so here the first is held for as long as it takes."""
+    monkeypatch.setattr("doneyet.client.bulk.FIRST_WAIT_S", 20.0)
     with Client(system.url) as client:
 
         def ask() -> list[Any]:
