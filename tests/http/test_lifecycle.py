@@ -18,7 +18,7 @@ import requests
 from doneyet.local.embedded_redis import EmbeddedRedis
 from http_server.redis_outage import QUIET_S
 from tests.faults.redis.refusing_redis import RefusingRedis
-from tests.helpers import wait_until
+from tests.helpers import children_of, wait_until
 from tests.http.conftest import TASKS
 from tests.http.servers import ROOT, ServerProcess, free_port, is_live, serving
 from tests.stopwatch import Stopwatch
@@ -169,9 +169,10 @@ def test_a_redis_that_comes_while_the_server_starts_is_told() -> None:
     """Whoever said that it was not there is not whoever finds it there; still its end is told."""
     with EmbeddedRedis(tcp=True) as redis, RefusingRedis(redis.url) as refusing:
         refusing.refuse("MASTERDOWN")
+        before = grandchildren()
 
         def relent() -> None:
-            wait_until(lambda: refusing.refused, description="the program has looked")
+            wait_until(lambda: grandchildren() - before, description="the server process starts")
             refusing.relent()
 
         thread = threading.Thread(target=relent)
@@ -187,6 +188,11 @@ def test_a_redis_that_comes_while_the_server_starts_is_told() -> None:
     said = [line for line in log.splitlines() if "Redis" in line and "queue mode" not in line]
     assert "serving without it until it comes" in said[0]
     assert "Redis is back after" in said[-1]
+
+
+def grandchildren() -> set[int]:
+    """Processes of the programs that this test has started."""
+    return {child for program in children_of(os.getpid()) for child in children_of(program)}
 
 
 def test_nobody_is_left_when_the_parent_is_killed() -> None:
