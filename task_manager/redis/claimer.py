@@ -90,9 +90,9 @@ class RedisClaimer(Queues, TaskClaimer):
             told = dict(zip(names, replies, strict=False))
             away |= _failed(told)
             late = {
-                name: self._call("forget", name, ids=[task_id.decode() for task_id in reply])
-                for name, reply in told.items()
-                if name not in away and reply
+                name: self._call("forget", name, ids=_late(group, told[name]))
+                for name, group in by_type
+                if name not in away and told[name]
             }
         if late:
             with self._connection.client() as client:
@@ -331,6 +331,18 @@ class RedisClaimer(Queues, TaskClaimer):
 def _failed(told: Mapping[str, Any]) -> dict[str, UnavailableError]:
     """The types in the place of whose reply there is an error."""
     return {name: each for name, each in told.items() if isinstance(each, UnavailableError)}
+
+
+def _late(results: Sequence[Result], reply: Sequence[bytes]) -> list[str]:
+    """The ids of results that came late, of those that were to be stored.
+
+    Raises:
+        TypeError: some are none of them, so this is no answer, and nothing may have been stored.
+    """
+    ids = [task_id.decode() for task_id in reply]
+    if not {result.id for result in results}.issuperset(ids):
+        raise TypeError(f"finish returned {str(reply)[:40]}, which it was not given")
+    return ids
 
 
 def _raise_if(

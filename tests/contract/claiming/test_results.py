@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from task_manager.errors import UnavailableError
 from task_manager.redis.scripts.run import run_scripts
 from task_manager.values import State, Status
 from tests.contract.claiming.tasks import TYPES, done, failed, state
@@ -41,6 +42,22 @@ def test_finish_and_claim_are_one_round_trip(
     following = harness.manager.finish("a", [harness.result(c) for c in claims], TYPES, limit=5)
     assert len(trips) == 1
     assert len(following) == 5
+
+
+def test_a_reply_about_other_tasks_is_no_answer(
+    harness: RedisHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the shape of one, and names what was not to be stored: whoever believed it would drop
+    results that are nowhere, and their tasks would run for ever."""
+    harness.manager.submit([task(7)])
+    harness.manager.claim("a", TYPES, limit=1)
+    manager: Any = getattr(harness.manager, "_inner", harness.manager)
+    run_each, given = manager._run_each, iter([[[b"a", b"a"]]])
+    monkeypatch.setattr(manager, "_run_each", lambda *of: next(given, None) or run_each(*of))
+    with pytest.raises(UnavailableError):
+        harness.manager.finish("a", [done(7)])
+    harness.manager.finish("a", [done(7)])
+    assert state(harness, 7) is State.DONE
 
 
 def test_finish_of_nothing(harness: RedisHarness) -> None:

@@ -45,12 +45,14 @@ class Polling:
         self._url = url
         self._give_up_s = time.monotonic() + 40
         self._answers: list[Any] = []
+        self._latest = ""
         self._thread = threading.Thread(target=self._poll)
         self._thread.start()
 
     def assert_answered(self) -> None:
         """All came, each the right one; no reply was a bug, or late."""
         self._thread.join()
+        assert self._answers, f"not done: {self._latest}"
         assert [answer["square"] for answer in self._answers] == [n**2 for n in self.numbers]
         assert not self.bugs
         assert self._watch.within_s(2.5, self.slowest_s), self._watch  # of which 2 s are promised
@@ -63,6 +65,7 @@ class Polling:
             )
             self.slowest_s = max(self.slowest_s, time.monotonic() - began_s)
             self.statuses.add(reply.status_code)
+            self._latest = reply.text
             if reply.status_code not in (200, 503):
                 self.bugs.append(f"{reply.status_code}: {reply.text}")
             if reply.ok and all(answer["done"] for answer in reply.json()):
@@ -188,7 +191,8 @@ class Running:
         (reply,) = wait_until(refused, description="a new task is refused")
         assert reply.headers["content-type"] == "application/problem+json"
         assert int(reply.headers["retry-after"]) >= 1
-        assert self.status("/readyz") == 503
+        ready = requests.get(f"{self.system.url}/readyz", timeout=10)
+        assert ready.status_code == 503, f"{ready.status_code}: {ready.text}"
         assert self.status("/load") in (200, 503), "it needs no writes"
         assert self.status("/metrics/queue") in (200, 503)
         unknown = type_tag("slow").ljust(40, "0")  # else no Redis would be asked
