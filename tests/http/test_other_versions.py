@@ -38,7 +38,7 @@ class Shout(TaskType):
         self.version = version
 
     def run(self, inputs: Sequence[Input]) -> Sequence[Output]:
-        raise NotImplementedError
+        raise AssertionError("tests answer in the worker's place")
 
 
 class Whisper(Shout):
