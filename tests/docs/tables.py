@@ -135,10 +135,9 @@ def roles() -> str:
 def keys() -> str:
     """Every key."""
     rows = []
-    for name, method in inspect.getmembers(
-        Keys("doneyet", {"<type>": "<version>"}), inspect.ismethod
-    ):
-        if not name.startswith("_"):
+    made = Keys("doneyet", {"<type>": "<version>"})
+    for name in vars(Keys):  # not all that an instance has: until Python 3.11.3 some cannot be read
+        if not name.startswith("_") and inspect.ismethod(method := getattr(made, name)):
             places = [f"<{parameter}>" for parameter in inspect.signature(method).parameters]
             shown = [{"<type_name>": "<type>", "<task_id>": "<id>"}.get(p, p) for p in places]
             rows.append([f"`{method(*shown)}`", _text(method)])
