@@ -81,16 +81,19 @@ def test_a_map_outlives_a_killed_server() -> None:
     with System(processes=1) as system, Client(system.url, patience_s=30) as client:
         inputs = [{"number": 10**15 + number} for number in range(6000)]
         answers: list[Any] = []
+        killed = threading.Event()
 
         def ask() -> None:
-            answers.extend(client.imap("factorize", inputs, timeout_s=50))
+            for answer in client.imap("factorize", inputs, timeout_s=50):
+                answers.append(answer)
+                assert killed.wait(30)  # not all inputs are submitted by then
 
         asking = threading.Thread(target=ask)
         asking.start()
-        wait_until(lambda: answers, description="the first answers came", timeout_s=20)
+        wait_until(lambda: answers, description="the first answer came", timeout_s=20)
         assert system.http_server is not None
         system.http_server.kill()
-        assert asking.is_alive()
+        killed.set()
         system.start_http_server()
         asking.join(50)
         assert [answer["number"] for answer in answers] == [item["number"] for item in inputs]
